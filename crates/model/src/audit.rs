@@ -1,0 +1,134 @@
+//! What the audit records. Never a secret, a code, a token, a password or a full phone number.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{AuditId, ClientId, GrantId, Timestamp, UserId};
+
+macro_rules! audit_kinds {
+    ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum AuditKind {
+            $($(#[$doc])* #[serde(rename = $word)] $name,)*
+        }
+
+        impl AuditKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The event's name in the log.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// The kind named `word`.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+            }
+        }
+    };
+}
+
+audit_kinds! {
+    /// A flow began.
+    FlowStarted = "flow.started",
+    /// A step ended with an outcome.
+    FlowStep = "flow.step",
+    /// A flow ended in `stop`.
+    FlowStopped = "flow.stopped",
+    /// A person signed in.
+    Login = "login",
+    /// A remembered or single sign-on session answered for the person.
+    SilentLogin = "login.silent",
+    /// A limit was reached.
+    LimitReached = "limit.reached",
+    /// A mail, text or call was queued.
+    SendQueued = "send.queued",
+    /// A carrier took it.
+    SendDelivered = "send.delivered",
+    /// It could not be delivered.
+    SendFailed = "send.failed",
+    /// A remembered login was stored.
+    LoginRemembered = "login.remembered",
+    /// A remembered login was forgotten.
+    LoginForgotten = "login.forgotten",
+    /// A password hash was renewed with stronger parameters.
+    PasswordRehashed = "password.rehashed",
+    /// An authorization code was issued.
+    CodeIssued = "code.issued",
+    /// Tokens were issued for an authorization code.
+    TokenIssued = "token.issued",
+    /// Tokens were issued for a refresh token.
+    TokenRefreshed = "token.refreshed",
+    /// A code or refresh token was used twice: its family was revoked.
+    ReplayDetected = "token.replay_detected",
+    /// A request was refused.
+    RequestRefused = "request.refused",
+    /// A client could not prove itself.
+    ClientAuthenticationFailed = "client.authentication_failed",
+    /// A client was registered or changed.
+    ClientChanged = "client.changed",
+    /// A user was made or changed.
+    UserChanged = "user.changed",
+    /// A signing key was made.
+    KeyCreated = "key.created",
+    /// A policy set was activated.
+    PolicyActivated = "policy.activated",
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditOutcome {
+    /// As asked.
+    Success,
+    /// Refused or failed.
+    Failure,
+}
+
+impl AuditOutcome {
+    /// The word in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+
+    /// The outcome meant by `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// One entry of the append-only audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Its id, ordered by time.
+    pub id: AuditId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: AuditKind,
+    /// How it ended.
+    pub outcome: AuditOutcome,
+    /// The person concerned.
+    pub subject: Option<UserId>,
+    /// The client concerned.
+    pub client: Option<ClientId>,
+    /// The grant concerned.
+    pub grant: Option<GrantId>,
+    /// `jti` of the token concerned.
+    pub jti: Option<String>,
+    /// Flow it happened in, base64url of the first half of its id: enough to correlate, useless to resume.
+    pub flow: Option<String>,
+    /// Request it happened in.
+    pub request: Option<String>,
+    /// Address of the other side.
+    pub address: Option<String>,
+    /// Anything more: step, policy, digest, acr, reason.
+    pub detail: Map<String, Value>,
+}

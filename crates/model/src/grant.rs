@@ -1,0 +1,83 @@
+//! Grants and what is issued under them: authorization codes and refresh tokens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientId, FactSet, GrantId, KeyedHash, Scope, SessionId, Timestamp, UserId};
+
+/// How and when the person was authenticated: the source of `auth_time`, `acr`, `amr` and `sid`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authentication {
+    /// The person.
+    pub user: UserId,
+    /// The browser's session.
+    pub session: SessionId,
+    /// When they proved themselves, not when a token was asked for.
+    pub auth_time: Timestamp,
+    /// Authentication context class of the policy that ran.
+    pub acr: String,
+    /// Methods by RFC 8176, from what was done.
+    pub amr: Vec<String>,
+    /// What was proven.
+    pub facts: FactSet,
+    /// Policy that ran.
+    pub policy: String,
+}
+
+/// A standing authorization of a client by a person; parent of its codes and tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id.
+    pub id: GrantId,
+    /// Who was authorized.
+    pub client: ClientId,
+    /// By whom, and how they were authenticated.
+    pub authentication: Authentication,
+    /// What was granted.
+    pub scope: Scope,
+    /// `nonce` of the authorization request, echoed in ID tokens.
+    pub nonce: Option<String>,
+    /// When it was given.
+    pub created_at: Timestamp,
+    /// When it was taken back; everything under it is dead from then.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// An authorization code (RFC 6749, 4.1.2): single use, bound to client, redirect URI and PKCE challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationCode {
+    /// Keyed hash of the code.
+    pub hash: KeyedHash,
+    /// Grant it stands for.
+    pub grant: GrantId,
+    /// Client it was issued to.
+    pub client: ClientId,
+    /// Redirect URI of the request, byte for byte.
+    pub redirect_uri: String,
+    /// S256 challenge (RFC 7636), if one was sent.
+    pub code_challenge: Option<String>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// When it was redeemed.
+    pub consumed_at: Option<Timestamp>,
+}
+
+/// A refresh token (RFC 6749, 6): rotated at each use, its family is the grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Keyed hash of the token.
+    pub hash: KeyedHash,
+    /// Grant it belongs to.
+    pub grant: GrantId,
+    /// Client it was issued to.
+    pub client: ClientId,
+    /// Scope of the token; narrowing an access token does not shrink it.
+    pub scope: Scope,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// When the family ends, whatever happens.
+    pub expires_at: Timestamp,
+    /// When it was exchanged for its successor.
+    pub consumed_at: Option<Timestamp>,
+}

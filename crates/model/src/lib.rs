@@ -1,0 +1,32 @@
+//! The nouns of Countersign. Plain data: no I/O, no clock, no randomness.
+//!
+//! Everything here is what the other crates talk about; none of it decides anything.
+
+pub mod account;
+pub mod audit;
+pub mod client;
+pub mod fact;
+pub mod grant;
+pub mod id;
+pub mod outbox;
+pub mod scope;
+pub mod session;
+pub mod signing_key;
+pub mod time;
+
+pub use account::{Account, Factor, FactorKind, PasswordCredential, Profile, Role, User, UserStatus};
+pub use audit::{AuditEvent, AuditKind, AuditOutcome};
+pub use client::{ApplicationType, AuthMethod, Client, ClientSecret};
+pub use fact::{Fact, FactSet, ProvenFact};
+pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken};
+pub use id::{
+    AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
+};
+pub use outbox::{OutboxMessage, OutboxState};
+pub use scope::Scope;
+pub use session::{BrowserSession, RememberedLogin};
+pub use signing_key::{SigningAlgorithm, SigningKey};
+pub use time::{Seconds, Timestamp};
+
+/// A keyed hash (HMAC-SHA-256) of a high-entropy secret: what the database holds instead of it.
+pub type KeyedHash = [u8; 32];

@@ -1,0 +1,39 @@
+//! The browser's sign-in session and the logins it remembers.
+
+use crate::{Authentication, FactSet, KeyedHash, SessionId, Timestamp, UserId};
+
+/// A browser's sign-in session; its cookie holds a secret of which only the keyed hash is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserSession {
+    /// Its id, the `sid` of tokens.
+    pub id: SessionId,
+    /// Keyed hash of the cookie's secret.
+    pub token: KeyedHash,
+    /// Who signed in, when and how.
+    pub authentication: Authentication,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was used last.
+    pub seen_at: Timestamp,
+    /// Its absolute end.
+    pub expires_at: Timestamp,
+    /// When it was ended early.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A login remembered in a browser for one policy ("the same login option"), four hours absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RememberedLogin {
+    /// Keyed hash of the browser's binding cookie: the same browser, while it stays open.
+    pub browser: KeyedHash,
+    /// Policy it is bound to.
+    pub policy: String,
+    /// The person.
+    pub user: UserId,
+    /// The original authentication; its `auth_time` is kept.
+    pub authentication: Authentication,
+    /// What was proven then.
+    pub facts: FactSet,
+    /// Its absolute end.
+    pub expires_at: Timestamp,
+}
