@@ -61,6 +61,8 @@ pub struct Profile {
     pub locale: Option<String>,
     /// Postal address (Core, 5.1.1).
     pub address: Option<PostalAddress>,
+    /// Phone to reach them by, E.164; verified only when it is also a bound factor.
+    pub phone_number: Option<String>,
 }
 
 /// A postal address (OpenID Connect Core, 5.1.1).

@@ -50,6 +50,7 @@ pub struct ClientSecret {
 }
 
 /// A registered relying party.
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its registration")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its `client_id`.

@@ -23,6 +23,15 @@ pub struct Authentication {
     pub policy: String,
 }
 
+/// Claims asked for by name (`claims` parameter, OpenID Connect Core, 5.5), already limited to what the client may see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedClaims {
+    /// For the UserInfo response.
+    pub userinfo: Vec<String>,
+    /// For ID tokens.
+    pub id_token: Vec<String>,
+}
+
 /// A standing authorization of a client by a person; parent of its codes and tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -36,6 +45,8 @@ pub struct Grant {
     pub scope: Scope,
     /// `nonce` of the authorization request, echoed in ID tokens.
     pub nonce: Option<String>,
+    /// Claims asked for by name.
+    pub claims: RequestedClaims,
     /// When it was given.
     pub created_at: Timestamp,
     /// When it was taken back; everything under it is dead from then.

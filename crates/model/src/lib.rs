@@ -14,11 +14,11 @@ pub mod session;
 pub mod signing_key;
 pub mod time;
 
-pub use account::{Account, Factor, FactorKind, PasswordCredential, Profile, Role, User, UserStatus};
+pub use account::{Account, Factor, FactorKind, PasswordCredential, PostalAddress, Profile, Role, User, UserStatus};
 pub use audit::{AuditEvent, AuditKind, AuditOutcome};
 pub use client::{ApplicationType, AuthMethod, Client, ClientSecret};
 pub use fact::{Fact, FactSet, ProvenFact};
-pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken};
+pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken, RequestedClaims};
 pub use id::{
     AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
 };

@@ -1,0 +1,214 @@
+//! The shape of the machine: targets that exist, ends that can be reached, no loop that nobody stops.
+
+use std::collections::BTreeSet;
+
+use super::finding;
+use crate::language::{AccountGuard, Destination, Entry, Guard, Policy, Step, StepKind, Switch, Target};
+use crate::{Finding, PolicySet, Position, machine};
+
+pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
+    for step in &policy.steps {
+        if !machine::is_runnable(&step.kind) {
+            let kind = step.kind.as_str();
+            let message = format!(
+                "kind `{kind}` is declared in the language but this version can not run it{}",
+                detail(&step.kind)
+            );
+            findings.push(finding(policy, "E09", step.at, message));
+        }
+        for switch in list_switches(step) {
+            check_switch(set, policy, switch, findings);
+        }
+        check_guards(policy, step, findings);
+    }
+    if let Some(Target { to: Destination::Switch(switch), .. }) = &policy.cancel {
+        check_switch(set, policy, switch, findings);
+    }
+    let reached = list_reached(set, policy);
+    for (index, step) in policy.steps.iter().enumerate() {
+        if !reached.contains(&index) {
+            findings.push(finding(policy, "W08", step.at, format!("the step `{}` can not be reached", step.name)));
+        }
+    }
+    check_ends(set, policy, &reached, findings);
+    let pages = policy.steps.iter().any(|step| step.kind.has_page() && !matches!(step.kind, StepKind::Stop(_)));
+    if pages && policy.cancel.is_none() {
+        findings.push(finding(policy, "W70", policy.at, "no `cancel`: its pages have no way back".to_owned()));
+    }
+}
+
+/// Why a kind that runs in general does not run as declared.
+fn detail(kind: &StepKind) -> &'static str {
+    match kind {
+        StepKind::Password { .. } => " with login = \"legacy\"",
+        StepKind::Otp(_) => " otherwise than by email to account.mailbox",
+        _ => "",
+    }
+}
+
+fn list_switches(step: &Step) -> Vec<&Switch> {
+    let mut switches: Vec<&Switch> = step
+        .list_targets()
+        .into_iter()
+        .filter_map(|target| match &target.to {
+            Destination::Switch(switch) => Some(switch),
+            Destination::Step(_) => None,
+        })
+        .collect();
+    if let StepKind::Switch(switch) = &step.kind {
+        switches.push(switch);
+    }
+    switches
+}
+
+fn check_switch(set: &PolicySet, policy: &Policy, switch: &Switch, findings: &mut Vec<Finding>) {
+    let id = &switch.policy;
+    let (code, message) = match set.get(id) {
+        Some(target) if target.allows_entry(Entry::Switch) => return,
+        Some(_) => ("E04", format!("unknown target `@{id}`: its `entry` does not name `switch`")),
+        None if switch.optional => {
+            ("N05", format!("the optional policy `{id}` is not in the set: its control is hidden"))
+        }
+        None => ("E04", format!("unknown target `@{id}`: no such policy in the set")),
+    };
+    findings.push(finding(policy, code, switch.at, message));
+}
+
+fn check_guards(policy: &Policy, step: &Step, findings: &mut Vec<Finding>) {
+    let StepKind::Branch(branch) = &step.kind else { return };
+    for clause in &branch.when {
+        let unknown = Guard::Account(AccountGuard::Locked) == clause.guard
+            || Guard::Account(AccountGuard::OrgCodeValid) == clause.guard
+            || matches!(clause.guard, Guard::Webhook(_));
+        if unknown {
+            let guard = &clause.guard;
+            let message = format!("guard `{guard}` is declared in the language but this version can not ask it");
+            findings.push(finding(policy, "E09", step.at, message));
+        }
+    }
+}
+
+/// Where a target leads in the same policy: none when it leaves the policy.
+fn step_of(set: &PolicySet, to: &Destination) -> Option<usize> {
+    match to {
+        Destination::Step(step) => Some(*step),
+        Destination::Switch(switch) if set.find_switched(switch).is_none() => switch.otherwise,
+        Destination::Switch(_) => None,
+    }
+}
+
+fn list_next(set: &PolicySet, step: &Step) -> Vec<usize> {
+    let mut next: Vec<usize> = step.list_targets().iter().filter_map(|target| step_of(set, &target.to)).collect();
+    if let StepKind::Switch(switch) = &step.kind {
+        next.extend(switch.otherwise);
+    }
+    next
+}
+
+fn list_reached(set: &PolicySet, policy: &Policy) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    let mut waiting = vec![policy.start];
+    waiting.extend(policy.cancel.as_ref().and_then(|target| step_of(set, &target.to)));
+    while let Some(index) = waiting.pop() {
+        let Some(step) = policy.steps.get(index) else { continue };
+        if reached.insert(index) {
+            waiting.extend(list_next(set, step));
+            // What an optional switch falls back to counts as reached while its policy is there, too.
+            waiting.extend(list_switches(step).iter().filter_map(|switch| switch.otherwise));
+        }
+    }
+    reached
+}
+
+/// E06: a step from which neither an end nor another policy can be reached; cancelling is no way on.
+fn check_ends(set: &PolicySet, policy: &Policy, reached: &BTreeSet<usize>, findings: &mut Vec<Finding>) {
+    let leaves = |step: &Step| {
+        let away = list_switches(step).iter().any(|switch| set.find_switched(switch).is_some());
+        matches!(step.kind, StepKind::Issue | StepKind::Stop(_)) || away
+    };
+    let mut ending: BTreeSet<usize> =
+        policy.steps.iter().enumerate().filter(|(_, step)| leaves(step)).map(|(index, _)| index).collect();
+    loop {
+        let before = ending.len();
+        for (index, step) in policy.steps.iter().enumerate() {
+            if list_next(set, step).iter().any(|next| ending.contains(next)) {
+                ending.insert(index);
+            }
+        }
+        if ending.len() == before {
+            break;
+        }
+    }
+    for (index, step) in policy.steps.iter().enumerate() {
+        if reached.contains(&index) && !ending.contains(&index) {
+            let message = format!("dead end: no `issue`, `stop` or `switch` can be reached from `{}`", step.name);
+            findings.push(finding(policy, "E06", step.at, message));
+        }
+    }
+}
+
+/// A step of a set: its policy and its index.
+type Node<'a> = (&'a str, usize);
+
+/// E07: loops of automatic steps alone, through other policies too.
+pub(super) fn check_loops(set: &PolicySet, findings: &mut Vec<Finding>) {
+    let mut done = BTreeSet::new();
+    for policy in set.iter() {
+        for index in 0..policy.steps.len() {
+            walk(set, (&policy.id, index), &mut Vec::new(), &mut done, findings);
+        }
+    }
+}
+
+fn walk<'a>(
+    set: &'a PolicySet,
+    node: Node<'a>,
+    trail: &mut Vec<(Node<'a>, Position)>,
+    done: &mut BTreeSet<Node<'a>>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some((policy, step)) = set.get(node.0).and_then(|policy| Some((policy, policy.steps.get(node.1)?))) else {
+        return;
+    };
+    if !step.kind.is_automatic() || done.contains(&node) {
+        return;
+    }
+    for (next, at) in list_hops(set, policy, step) {
+        trail.push((node, at));
+        if let Some(from) = trail.iter().position(|(known, _)| *known == next) {
+            let mut path: Vec<String> =
+                trail.iter().skip(from).map(|(known, _)| name_of(set, *known, policy)).collect();
+            path.push(name_of(set, next, policy));
+            let message = "a loop of automatic steps alone: nobody could stop it".to_owned();
+            findings.push(Finding { path, ..finding(policy, "E07", at, message) });
+        } else {
+            walk(set, next, trail, done, findings);
+        }
+        trail.pop();
+    }
+    done.insert(node);
+}
+
+fn list_hops<'a>(set: &'a PolicySet, policy: &'a Policy, step: &'a Step) -> Vec<(Node<'a>, Position)> {
+    let through = |switch: &'a Switch| match set.find_switched(switch) {
+        Some(target) => Some((target.id.as_str(), target.start)),
+        None => switch.otherwise.map(|index| (policy.id.as_str(), index)),
+    };
+    let mut hops: Vec<(Node, Position)> = step
+        .list_targets()
+        .into_iter()
+        .filter_map(|target| match &target.to {
+            Destination::Step(index) => Some(((policy.id.as_str(), *index), target.at)),
+            Destination::Switch(switch) => through(switch).map(|node| (node, target.at)),
+        })
+        .collect();
+    if let StepKind::Switch(switch) = &step.kind {
+        hops.extend(through(switch).map(|node| (node, switch.at)));
+    }
+    hops
+}
+
+fn name_of(set: &PolicySet, (id, index): Node, home: &Policy) -> String {
+    let name = set.get(id).and_then(|policy| policy.steps.get(index)).map_or("?", |step| &step.name);
+    if id == home.id { name.to_owned() } else { format!("{id}/{name}") }
+}

@@ -1,0 +1,223 @@
+//! One running instance: everything the machine remembers between two inputs, compact under postcard.
+
+use countersign_model::{Fact, FactSet, ProvenFact, Seconds, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::PolicySet;
+use crate::language::Channel;
+
+/// The most callers a sub-flow remembers; beyond them the oldest is forgotten.
+pub(crate) const MAX_CALLERS: usize = 3;
+
+/// A running instance. Steps are indexes into the policy's declaration order, pinned by the policy's digest.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    pub(crate) digest: [u8; 16],
+    pub(crate) step: u8,
+    /// Raised at every entry of a step with a page, over all policies: no two visits share a code.
+    pub(crate) visit: u16,
+    pub(crate) advances: u16,
+    pub(crate) entered_at: Timestamp,
+    pub(crate) advanced_at: Timestamp,
+    pub(crate) account: Option<UserId>,
+    /// What was typed last, or suggested, as the name to sign in with.
+    pub(crate) identifier: Option<String>,
+    pub(crate) facts: Vec<ProvenFact>,
+    /// Facts a switch brought along: not asked for again in this policy.
+    pub(crate) carried: FactSet,
+    pub(crate) vars: Vars,
+    pub(crate) challenge: Option<Challenge>,
+    /// Where the code of the current step goes; shown masked alone.
+    pub(crate) recipient: Option<String>,
+    pub(crate) notice: Option<NoticeKey>,
+    pub(crate) callers: Vec<Caller>,
+}
+
+/// Variables: never proofs.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vars {
+    /// The Remember Me box handed on by a switch; none: the box stands on the sign-in page.
+    pub(crate) remember: Option<bool>,
+    /// The box as it was on the sign-in page.
+    pub(crate) ticked: bool,
+    /// Boxes of a choice that are shown ticked, by bit.
+    pub(crate) prechecked: u16,
+    /// Whether facts and account come from a remembered login and nothing was asked since.
+    pub(crate) silent: bool,
+    /// Whether the phone was proven by a call.
+    pub(crate) called: bool,
+}
+
+/// A code that was sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Challenge {
+    pub(crate) number: u16,
+    pub(crate) sends: u8,
+    pub(crate) channel: Channel,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) verified_at: Option<Timestamp>,
+}
+
+/// Where a sub-flow was called from.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Caller {
+    pub(crate) digest: [u8; 16],
+    pub(crate) step: u8,
+    pub(crate) account: Option<UserId>,
+    pub(crate) facts: Vec<ProvenFact>,
+    pub(crate) carried: FactSet,
+}
+
+/// A notice on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoticeKey {
+    /// Name and password do not belong together.
+    Wrong,
+    /// No address was typed.
+    EmailMissing,
+    /// No address can look like that.
+    EmailMalformed,
+    /// No user name was typed.
+    UsernameMissing,
+    /// No password was typed.
+    PasswordMissing,
+    /// A code was sent.
+    Sent,
+    /// A code was sent again.
+    Resent,
+    /// Too early to send again.
+    TooSoon,
+    /// No code was typed.
+    CodeMissing,
+    /// Not digits, or not so many.
+    CodeMalformed,
+    /// It is not the code.
+    CodeWrong,
+    /// The code is past its life.
+    Expired,
+    /// The code was right.
+    Verified,
+}
+
+impl NoticeKey {
+    /// Every key.
+    pub const ALL: [Self; 13] = [
+        Self::Wrong,
+        Self::EmailMissing,
+        Self::EmailMalformed,
+        Self::UsernameMissing,
+        Self::PasswordMissing,
+        Self::Sent,
+        Self::Resent,
+        Self::TooSoon,
+        Self::CodeMissing,
+        Self::CodeMalformed,
+        Self::CodeWrong,
+        Self::Expired,
+        Self::Verified,
+    ];
+
+    /// The last part of its message key, `notice.<word>`; pages word `wrong` each in their own way.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wrong | Self::CodeWrong => "wrong",
+            Self::EmailMissing => "email_required",
+            Self::EmailMalformed => "email_invalid",
+            Self::UsernameMissing => "username_required",
+            Self::PasswordMissing => "password_required",
+            Self::Sent => "sent",
+            Self::Resent => "resent",
+            Self::TooSoon => "resend_wait",
+            Self::CodeMissing => "code_required",
+            Self::CodeMalformed => "code_format",
+            Self::Expired => "expired",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+impl Instance {
+    pub(crate) fn new(digest: [u8; 16], now: Timestamp) -> Self {
+        Self {
+            digest,
+            step: 0,
+            visit: 0,
+            advances: 0,
+            entered_at: now,
+            advanced_at: now,
+            account: None,
+            identifier: None,
+            facts: Vec::new(),
+            carried: FactSet::EMPTY,
+            vars: Vars::default(),
+            challenge: None,
+            recipient: None,
+            notice: None,
+            callers: Vec::new(),
+        }
+    }
+
+    /// Forgets what belongs to the step that was left.
+    pub(crate) fn leave_step(&mut self) {
+        self.challenge = None;
+        self.recipient = None;
+        self.notice = None;
+    }
+
+    /// Takes `user` in hand; what was proven of anybody else is gone.
+    pub(crate) fn identify(&mut self, user: &UserId) {
+        if self.account.as_ref() != Some(user) {
+            self.facts.clear();
+            self.carried = FactSet::EMPTY;
+            self.account = Some(user.clone());
+        }
+    }
+
+    /// Notes that `fact` was proven at `at`.
+    pub(crate) fn prove(&mut self, fact: Fact, at: Timestamp) {
+        self.facts.retain(|known| known.fact != fact);
+        self.facts.push(ProvenFact { fact, at });
+    }
+
+    /// The account in hand, once something of it is proven.
+    pub const fn account(&self) -> Option<&UserId> {
+        self.account.as_ref()
+    }
+
+    /// What was proven of it in this policy.
+    pub fn facts(&self) -> &[ProvenFact] {
+        &self.facts
+    }
+
+    /// Digest of the policy it runs on.
+    pub const fn policy_digest(&self) -> &[u8; 16] {
+        &self.digest
+    }
+
+    /// How often it was advanced.
+    pub const fn advances(&self) -> u16 {
+        self.advances
+    }
+
+    /// Its absolute end under the running policy's `lifetime`; none when that policy is gone.
+    pub fn end(&self, set: &PolicySet) -> Option<Timestamp> {
+        Some(self.entered_at.plus(set.find_by_digest(&self.digest)?.limits.lifetime))
+    }
+
+    /// The longest pause to the next input; none when its policy is gone.
+    pub fn idle(&self, set: &PolicySet) -> Option<Seconds> {
+        Some(set.find_by_digest(&self.digest)?.limits.idle)
+    }
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("step", &self.step)
+            .field("visit", &self.visit)
+            .field("advances", &self.advances)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}

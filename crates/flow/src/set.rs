@@ -1,0 +1,49 @@
+//! The policies a node runs: the current version of each, and retired versions that running instances still need.
+
+use crate::language::{Entry, OnEdit, Policy, Switch};
+
+/// A set of policies.
+#[derive(Clone, Debug, Default)]
+pub struct PolicySet {
+    current: Vec<Policy>,
+    retired: Vec<Policy>,
+}
+
+impl PolicySet {
+    /// A set of current policies. Of two with one id the first counts, and `check` reports the other.
+    pub const fn new(policies: Vec<Policy>) -> Self {
+        Self { current: policies, retired: Vec::new() }
+    }
+
+    /// Adds an older version for the instances that began with it.
+    #[must_use]
+    pub fn with_retired(mut self, policy: Policy) -> Self {
+        self.retired.push(policy);
+        self
+    }
+
+    /// The current policy with this id.
+    pub fn get(&self, id: &str) -> Option<&Policy> {
+        self.current.iter().find(|policy| policy.id == id)
+    }
+
+    /// The version with this digest, if instances of it may still run.
+    pub fn find_by_digest(&self, digest: &[u8; 16]) -> Option<&Policy> {
+        if let Some(policy) = self.current.iter().find(|policy| policy.digest == *digest) {
+            return Some(policy);
+        }
+        let retired = self.retired.iter().find(|policy| policy.digest == *digest)?;
+        let replaced = self.get(&retired.id).is_none_or(|current| current.on_edit != OnEdit::Pin);
+        if replaced { None } else { Some(retired) }
+    }
+
+    /// The current policies.
+    pub fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.current.iter()
+    }
+
+    /// Where `switch` leads, if its policy is there and lets itself be switched to.
+    pub(crate) fn find_switched(&self, switch: &Switch) -> Option<&Policy> {
+        self.get(&switch.policy).filter(|policy| policy.allows_entry(Entry::Switch))
+    }
+}

@@ -1,0 +1,129 @@
+//! JWT access tokens (RFC 9068).
+
+use countersign_model::{ClientId, GrantId, Scope, Seconds, SigningKey, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{ErrorCode, OAuthError};
+use crate::issuer::Issuer;
+use crate::keys;
+use crate::token::Issue;
+
+/// Header type of an access token (RFC 9068, 2.1).
+pub const TYPE: &str = "at+jwt";
+
+/// Claims of an access token (RFC 9068, 2.2), and `gid`, the grant it lives and dies with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenClaims {
+    /// The issuer.
+    pub iss: String,
+    /// The person; the client itself when it acts on its own behalf.
+    pub sub: String,
+    /// Resource servers it is for; the issuer itself for UserInfo.
+    pub aud: Vec<String>,
+    /// The client.
+    pub client_id: String,
+    /// When it was issued, in seconds since the epoch.
+    pub iat: i64,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+    /// Its id.
+    pub jti: String,
+    /// What it allows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// When the person proved themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// In which authentication context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By which methods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// The grant; none for a client on its own behalf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<String>,
+}
+
+/// What an access token needs besides what was decided: random and configured values.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Its id, 128 random bits or more.
+    pub jti: &'a str,
+    /// How long it lives.
+    pub lifetime: Seconds,
+    /// Resource servers it is for; empty: the issuer.
+    pub audience: &'a [String],
+}
+
+impl AccessTokenClaims {
+    /// The claims of what was decided to be issued.
+    pub fn new(issuer: &Issuer, issue: &Issue, terms: &Terms<'_>, now: Timestamp) -> Self {
+        let authentication = issue.grant.as_ref().map(|grant| &grant.authentication);
+        let itself = || issue.client.to_string();
+        let audience = if terms.audience.is_empty() { vec![issuer.to_string()] } else { terms.audience.to_vec() };
+        Self {
+            iss: issuer.to_string(),
+            sub: authentication.map_or_else(itself, |authentication| authentication.user.to_string()),
+            aud: audience,
+            client_id: itself(),
+            iat: now.as_secs(),
+            exp: now.plus(terms.lifetime).as_secs(),
+            jti: terms.jti.to_owned(),
+            scope: issue.scope.to_string(),
+            auth_time: authentication.map(|authentication| authentication.auth_time.as_secs()),
+            acr: authentication.map(|authentication| authentication.acr.clone()),
+            amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
+            gid: issue.grant.as_ref().map(|grant| grant.id.to_string()),
+        }
+    }
+
+    /// What it allows.
+    pub fn scope(&self) -> Scope {
+        self.scope.parse().unwrap_or_default()
+    }
+
+    /// The grant to be found alive before the token is honoured.
+    pub fn grant(&self) -> Option<GrantId> {
+        self.gid.as_ref()?.parse().ok()
+    }
+
+    /// The client.
+    pub fn client(&self) -> Option<ClientId> {
+        self.client_id.parse().ok()
+    }
+}
+
+/// Checks an access token presented to this provider itself (RFC 9068, 4): signature by one of `keys` that is
+/// published at `now`, type, issuer, audience, time. Errors with `invalid_token`. Whether its grant still stands is the
+/// caller's to find out.
+pub fn verify_access_token(
+    token: &str,
+    keys: &[SigningKey],
+    issuer: &Issuer,
+    now: Timestamp,
+) -> Result<AccessTokenClaims, OAuthError> {
+    let invalid =
+        |detail| OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired").with_detail(detail);
+    let (typ, claims) = keys::verify(token, keys::published(keys, now)).ok_or_else(|| invalid("signature or form"))?;
+    let typ = typ.unwrap_or_default().to_ascii_lowercase();
+    if typ != TYPE && typ != "application/at+jwt" {
+        return Err(invalid("not an access token"));
+    }
+    let claims: AccessTokenClaims =
+        serde_json::from_value(Value::Object(claims)).map_err(|_| invalid("claims missing"))?;
+    if claims.iss != issuer.as_str() {
+        return Err(invalid("another issuer"));
+    }
+    if !claims.aud.iter().any(|audience| audience == issuer.as_str()) {
+        return Err(invalid("another audience"));
+    }
+    if now.as_secs() >= claims.exp {
+        return Err(invalid("expired"));
+    }
+    Ok(claims)
+}
+
+#[cfg(test)]
+mod tests;

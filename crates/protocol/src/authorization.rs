@@ -1,0 +1,107 @@
+//! The authorization endpoint's checks (RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2): a table, in order.
+
+mod checks;
+mod claims_parameter;
+mod redirect_uri;
+mod request;
+
+use countersign_model::{Client, Scope, SigningKey};
+
+pub use redirect_uri::{StoredRedirectUri, ValidRedirectUri};
+pub use request::{AuthorizationRequest, Prompt, PromptSet, ResponseMode, ResponseTarget};
+
+use crate::discovery::Capabilities;
+use crate::error::{ErrorCode, OAuthError};
+use crate::issuer::Issuer;
+use crate::params::Params;
+
+/// What the checks need to know of this provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Provider<'a> {
+    /// Its identifier.
+    pub issuer: &'a Issuer,
+    /// What it advertises.
+    pub capabilities: &'a Capabilities,
+    /// Keys its ID tokens may be signed with, for `id_token_hint`.
+    pub keys: &'a [SigningKey],
+}
+
+/// Why a request goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Client or redirect URI are unproven: an error page, never a redirect (RFC 6749, 4.1.2.1).
+    Page(OAuthError),
+    /// The client hears of it.
+    Redirect(Box<ResponseTarget>, OAuthError),
+}
+
+/// Decides whether an authorization request may go on.
+///
+/// `client` is the one found under the request's `client_id` by [`client_id`]; none: there is no such client.
+pub fn check(
+    params: &Params,
+    client: Option<&Client>,
+    provider: &Provider<'_>,
+) -> Result<AuthorizationRequest, Refusal> {
+    let (client, target) = bind(params, client).map_err(Refusal::Page)?;
+    let mut request = blank(client, &target);
+    let asked = checks::Asked { params, client, provider };
+    for (_, check) in checks::IN_ORDER {
+        check(&asked, &mut request).map_err(|error| Refusal::Redirect(Box::new(target.clone()), error))?;
+    }
+    checks::note_hints(&asked, &mut request);
+    Ok(request)
+}
+
+/// The client the request claims to come from, to be looked up; none: absent or no possible id.
+pub fn client_id(params: &Params) -> Option<countersign_model::ClientId> {
+    params.get("client_id")?.parse().ok()
+}
+
+/// Proves client and redirect URI, before anything else.
+fn bind<'a>(params: &Params, client: Option<&'a Client>) -> Result<(&'a Client, ResponseTarget), OAuthError> {
+    let refused = |description| OAuthError::new(ErrorCode::InvalidRequest, description);
+    let asked = params.get("client_id").ok_or(refused("The parameter client_id is missing"))?;
+    let client = client.filter(|client| client.id.as_str() == asked && !client.disabled);
+    let client = client.ok_or(OAuthError::new(ErrorCode::InvalidClient, "The client is not registered here"))?;
+    let uri = params.get("redirect_uri").ok_or(refused("The parameter redirect_uri is missing"))?;
+    let redirect_uri = ValidRedirectUri::find(client, uri)
+        .ok_or_else(|| refused("The redirect_uri is not registered for this client"))?;
+    let state = params.get("state").map(str::to_owned);
+    Ok((client, ResponseTarget { redirect_uri, mode: response_mode(params), state }))
+}
+
+/// The mode asked for, else the response type's default (Multiple Response Types, 2.1 and 3).
+fn response_mode(params: &Params) -> ResponseMode {
+    let in_front_channel = |value| matches!(value, "token" | "id_token");
+    let default = match params.get("response_type") {
+        Some(types) if types.split(' ').any(in_front_channel) => ResponseMode::Fragment,
+        _ => ResponseMode::Query,
+    };
+    params.get("response_mode").and_then(ResponseMode::from_word).unwrap_or(default)
+}
+
+fn blank(client: &Client, target: &ResponseTarget) -> AuthorizationRequest {
+    AuthorizationRequest {
+        client: client.id.clone(),
+        redirect_uri: target.redirect_uri.store(),
+        response_mode: target.mode,
+        scope: Scope::default(),
+        state: target.state.clone(),
+        nonce: None,
+        prompt: PromptSet::default(),
+        max_age: None,
+        hint: None,
+        subject: None,
+        login_hint: None,
+        ui_locales: Vec::new(),
+        acr_values: Vec::new(),
+        essential_acr: Vec::new(),
+        policy: None,
+        code_challenge: None,
+        claims: countersign_model::RequestedClaims::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! An authorization request that passed every check, compact enough to ride in a running instance.
+
+use countersign_model::{Client, ClientId, RequestedClaims, Scope, Seconds};
+use serde::{Deserialize, Serialize};
+
+use super::redirect_uri::{StoredRedirectUri, ValidRedirectUri};
+
+/// How the answer travels (OAuth 2.0 Multiple Response Types, 2.1; Form Post Response Mode).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResponseMode {
+    /// In the query of the redirect URI: the default of `code`.
+    Query,
+    /// In its fragment.
+    Fragment,
+    /// In a form the browser posts.
+    FormPost,
+}
+
+impl ResponseMode {
+    /// Every supported mode.
+    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+        }
+    }
+
+    /// The mode named `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+    }
+}
+
+/// One value of `prompt` (OpenID Connect Core, 3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Show nothing.
+    None,
+    /// Authenticate again.
+    Login,
+    /// Ask for consent.
+    Consent,
+    /// Let the person choose an account; treated as `login`.
+    SelectAccount,
+}
+
+impl Prompt {
+    /// Every supported value.
+    pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The values of `prompt`, a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PromptSet(u8);
+
+impl PromptSet {
+    /// The set written `text`, values separated by spaces; none: an unknown value, or `none` with others.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut set = Self::default();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            set.0 |= Prompt::ALL.into_iter().find(|prompt| prompt.as_str() == word)?.bit();
+        }
+        let contradictory = set.contains(Prompt::None) && set.0 != Prompt::None.bit();
+        (!contradictory).then_some(set)
+    }
+
+    /// Whether `prompt` is in it.
+    pub const fn contains(self, prompt: Prompt) -> bool {
+        self.0 & prompt.bit() != 0
+    }
+}
+
+/// A checked authorization request. What it asks for is allowed to its client; where the answer goes is matched
+/// against the client again by [`AuthorizationRequest::target`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Who asks.
+    pub client: ClientId,
+    /// Where the answer goes, once revalidated.
+    pub redirect_uri: StoredRedirectUri,
+    /// How the answer travels.
+    pub response_mode: ResponseMode,
+    /// What is asked for; holds `offline_access` only if the client may refresh.
+    pub scope: Scope,
+    /// Echoed in every answer.
+    pub state: Option<String>,
+    /// Echoed in the ID token.
+    pub nonce: Option<String>,
+    /// What the person must be shown.
+    pub prompt: PromptSet,
+    /// Age past which the person must authenticate again.
+    pub max_age: Option<Seconds>,
+    /// Subject of a verified `id_token_hint`.
+    pub hint: Option<String>,
+    /// Subject the `claims` parameter demands (OpenID Connect Core, 5.5.1).
+    pub subject: Option<String>,
+    /// What to prefill the sign-in page with.
+    pub login_hint: Option<String>,
+    /// Preferred languages, best first.
+    pub ui_locales: Vec<String>,
+    /// Voluntary authentication contexts, best first.
+    pub acr_values: Vec<String>,
+    /// Essential authentication contexts, one of which must be met; empty: none.
+    pub essential_acr: Vec<String>,
+    /// Policy named by `p`.
+    pub policy: Option<String>,
+    /// S256 challenge (RFC 7636, 4.2).
+    pub code_challenge: Option<String>,
+    /// Claims asked for by name.
+    pub claims: RequestedClaims,
+}
+
+/// Where an answer goes and how: a proven redirect URI, the mode, the state to echo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseTarget {
+    /// The proven address.
+    pub redirect_uri: ValidRedirectUri,
+    /// How the answer travels.
+    pub mode: ResponseMode,
+    /// Echoed unchanged.
+    pub state: Option<String>,
+}
+
+impl AuthorizationRequest {
+    /// Where the answer goes; none: the URI is not `client`'s (any more), so nothing may be redirected.
+    pub fn target(&self, client: &Client) -> Option<ResponseTarget> {
+        let redirect_uri = self.redirect_uri.revalidate(client).filter(|_| client.id == self.client)?;
+        Some(ResponseTarget { redirect_uri, mode: self.response_mode, state: self.state.clone() })
+    }
+
+    /// Whether the person must not be shown anything.
+    pub const fn is_silent(&self) -> bool {
+        self.prompt.contains(Prompt::None)
+    }
+
+    /// Whether the person must authenticate now, whatever session there is: `login`, `select_account`, `max_age=0`.
+    pub fn demands_fresh_login(&self, client: &Client) -> bool {
+        let asked = self.prompt.contains(Prompt::Login) || self.prompt.contains(Prompt::SelectAccount);
+        asked || self.effective_max_age(client) == Some(Seconds::new(0))
+    }
+
+    /// Whether the person must be asked for consent.
+    pub const fn demands_consent(&self) -> bool {
+        self.prompt.contains(Prompt::Consent)
+    }
+
+    /// `max_age`, else the client's `default_max_age` (OpenID Connect Registration, 2).
+    pub fn effective_max_age(&self, client: &Client) -> Option<Seconds> {
+        self.max_age.or(client.default_max_age)
+    }
+}

@@ -1,0 +1,107 @@
+//! Access tokens presented to a protected resource (RFC 6750).
+
+use countersign_model::Scope;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::error::{ErrorCode, OAuthError};
+use crate::params::Params;
+
+/// The longest accepted token, in bytes.
+const MAX_TOKEN: usize = 16 * 1024;
+
+/// Why a protected resource does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No token was presented: a bare challenge, no error code (RFC 6750, 3.1).
+    Missing,
+    /// The request or the token is at fault.
+    Error(OAuthError),
+    /// The token does not allow it.
+    InsufficientScope {
+        /// What would.
+        needed: &'static str,
+    },
+}
+
+impl Refusal {
+    /// HTTP status (RFC 6750, 3.1): 400, 401, 403, or 500 and 503.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Missing => 401,
+            Self::InsufficientScope { .. } => 403,
+            Self::Error(error) => match error.code {
+                ErrorCode::InvalidToken | ErrorCode::InsufficientUserAuthentication => 401,
+                ErrorCode::ServerError => 500,
+                ErrorCode::TemporarilyUnavailable => 503,
+                _ => 400,
+            },
+        }
+    }
+
+    /// Value of `WWW-Authenticate` (RFC 6750, 3).
+    pub fn challenge(&self) -> String {
+        match self {
+            Self::Missing => "Bearer".to_owned(),
+            Self::Error(error) => {
+                format!(r#"Bearer error="{}", error_description="{}""#, error.code.as_str(), error.public_description())
+            }
+            Self::InsufficientScope { needed } => {
+                format!(r#"Bearer error="insufficient_scope", error_description="{TOO_NARROW}", scope="{needed}""#)
+            }
+        }
+    }
+
+    /// JSON body; none where there is no error code.
+    pub fn body(&self) -> Option<Value> {
+        match self {
+            Self::Missing => None,
+            Self::Error(error) => Some(error.body()),
+            Self::InsufficientScope { .. } => Some(OAuthError::new(ErrorCode::InsufficientScope, TOO_NARROW).body()),
+        }
+    }
+}
+
+const TOO_NARROW: &str = "The access token does not allow this";
+
+impl From<OAuthError> for Refusal {
+    fn from(error: OAuthError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Finds the token of a request: in the `Authorization` header (scheme in any case) or the form of a POST. One in the
+/// query is refused (RFC 9700, 4.3.2), two at once too (RFC 6750, 2). `form` is empty for a GET.
+pub fn find_token(authorization: Option<&str>, query: &Params, form: &Params) -> Result<SecretString, Refusal> {
+    let invalid = |description| Refusal::Error(OAuthError::new(ErrorCode::InvalidRequest, description));
+    let header = authorization.and_then(bearer_credentials);
+    let in_form = form.get("access_token");
+    match (header, in_form, query.has("access_token")) {
+        (_, _, true) => Err(invalid("An access token does not belong in the query")),
+        (Some(_), Some(_), _) => Err(invalid("The request presents more than one access token")),
+        (Some(token), None, _) | (None, Some(token), _) if is_b64token(token) => Ok(SecretString::from(token)),
+        (None, None, _) => Err(Refusal::Missing),
+        _ => Err(invalid("The access token is malformed")),
+    }
+}
+
+/// Checks that `granted` holds `needed`.
+pub fn check_scope(granted: &Scope, needed: &'static str) -> Result<(), Refusal> {
+    if granted.contains(needed) { Ok(()) } else { Err(Refusal::InsufficientScope { needed }) }
+}
+
+/// What follows the scheme Bearer; none: another scheme, which is no bearer token.
+fn bearer_credentials(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_matches(' '))
+}
+
+/// RFC 6750, 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && token.len() <= MAX_TOKEN && body.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests;

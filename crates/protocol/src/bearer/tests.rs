@@ -1,0 +1,66 @@
+use proptest::prelude::*;
+use secrecy::ExposeSecret as _;
+
+use super::*;
+use crate::testing::{params, scope};
+
+fn find(header: Option<&str>, query: &[(&str, &str)], form: &[(&str, &str)]) -> Result<String, Refusal> {
+    find_token(header, &params(query), &params(form)).map(|token| token.expose_secret().to_owned())
+}
+
+const IN_PARAMS: [(&str, &str); 1] = [("access_token", "abc")];
+
+#[test]
+fn a_token_comes_in_the_header_or_the_form_rfc6750_2() {
+    assert_eq!(find(Some("Bearer abc"), &[], &[]).as_deref(), Ok("abc"));
+    assert_eq!(find(Some("bEARER  abc.-_~+/=="), &[], &[]).as_deref(), Ok("abc.-_~+/=="));
+    assert_eq!(find(None, &[], &IN_PARAMS).as_deref(), Ok("abc"));
+}
+
+#[test]
+fn two_tokens_or_one_in_the_query_are_400_invalid_request() {
+    for refused in [
+        find(Some("Bearer abc"), &[], &IN_PARAMS),
+        find(None, &IN_PARAMS, &[]),
+        find(Some("Bearer abc"), &IN_PARAMS, &[]),
+        find(Some("Bearer a b"), &[], &[]),
+        find(Some("Bearer"), &[], &[]),
+        find(Some("Bearer ="), &[], &[]),
+    ] {
+        let refusal = refused.unwrap_err();
+        assert_eq!(refusal.status(), 400);
+        assert!(refusal.challenge().starts_with("Bearer error=\"invalid_request\""));
+    }
+}
+
+#[test]
+fn no_token_is_401_with_a_bare_challenge_rfc6750_3_1() {
+    for header in [None, Some("Basic cnA6cw=="), Some("")] {
+        let refusal = find(header, &[], &[]).unwrap_err();
+        assert_eq!((refusal.status(), refusal.challenge().as_str(), refusal.body()), (401, "Bearer", None));
+    }
+}
+
+#[test]
+fn a_bad_token_is_401_invalid_token_rfc6750_3_1() {
+    let refusal = Refusal::from(OAuthError::new(ErrorCode::InvalidToken, "Expired").with_detail("hidden"));
+    assert_eq!(refusal.status(), 401);
+    assert_eq!(refusal.challenge(), r#"Bearer error="invalid_token", error_description="Expired""#);
+}
+
+#[test]
+fn a_narrow_token_is_403_insufficient_scope_and_names_what_is_needed_rfc6750_3_1() {
+    assert_eq!(check_scope(&scope("openid email"), "openid"), Ok(()));
+    let refusal = check_scope(&scope("email"), "openid").unwrap_err();
+    assert_eq!(refusal.status(), 403);
+    assert!(refusal.challenge().contains(r#"error="insufficient_scope""#));
+    assert!(refusal.challenge().ends_with(r#"scope="openid""#));
+}
+
+proptest! {
+    #[test]
+    fn an_arbitrary_header_never_panics(header in "\\PC{0,60}") {
+        let _ = find(Some(&header), &[], &[]);
+        let _ = find(Some(&format!("Bearer {header}")), &[], &[]);
+    }
+}

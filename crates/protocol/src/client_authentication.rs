@@ -1,0 +1,152 @@
+//! Client authentication at the token endpoint (RFC 6749, 2.3; OpenID Connect Core, 9).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_model::{AuthMethod, Client, ClientId, KeyedHash, Timestamp};
+use secrecy::SecretString;
+
+use crate::error::{ErrorCode, OAuthError};
+use crate::params::{Params, form_decode};
+
+/// The longest accepted Authorization header, in bytes.
+const MAX_HEADER: usize = 4096;
+
+/// What a request presents as its client's identity; nothing of it is proven.
+#[derive(Debug)]
+pub struct Presented {
+    client: Option<ClientId>,
+    method: AuthMethod,
+    secret: Option<SecretString>,
+}
+
+/// A client that proved who it is; only [`check`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthenticatedClient<'a> {
+    client: &'a Client,
+    method: AuthMethod,
+}
+
+impl Presented {
+    /// Reads the credentials of a request: the `Authorization` header (a request with two of them is the server's to
+    /// refuse), the query, the form. Errors: `invalid_request` for more than one mechanism or a credential in the
+    /// query; `invalid_client` for none, or a broken or foreign header.
+    pub fn parse(authorization: Option<&str>, query: &Params, form: &Params) -> Result<Self, OAuthError> {
+        let invalid = |description| OAuthError::new(ErrorCode::InvalidRequest, description);
+        if ["client_secret", "client_assertion"].iter().any(|name| query.has(name)) {
+            return Err(invalid("Client credentials do not belong in the query"));
+        }
+        let assertion = form.has("client_assertion") || form.has("client_assertion_type");
+        let mechanisms = [authorization.is_some(), form.has("client_secret"), assertion];
+        if mechanisms.into_iter().filter(|used| *used).count() > 1 {
+            return Err(invalid("The request uses more than one way to authenticate the client"));
+        }
+        if assertion {
+            return Err(failed("client assertions are not supported", false));
+        }
+        let Some(header) = authorization else { return Self::from_form(form) };
+        let presented = Self::from_basic(header).ok_or_else(|| failed("broken Authorization header", true))?;
+        match form.get("client_id") {
+            Some(id) if presented.client.as_ref().is_none_or(|client| client.as_str() != id) => {
+                Err(invalid("The client_id differs from the one in the Authorization header"))
+            }
+            _ => Ok(presented),
+        }
+    }
+
+    /// The client it claims to be, to be looked up; none: no client can have such an id.
+    pub const fn client(&self) -> Option<&ClientId> {
+        self.client.as_ref()
+    }
+
+    /// The secret presented, to be hashed.
+    pub const fn secret(&self) -> Option<&SecretString> {
+        self.secret.as_ref()
+    }
+
+    fn from_form(form: &Params) -> Result<Self, OAuthError> {
+        let id = form.get("client_id").ok_or_else(|| failed("no client credentials", false))?;
+        let secret = form.get("client_secret").map(SecretString::from);
+        let method = if secret.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
+        Ok(Self { client: id.parse().ok(), method, secret })
+    }
+
+    /// Scheme in any case, strict base64, both halves form-decoded (RFC 6749, 2.3.1).
+    fn from_basic(header: &str) -> Option<Self> {
+        let (scheme, credentials) = header.split_once(' ').filter(|_| header.len() <= MAX_HEADER)?;
+        let encoded = Some(credentials.trim_matches(' ')).filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let decoded = STANDARD.decode(encoded).ok()?;
+        let colon = decoded.iter().position(|byte| *byte == b':')?;
+        let id = form_decode(&decoded[..colon])?;
+        let secret = SecretString::from(form_decode(&decoded[colon + 1..])?);
+        Some(Self { client: id.parse().ok(), method: AuthMethod::ClientSecretBasic, secret: Some(secret) })
+    }
+}
+
+/// Decides whether `client` is who `presented` claims to be.
+///
+/// `secret_hash` is the keyed hash of [`Presented::secret`]. Every failure is the same `invalid_client`, for an unknown
+/// client, a wrong secret and a method not registered alike; the reason is in the detail.
+pub fn check<'a>(
+    client: Option<&'a Client>,
+    presented: &Presented,
+    secret_hash: Option<&KeyedHash>,
+    now: Timestamp,
+) -> Result<AuthenticatedClient<'a>, OAuthError> {
+    let header = presented.method == AuthMethod::ClientSecretBasic;
+    let proven = is_live_secret(client, secret_hash, now);
+    let Some(client) = client.filter(|client| presented.client.as_ref() == Some(&client.id)) else {
+        return Err(failed("unknown client", header));
+    };
+    let reason = match presented.method {
+        _ if client.disabled => "disabled client",
+        method if !client.auth_methods.contains(&method) => "authentication method not registered",
+        AuthMethod::None if presented.secret.is_none() => "",
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if proven => "",
+        _ => "wrong secret",
+    };
+    if reason.is_empty() {
+        Ok(AuthenticatedClient { client, method: presented.method })
+    } else {
+        Err(failed(reason, header))
+    }
+}
+
+/// Compares with every live secret in constant time, and with a dummy where there is no client.
+fn is_live_secret(client: Option<&Client>, secret_hash: Option<&KeyedHash>, now: Timestamp) -> bool {
+    let Some(hash) = secret_hash else { return false };
+    let equal = |known: &KeyedHash| aws_lc_rs::constant_time::verify_slices_are_equal(known, hash).is_ok();
+    let secrets = client.map(|client| client.secrets.as_slice()).unwrap_or_default();
+    let mut found = false;
+    std::hint::black_box(equal(&[0; 32]));
+    for secret in secrets {
+        let live = secret.expires_at.is_none_or(|end| now < end);
+        found |= equal(&secret.hash) & live;
+    }
+    found
+}
+
+fn failed(detail: &'static str, header_used: bool) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed")
+        .with_detail(detail)
+        .with_basic_challenge(header_used)
+}
+
+impl<'a> AuthenticatedClient<'a> {
+    /// The client.
+    pub const fn client(&self) -> &'a Client {
+        self.client
+    }
+
+    /// How it authenticated.
+    pub const fn method(&self) -> AuthMethod {
+        self.method
+    }
+
+    /// Whether it proved itself with a credential.
+    pub fn is_confidential(&self) -> bool {
+        self.method != AuthMethod::None
+    }
+}
+
+#[cfg(test)]
+mod tests;

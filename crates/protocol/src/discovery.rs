@@ -1,0 +1,108 @@
+//! What the provider says of itself (OpenID Connect Discovery, 3; RFC 8414, 2). Only what is true.
+
+use countersign_model::{AuthMethod, SigningAlgorithm};
+use serde_json::{Map, Value, json};
+
+use crate::authorization::{Prompt, ResponseMode};
+use crate::issuer::Issuer;
+use crate::scopes;
+use crate::token::GRANT_TYPES;
+
+/// Paths of the endpoints under the issuer, named as their metadata.
+pub mod paths {
+    /// OpenID Connect Discovery, 4.
+    pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+    /// RFC 8414, 3.
+    pub const OAUTH_AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+    /// `jwks_uri`.
+    pub const JWKS: &str = "/jwks";
+    /// `authorization_endpoint`.
+    pub const AUTHORIZATION: &str = "/authorization";
+    /// `token_endpoint`.
+    pub const TOKEN: &str = "/token";
+    /// `userinfo_endpoint`.
+    pub const USERINFO: &str = "/userinfo";
+}
+
+/// What this deployment can do, as far as it varies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Authentication contexts of the loaded login policies.
+    pub acr_values: Vec<String>,
+    /// Languages of the pages, BCP 47 in canonical case.
+    pub ui_locales: Vec<String>,
+    /// Scope values of resource servers, besides those of OpenID Connect.
+    pub resource_scopes: Vec<String>,
+    /// Whether there is a consent page; if not, `prompt=consent` is accepted but not advertised.
+    pub consent: bool,
+    /// Documentation for developers.
+    pub service_documentation: Option<String>,
+    /// What the operator does with data.
+    pub op_policy_uri: Option<String>,
+    /// Terms of service.
+    pub op_tos_uri: Option<String>,
+}
+
+/// The metadata, the same for both documents.
+pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
+    let mut metadata = Map::new();
+    let mut put = |name: &str, value: Value| metadata.insert(name.to_owned(), value);
+    put("issuer", json!(issuer.as_str()));
+    put("authorization_endpoint", json!(issuer.endpoint(paths::AUTHORIZATION)));
+    put("token_endpoint", json!(issuer.endpoint(paths::TOKEN)));
+    put("userinfo_endpoint", json!(issuer.endpoint(paths::USERINFO)));
+    put("jwks_uri", json!(issuer.endpoint(paths::JWKS)));
+    put("scopes_supported", json!(supported_scopes(capabilities)));
+    put("response_types_supported", json!(["code"]));
+    put("response_modes_supported", json!(ResponseMode::ALL.map(ResponseMode::as_str)));
+    put("grant_types_supported", json!(GRANT_TYPES));
+    put("subject_types_supported", json!(["public"]));
+    put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
+    put("token_endpoint_auth_methods_supported", json!(AUTH_METHODS.map(AuthMethod::as_str)));
+    put("code_challenge_methods_supported", json!(["S256"]));
+    put("prompt_values_supported", json!(supported_prompts(capabilities)));
+    put("claim_types_supported", json!(["normal"]));
+    put("claims_supported", json!(supported_claims()));
+    put("claims_parameter_supported", json!(true));
+    put("request_parameter_supported", json!(false));
+    put("request_uri_parameter_supported", json!(false));
+    put("authorization_response_iss_parameter_supported", json!(true));
+    for (name, values) in
+        [("acr_values_supported", &capabilities.acr_values), ("ui_locales_supported", &capabilities.ui_locales)]
+    {
+        if !values.is_empty() {
+            put(name, json!(values));
+        }
+    }
+    for (name, value) in [
+        ("service_documentation", &capabilities.service_documentation),
+        ("op_policy_uri", &capabilities.op_policy_uri),
+        ("op_tos_uri", &capabilities.op_tos_uri),
+    ] {
+        if let Some(value) = value {
+            put(name, json!(value));
+        }
+    }
+    Value::Object(metadata)
+}
+
+const AUTH_METHODS: [AuthMethod; 3] = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+
+fn supported_scopes(capabilities: &Capabilities) -> Vec<&str> {
+    scopes::OF_A_PERSON.into_iter().chain(capabilities.resource_scopes.iter().map(String::as_str)).collect()
+}
+
+fn supported_prompts(capabilities: &Capabilities) -> Vec<&'static str> {
+    let supported = |prompt: &Prompt| *prompt != Prompt::Consent || capabilities.consent;
+    Prompt::ALL.into_iter().filter(supported).map(Prompt::as_str).collect()
+}
+
+/// Claims of ID tokens and UserInfo.
+fn supported_claims() -> Vec<&'static str> {
+    const PROTOCOL: [&str; 12] =
+        ["iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
+    PROTOCOL.into_iter().chain(scopes::CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+use super::*;
+use crate::testing::{authorize, client, issuer};
+
+fn capabilities() -> Capabilities {
+    Capabilities {
+        acr_values: vec!["urn:acr:email".to_owned()],
+        ui_locales: vec!["en".to_owned(), "es".to_owned()],
+        resource_scopes: vec!["cases.read".to_owned()],
+        ..Capabilities::default()
+    }
+}
+
+#[test]
+fn what_discovery_3_and_rfc8414_2_require_is_there() {
+    let metadata = metadata(&issuer(), &capabilities());
+    for name in [
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "jwks_uri",
+        "response_types_supported",
+        "subject_types_supported",
+        "id_token_signing_alg_values_supported",
+    ] {
+        assert!(!metadata[name].is_null(), "{name}");
+    }
+    assert_eq!(metadata["issuer"], "https://op.example");
+    assert_eq!(metadata["token_endpoint"], "https://op.example/token");
+    assert_eq!(metadata["scopes_supported"][0], "openid");
+    assert!(metadata["id_token_signing_alg_values_supported"].as_array().unwrap().contains(&json!("RS256")));
+    assert_eq!(metadata["acr_values_supported"], json!(["urn:acr:email"]));
+    assert_eq!(metadata["ui_locales_supported"], json!(["en", "es"]));
+    assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+}
+
+#[test]
+fn what_is_off_or_empty_is_said_or_left_out() {
+    let metadata = metadata(&issuer(), &Capabilities::default());
+    for name in ["request_parameter_supported", "request_uri_parameter_supported"] {
+        assert_eq!(metadata[name], false, "{name}");
+    }
+    for name in ["registration_endpoint", "end_session_endpoint", "acr_values_supported", "service_documentation"] {
+        assert!(metadata.get(name).is_none(), "{name}");
+    }
+    for (name, value) in metadata.as_object().unwrap() {
+        assert!(value.as_array().is_none_or(|values| !values.is_empty()), "{name} is empty");
+    }
+}
+
+#[test]
+fn every_advertised_mode_and_prompt_is_accepted() {
+    let all = Capabilities { consent: true, ..capabilities() };
+    let metadata = metadata(&issuer(), &all);
+    for (name, parameter) in [("response_modes_supported", "response_mode"), ("prompt_values_supported", "prompt")] {
+        for value in metadata[name].as_array().unwrap() {
+            assert!(authorize(&client(), &[(parameter, value.as_str().unwrap())]).is_ok(), "{parameter}={value}");
+        }
+    }
+}
+
+#[test]
+fn consent_is_advertised_only_where_there_is_a_page_for_it() {
+    let prompts = |consent| {
+        let metadata = metadata(&issuer(), &Capabilities { consent, ..capabilities() });
+        metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("consent"))
+    };
+    assert!(prompts(true) && !prompts(false));
+}

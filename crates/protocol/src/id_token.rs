@@ -1,0 +1,101 @@
+//! ID tokens (OpenID Connect Core, 2 and 3.1.3.6) and what comes back of them as `id_token_hint`.
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_model::{Account, ClientId, Grant, Seconds, SigningAlgorithm, SigningKey, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::error::{ErrorCode, OAuthError};
+use crate::issuer::Issuer;
+use crate::{keys, userinfo};
+
+/// Header type of an ID token.
+pub const TYPE: &str = "JWT";
+
+/// What an ID token says, besides the person and the grant.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Who issues it.
+    pub issuer: &'a Issuer,
+    /// How long it lives.
+    pub lifetime: Seconds,
+    /// Echoed in the answer to a code, absent in the answer to a refresh token.
+    pub nonce: Option<&'a str>,
+    /// Access token issued along with it.
+    pub access_token: &'a str,
+    /// Algorithm it will be signed with: decides the hash of `at_hash`.
+    pub algorithm: SigningAlgorithm,
+}
+
+/// The identity a verified `id_token_hint` speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HintedIdentity {
+    /// The person.
+    pub subject: String,
+    /// Their session, as `sid`.
+    pub session: Option<String>,
+}
+
+/// The claims of an ID token under `grant`. Claims of a scope stay in UserInfo (Core, 5.4); those asked for by name
+/// are in it.
+pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestamp) -> Map<String, Value> {
+    let authentication = &grant.authentication;
+    let mut claims = userinfo::named(account, &grant.claims.id_token);
+    let own = [
+        ("iss", Some(json!(terms.issuer.as_str()))),
+        ("sub", Some(json!(authentication.user.as_str()))),
+        ("aud", Some(json!(grant.client.as_str()))),
+        ("azp", Some(json!(grant.client.as_str()))),
+        ("exp", Some(json!(now.plus(terms.lifetime).as_secs()))),
+        ("iat", Some(json!(now.as_secs()))),
+        ("auth_time", Some(json!(authentication.auth_time.as_secs()))),
+        ("nonce", terms.nonce.map(|nonce| json!(nonce))),
+        ("acr", Some(json!(authentication.acr))),
+        ("amr", Some(json!(authentication.amr))),
+        ("sid", Some(json!(authentication.session.as_str()))),
+        ("at_hash", Some(json!(left_half_hash(terms.algorithm, terms.access_token)))),
+    ];
+    claims.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    claims
+}
+
+/// The left half of a token's hash (Core, 3.1.3.6); Ed25519 goes with SHA-512.
+pub fn left_half_hash(algorithm: SigningAlgorithm, token: &str) -> String {
+    let hash = match algorithm {
+        SigningAlgorithm::RS256 | SigningAlgorithm::ES256 => &digest::SHA256,
+        SigningAlgorithm::EdDSA => &digest::SHA512,
+    };
+    let hash = digest::digest(hash, token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
+}
+
+/// Checks an `id_token_hint` (Core, 3.1.2.1): signed by one of `keys`, issued here, to `client`; expiry is ignored.
+/// Errors with `invalid_request`.
+pub fn verify_id_token_hint(
+    token: &str,
+    keys: &[SigningKey],
+    issuer: &Issuer,
+    client: &ClientId,
+) -> Result<HintedIdentity, OAuthError> {
+    let invalid = |detail| {
+        OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "The id_token_hint is not an ID token of this provider for this client",
+        )
+        .with_detail(detail)
+    };
+    let (typ, claims) = keys::verify(token, keys).ok_or_else(|| invalid("signature or form"))?;
+    if typ.is_some_and(|typ| !typ.eq_ignore_ascii_case(TYPE)) {
+        return Err(invalid("another kind of token"));
+    }
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if text("iss") != Some(issuer.as_str()) || text("aud") != Some(client.as_str()) {
+        return Err(invalid("another issuer or audience"));
+    }
+    let subject = text("sub").ok_or_else(|| invalid("no subject"))?.to_owned();
+    Ok(HintedIdentity { subject, session: text("sid").map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests;

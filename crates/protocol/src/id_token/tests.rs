@@ -1,0 +1,72 @@
+use countersign_model::RequestedClaims;
+
+use super::*;
+use crate::access_token;
+use crate::testing::{NOW, account, client, grant, issuer, key, other_client};
+
+fn terms(issuer: &Issuer) -> Terms<'_> {
+    let algorithm = SigningAlgorithm::RS256;
+    Terms { issuer, lifetime: Seconds::minutes(5), nonce: Some("n-0S6_WzA2Mj"), access_token: "at", algorithm }
+}
+
+#[test]
+fn the_claims_are_those_of_core_2() {
+    let (issuer, grant) = (issuer(), grant("openid email profile"));
+    let expected = json!({
+        "iss": "https://op.example", "sub": grant.authentication.user, "aud": "rp", "azp": "rp",
+        "exp": 1_800_000_300, "iat": 1_800_000_000, "auth_time": 1_799_999_900, "nonce": "n-0S6_WzA2Mj",
+        "acr": "urn:acr:email", "amr": ["pwd", "otp"], "sid": grant.authentication.session,
+        "at_hash": left_half_hash(SigningAlgorithm::RS256, "at"),
+    });
+    assert_eq!(Value::Object(claims(&account(), &grant, &terms(&issuer), NOW)), expected);
+}
+
+#[test]
+fn a_refreshed_token_has_no_nonce_and_the_same_auth_time_core_12_2() {
+    let issuer = issuer();
+    let refreshed = claims(&account(), &grant("openid"), &Terms { nonce: None, ..terms(&issuer) }, NOW);
+    assert!(!refreshed.contains_key("nonce"));
+    assert_eq!(refreshed["auth_time"], 1_799_999_900);
+}
+
+#[test]
+fn claims_asked_for_by_name_are_in_it_and_never_replace_its_own_core_5_5() {
+    let mut grant = grant("openid");
+    let id_token = ["email", "name", "sub", "iss", "picture"].map(str::to_owned).to_vec();
+    grant.claims = RequestedClaims { userinfo: vec!["given_name".to_owned()], id_token };
+    let issuer = issuer();
+    let claims = claims(&account(), &grant, &terms(&issuer), NOW);
+    assert_eq!((&claims["email"], &claims["name"]), (&json!("alice@example.com"), &json!("Alice Archer")));
+    assert_eq!((&claims["iss"], &claims["sub"]), (&json!("https://op.example"), &json!(account().user.id.as_str())));
+    assert!(!claims.contains_key("picture") && !claims.contains_key("given_name"));
+}
+
+#[test]
+fn at_hash_is_the_left_half_of_the_hash_of_its_algorithm_core_3_1_3_6() {
+    // Core, appendix A.3: the access token of the example and its at_hash.
+    let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+    assert_eq!(left_half_hash(SigningAlgorithm::RS256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+    assert_eq!(left_half_hash(SigningAlgorithm::ES256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+    assert_eq!(left_half_hash(SigningAlgorithm::EdDSA, token).len(), 43);
+}
+
+#[test]
+fn a_hint_must_be_an_id_token_of_ours_for_this_client() {
+    let (issuer, client) = (issuer(), client());
+    let (private, stored) = key(SigningAlgorithm::ES256, "k1");
+    let (stranger, _) = key(SigningAlgorithm::ES256, "k1");
+    let keys = [stored];
+    let claims = claims(&account(), &grant("openid"), &terms(&issuer), NOW);
+    let hint = private.sign(TYPE, &claims).unwrap();
+    let identity = verify_id_token_hint(&hint, &keys, &issuer, &client.id).unwrap();
+    assert_eq!(identity.subject, account().user.id.as_str());
+    assert!(identity.session.is_some());
+    let refused = |token: &str, issuer: &Issuer, client: &ClientId| {
+        verify_id_token_hint(token, &keys, issuer, client).unwrap_err().code == ErrorCode::InvalidRequest
+    };
+    assert!(refused(&hint, &issuer, &other_client().id));
+    assert!(refused(&hint, &"https://other.example".parse().unwrap(), &client.id));
+    assert!(refused(&stranger.sign(TYPE, &claims).unwrap(), &issuer, &client.id));
+    assert!(refused(&private.sign(access_token::TYPE, &claims).unwrap(), &issuer, &client.id));
+    assert!(refused("", &issuer, &client.id));
+}

@@ -1,0 +1,199 @@
+//! Signing keys: what they sign, what of them is published, which one signs now (RFC 7515, 7517, 7518, 8037).
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign_model::{KeyId, SigningAlgorithm, SigningKey, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::zeroize::Zeroizing;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The longest accepted token, in bytes.
+const MAX_TOKEN: usize = 16 * 1024;
+const MIN_RSA_BYTES: usize = 256;
+/// Members of a JWK that are public, by key type; nothing else is ever published.
+const PUBLIC_MEMBERS: [(&str, &[&str]); 3] = [("RSA", &["n", "e"]), ("EC", &["crv", "x", "y"]), ("OKP", &["crv", "x"])];
+
+/// A key that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The bytes are not a PKCS#8 key of the algorithm, or an RSA key under 2048 bits.
+    #[error("not a usable private key of its algorithm")]
+    Unusable,
+    /// Signing failed.
+    #[error("the key could not sign")]
+    Signing,
+}
+
+/// A private key ready to sign. Debug shows its id and algorithm only.
+#[derive(Clone)]
+pub struct PrivateKey {
+    id: KeyId,
+    algorithm: SigningAlgorithm,
+    encoding: EncodingKey,
+}
+
+impl PrivateKey {
+    /// From PKCS#8 DER; checks that the key is one of `algorithm`.
+    pub fn from_pkcs8(algorithm: SigningAlgorithm, id: KeyId, pkcs8: &[u8]) -> Result<Self, KeyError> {
+        public_members(algorithm, pkcs8)?;
+        let encoding = match algorithm {
+            SigningAlgorithm::RS256 => rsa_encoding_key(pkcs8)?,
+            SigningAlgorithm::ES256 => EncodingKey::from_ec_der(pkcs8),
+            SigningAlgorithm::EdDSA => EncodingKey::from_ed_der(pkcs8),
+        };
+        Ok(Self { id, algorithm, encoding })
+    }
+
+    /// Its `kid`.
+    pub const fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// What it signs.
+    pub const fn algorithm(&self) -> SigningAlgorithm {
+        self.algorithm
+    }
+
+    /// `claims` as a compact JWS with the header `typ` given, `alg` and `kid`.
+    pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, KeyError> {
+        let mut header = Header::new(algorithm(self.algorithm));
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(self.id.to_string());
+        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| KeyError::Signing)
+    }
+}
+
+impl std::fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PrivateKey").field("id", &self.id).field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+/// The public half of a PKCS#8 key as a JWK with `kid`, `use` and `alg` (RFC 7517, 4; RFC 7518, 6; RFC 8037, 2).
+pub fn public_jwk(algorithm: SigningAlgorithm, id: &KeyId, pkcs8: &[u8]) -> Result<Value, KeyError> {
+    let mut jwk = public_members(algorithm, pkcs8)?;
+    jwk.insert("kid".to_owned(), json!(id.as_str()));
+    jwk.insert("use".to_owned(), json!("sig"));
+    jwk.insert("alg".to_owned(), json!(algorithm.as_str()));
+    Ok(Value::Object(jwk))
+}
+
+/// The keys the JWKS holds at `now`: made already, not retired yet.
+pub fn published(keys: &[SigningKey], now: Timestamp) -> impl Iterator<Item = &SigningKey> {
+    keys.iter().filter(move |key| key.created_at <= now && key.retire_at.is_none_or(|end| now < end))
+}
+
+/// The JWK Set at `now` (RFC 7517, 5): public members only, whatever is stored.
+pub fn jwks(keys: &[SigningKey], now: Timestamp) -> Value {
+    let keys: Vec<Value> = published(keys, now).filter_map(published_jwk).collect();
+    json!({ "keys": keys })
+}
+
+/// The key that signs with `algorithm` at `now`: the newest that is due and not retired.
+pub fn choose_signing_key(keys: &[SigningKey], algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
+    published(keys, now)
+        .filter(|key| key.algorithm == algorithm && key.use_from <= now)
+        .max_by_key(|key| (key.use_from, key.created_at))
+}
+
+/// Header type and claims of a JWS of ours whose signature holds; none: it is not. Time, issuer and audience are the
+/// caller's to check: jsonwebtoken would read the clock.
+pub(crate) fn verify<'a>(
+    token: &str,
+    keys: impl IntoIterator<Item = &'a SigningKey>,
+) -> Option<(Option<String>, Map<String, Value>)> {
+    if token.len() > MAX_TOKEN {
+        return None;
+    }
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let key = keys.into_iter().find(|key| Some(key.id.as_str()) == header.kid.as_deref())?;
+    // jsonwebtoken lets unknown `crit` pass (RFC 7515, 4.1.11); ours never have one.
+    if header.crit.is_some() || header.alg != algorithm(key.algorithm) {
+        return None;
+    }
+    let mut validation = Validation::new(algorithm(key.algorithm));
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let token = jsonwebtoken::decode::<Map<String, Value>>(token, &decoding_key(key)?, &validation).ok()?;
+    Some((token.header.typ, token.claims))
+}
+
+const fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::RS256 => Algorithm::RS256,
+        SigningAlgorithm::ES256 => Algorithm::ES256,
+        SigningAlgorithm::EdDSA => Algorithm::EdDSA,
+    }
+}
+
+/// jsonwebtoken wants PKCS#1; it finds it inside a PKCS#8 PEM.
+fn rsa_encoding_key(pkcs8: &[u8]) -> Result<EncodingKey, KeyError> {
+    let body = Zeroizing::new(STANDARD.encode(pkcs8));
+    let mut pem = Zeroizing::new(String::with_capacity(body.len() * 2 + 64));
+    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+    for line in body.as_bytes().chunks(64) {
+        pem.push_str(std::str::from_utf8(line).map_err(|_| KeyError::Unusable)?);
+        pem.push('\n');
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| KeyError::Unusable)
+}
+
+fn public_members(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Map<String, Value>, KeyError> {
+    let unusable = |_| KeyError::Unusable;
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let members = match algorithm {
+        SigningAlgorithm::RS256 => {
+            let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(unusable)?;
+            if pair.public_modulus_len() < MIN_RSA_BYTES {
+                return Err(KeyError::Unusable);
+            }
+            let key = pair.public_key();
+            let (n, e) = (key.modulus().big_endian_without_leading_zero(), key.exponent());
+            json!({ "kty": "RSA", "n": text(n), "e": text(e.big_endian_without_leading_zero()) })
+        }
+        SigningAlgorithm::ES256 => {
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(unusable)?;
+            let point = pair.public_key().as_ref();
+            let (x, y) = point.get(1..).filter(|xy| xy.len() == 64).ok_or(KeyError::Unusable)?.split_at(32);
+            json!({ "kty": "EC", "crv": "P-256", "x": text(x), "y": text(y) })
+        }
+        SigningAlgorithm::EdDSA => {
+            let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(unusable)?;
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref()) })
+        }
+    };
+    match members {
+        Value::Object(members) => Ok(members),
+        _ => Err(KeyError::Unusable),
+    }
+}
+
+fn published_jwk(key: &SigningKey) -> Option<Value> {
+    let kty = key.public_jwk.get("kty")?.as_str()?;
+    let (_, members) = PUBLIC_MEMBERS.iter().find(|(known, _)| *known == kty)?;
+    let mut jwk = Map::new();
+    jwk.insert("kty".to_owned(), json!(kty));
+    for name in *members {
+        jwk.insert((*name).to_owned(), key.public_jwk.get(*name)?.clone());
+    }
+    jwk.insert("kid".to_owned(), json!(key.id.as_str()));
+    jwk.insert("use".to_owned(), json!("sig"));
+    jwk.insert("alg".to_owned(), json!(key.algorithm.as_str()));
+    Some(Value::Object(jwk))
+}
+
+fn decoding_key(key: &SigningKey) -> Option<DecodingKey> {
+    let member = |name: &str| key.public_jwk.get(name).and_then(Value::as_str);
+    match key.algorithm {
+        SigningAlgorithm::RS256 => DecodingKey::from_rsa_components(member("n")?, member("e")?).ok(),
+        SigningAlgorithm::ES256 => DecodingKey::from_ec_components(member("x")?, member("y")?).ok(),
+        SigningAlgorithm::EdDSA => DecodingKey::from_ed_components(member("x")?).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! Decides what OAuth and OpenID Connect answer.
+//!
+//! Every decision is a plain function of (request, facts, now): no I/O, no clock, no randomness, no HTTP framework.
+//! The grants of RFC 6749 are carried by oxide-auth's machines behind `kernel`; what those do not know is decided
+//! around them.
+
+pub mod access_token;
+pub mod authorization;
+pub mod authorization_response;
+pub mod bearer;
+pub mod client_authentication;
+pub mod discovery;
+pub mod error;
+pub mod id_token;
+pub mod interaction;
+pub mod issuer;
+mod kernel;
+pub mod keys;
+pub mod params;
+pub mod policy_choice;
+pub mod scopes;
+pub mod token;
+pub mod userinfo;
+
+#[cfg(test)]
+mod testing;
+
+pub use access_token::{AccessTokenClaims, verify_access_token};
+pub use authorization::{
+    AuthorizationRequest, Prompt, PromptSet, Provider, Refusal, ResponseMode, ResponseTarget, StoredRedirectUri,
+    ValidRedirectUri,
+};
+pub use authorization_response::{AuthorizationResponse, Rendered};
+pub use client_authentication::{AuthenticatedClient, Presented};
+pub use discovery::Capabilities;
+pub use error::{ErrorCode, OAuthError, TokenErrorStatus};
+pub use id_token::{HintedIdentity, verify_id_token_hint};
+pub use interaction::{SessionDecision, SessionFacts};
+pub use issuer::{Issuer, IssuerError};
+pub use keys::{KeyError, PrivateKey};
+pub use params::Params;
+pub use policy_choice::{LoginPolicy, choose_policy};
+pub use token::{Decision, Effect, Issue, TokenFacts, TokenRequest};

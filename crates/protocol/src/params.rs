@@ -1,0 +1,100 @@
+//! Form and query parameters: `application/x-www-form-urlencoded`, bounded, each name once.
+
+use std::fmt;
+
+use crate::error::{ErrorCode, OAuthError};
+
+/// The longest accepted text, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024;
+/// The most parameters accepted.
+pub const MAX_COUNT: usize = 64;
+
+/// The parameters of one request. An empty value counts as absent (RFC 6749, 3.1); Debug shows the names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Parses a form body. Errors with `invalid_request`: too long, too many, a name twice, broken encoding.
+    pub fn parse_form(body: &[u8]) -> Result<Self, OAuthError> {
+        if body.len() > MAX_BYTES {
+            return Err(malformed("The request is too long"));
+        }
+        let mut params = Self::default();
+        for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            params.insert(pair)?;
+        }
+        params.0.retain(|(_, value)| !value.is_empty());
+        Ok(params)
+    }
+
+    /// Parses a query, without its `?`; same errors as [`Params::parse_form`].
+    pub fn parse_query(query: &str) -> Result<Self, OAuthError> {
+        Self::parse_form(query.as_bytes())
+    }
+
+    /// The value of `name`, if there is one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether `name` has a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Names and values, in the order sent.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether nothing was sent.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn insert(&mut self, pair: &[u8]) -> Result<(), OAuthError> {
+        if self.0.len() == MAX_COUNT {
+            return Err(malformed("The request has too many parameters"));
+        }
+        let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = (&pair[..split], pair.get(split + 1..).unwrap_or_default());
+        let decode = |text| form_decode(text).ok_or_else(|| malformed("The request is not properly form-encoded"));
+        let (name, value) = (decode(name)?, decode(value)?);
+        if self.0.iter().any(|(known, _)| *known == name) {
+            return Err(malformed("A parameter was sent more than once"));
+        }
+        self.0.push((name, value));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Decodes one form-encoded name or value; none: a broken escape or no UTF-8.
+pub(crate) fn form_decode(text: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => hex(*bytes.next()?)? << 4 | hex(*bytes.next()?)?,
+            plain => *plain,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+fn malformed(description: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidRequest, description)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+use super::*;
+use crate::testing::{authorize, client, login_policies};
+
+fn chosen(changes: &[(&str, &str)]) -> Result<String, ErrorCode> {
+    let request = authorize(&client(), changes).unwrap();
+    choose_policy(&request, &client(), &login_policies()).map_err(|error| error.code)
+}
+
+#[test]
+fn p_comes_first_then_acr_values_then_the_default() {
+    let acr = "urn:unknown urn:acr:lab urn:acr:phone urn:acr:email";
+    assert_eq!(chosen(&[("p", "email"), ("acr_values", acr)]).as_deref(), Ok("email"));
+    // lab has an acr but is not allowed to this client; unknown values are ignored.
+    assert_eq!(chosen(&[("acr_values", acr)]).as_deref(), Ok("phone"));
+    assert_eq!(chosen(&[("acr_values", "urn:unknown urn:acr:lab")]).as_deref(), Ok("login-options"));
+    assert_eq!(chosen(&[]).as_deref(), Ok("login-options"));
+}
+
+#[test]
+fn p_outside_the_allowed_policies_is_invalid_request() {
+    assert_eq!(chosen(&[("p", "lab")]), Err(ErrorCode::InvalidRequest));
+    assert_eq!(chosen(&[("p", "nonsense")]), Err(ErrorCode::InvalidRequest));
+}
+
+#[test]
+fn an_essential_acr_chooses_too() {
+    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:acr:email"]}}}"#;
+    assert_eq!(chosen(&[("claims", claims)]).as_deref(), Ok("email"));
+}

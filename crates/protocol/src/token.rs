@@ -1,0 +1,273 @@
+//! The token endpoint (RFC 6749, 3.2 and 5; OpenID Connect Core, 3.1.3 and 12): request and facts in, decision out.
+
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+
+use countersign_model::{
+    AuditKind, AuditOutcome, AuthorizationCode, ClientId, Grant, GrantId, KeyedHash, RefreshToken, Scope, Seconds,
+    Timestamp, UserId,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::client_authentication::AuthenticatedClient;
+use crate::error::{ErrorCode, OAuthError};
+use crate::params::Params;
+use crate::scopes;
+
+/// Every supported `grant_type`.
+pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+
+/// A token request of an authenticated client, each parameter its grant requires present.
+#[derive(Debug)]
+pub struct TokenRequest<'a> {
+    client: AuthenticatedClient<'a>,
+    grant: RequestedGrant,
+}
+
+/// What is offered in exchange.
+#[derive(Debug)]
+pub enum RequestedGrant {
+    /// RFC 6749, 4.1.3 and RFC 7636, 4.5.
+    AuthorizationCode {
+        /// The code.
+        code: SecretString,
+        /// Must be the authorization request's.
+        redirect_uri: String,
+        /// Proves whose code it is.
+        code_verifier: Option<SecretString>,
+    },
+    /// RFC 6749, 6.
+    RefreshToken {
+        /// The token.
+        refresh_token: SecretString,
+        /// A narrower scope, if wanted.
+        scope: Option<String>,
+    },
+    /// RFC 6749, 4.4.
+    ClientCredentials {
+        /// The scope, if not all of it is wanted.
+        scope: Option<String>,
+    },
+}
+
+impl<'a> TokenRequest<'a> {
+    /// Reads a form. Errors: `invalid_request`, `unsupported_grant_type`, `unauthorized_client` (RFC 6749, 5.2).
+    pub fn parse(client: AuthenticatedClient<'a>, form: &Params) -> Result<Self, OAuthError> {
+        let grant_type = required(form, "grant_type", "The parameter grant_type is missing")?;
+        if !GRANT_TYPES.contains(&grant_type) {
+            return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "The grant_type is not supported"));
+        }
+        if !client.client().allows_grant(grant_type) {
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client may not use this grant_type"));
+        }
+        let scope = form.get("scope").map(str::to_owned);
+        let grant = match grant_type {
+            "authorization_code" => RequestedGrant::AuthorizationCode {
+                code: required(form, "code", "The parameter code is missing")?.into(),
+                redirect_uri: required(form, "redirect_uri", "The parameter redirect_uri is missing")?.to_owned(),
+                code_verifier: form.get("code_verifier").map(SecretString::from),
+            },
+            "refresh_token" => RequestedGrant::RefreshToken {
+                refresh_token: required(form, "refresh_token", "The parameter refresh_token is missing")?.into(),
+                scope,
+            },
+            _ => RequestedGrant::ClientCredentials { scope },
+        };
+        Ok(Self { client, grant })
+    }
+
+    /// What is offered: the caller hashes it and loads what it stands for.
+    pub const fn grant(&self) -> &RequestedGrant {
+        &self.grant
+    }
+
+    /// Who asks.
+    pub const fn client(&self) -> AuthenticatedClient<'a> {
+        self.client
+    }
+}
+
+fn required<'p>(form: &'p Params, name: &str, missing: &'static str) -> Result<&'p str, OAuthError> {
+    form.get(name).ok_or(OAuthError::new(ErrorCode::InvalidRequest, missing))
+}
+
+/// What the store knows of what was offered, loaded and locked in the transaction that applies the effects.
+#[derive(Clone, Debug)]
+pub enum TokenFacts {
+    /// Nothing: no such code or token, or there is nothing to look up.
+    Nothing,
+    /// The code, spent or not.
+    Code {
+        /// The code's row.
+        code: AuthorizationCode,
+        /// Its grant.
+        grant: Box<Grant>,
+        /// Whether the person may still sign in.
+        user_active: bool,
+    },
+    /// The refresh token, spent or not.
+    RefreshToken {
+        /// The token's row.
+        token: RefreshToken,
+        /// Its grant.
+        grant: Box<Grant>,
+        /// Whether the person may still sign in.
+        user_active: bool,
+    },
+}
+
+/// Random and configured values a decision may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared {
+    /// Keyed hash of the refresh token to hand out, should there be one.
+    pub refresh_token: KeyedHash,
+    /// How long a family of refresh tokens lives.
+    pub refresh_lifetime: Seconds,
+}
+
+/// What to issue. The tokens themselves are made from it by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// To whom.
+    pub client: ClientId,
+    /// Under which grant; none: the client on its own behalf.
+    pub grant: Option<Grant>,
+    /// Scope of the access token.
+    pub scope: Scope,
+    /// Whether an ID token goes along.
+    pub id_token: bool,
+    /// `nonce` of the ID token.
+    pub nonce: Option<String>,
+    /// Whether the prepared refresh token goes along.
+    pub refresh_token: bool,
+}
+
+/// Something to write, in the transaction the facts were read in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Marks a code spent; it must not be spent already.
+    ConsumeCode(KeyedHash),
+    /// Marks a refresh token spent; it must not be spent already.
+    ConsumeRefreshToken(KeyedHash),
+    /// Stores a refresh token.
+    InsertRefreshToken(RefreshToken),
+    /// Takes back a grant: every token under it dies.
+    RevokeGrant(GrantId),
+    /// Writes an audit event.
+    Audit {
+        /// What happened.
+        kind: AuditKind,
+        /// How it ended.
+        outcome: AuditOutcome,
+        /// Under which grant.
+        grant: Option<GrantId>,
+        /// Whose.
+        subject: Option<UserId>,
+        /// Why; empty when there is nothing to say.
+        reason: String,
+    },
+}
+
+/// A decision: a refusal has effects too, so it is no error that rolls back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What the client gets.
+    pub outcome: Result<Issue, OAuthError>,
+    /// What is written, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// Decides a token request.
+///
+/// A refused exchange spends nothing: neither another client's code nor the client's own. A code or refresh token that
+/// was spent already takes its whole grant with it, whoever presents it (RFC 6749, 4.1.2; RFC 9700, 4.14.2).
+pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared, now: Timestamp) -> Decision {
+    match &request.grant {
+        RequestedGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            let verifier = code_verifier.as_ref();
+            let exchange = authorization_code::Exchange { client: request.client, code, redirect_uri, verifier };
+            authorization_code::decide(&exchange, facts, prepared, now)
+        }
+        RequestedGrant::RefreshToken { refresh_token, scope } => {
+            let scope = scope.as_deref();
+            let usage = refresh_token::Usage { client: request.client, token: refresh_token, scope };
+            refresh_token::decide(&usage, facts, prepared, now)
+        }
+        RequestedGrant::ClientCredentials { scope } => client_credentials::decide(request.client, scope.as_deref()),
+    }
+}
+
+/// The body of a successful answer (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3). Always names the scope.
+pub fn response(
+    issue: &Issue,
+    access_token: &str,
+    expires_in: Seconds,
+    refresh_token: Option<&str>,
+    id_token: Option<&str>,
+) -> Value {
+    let mut body = json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": expires_in.get(),
+        "scope": issue.scope.to_string(),
+    });
+    for (name, token) in [("refresh_token", refresh_token), ("id_token", id_token)] {
+        if let (Some(token), Some(members)) = (token, body.as_object_mut()) {
+            members.insert(name.to_owned(), json!(token));
+        }
+    }
+    body
+}
+
+impl Decision {
+    fn issued(kind: AuditKind, issue: Issue, mut effects: Vec<Effect>) -> Self {
+        effects.push(audit(kind, AuditOutcome::Success, issue.grant.as_ref(), ""));
+        Self { outcome: Ok(issue), effects }
+    }
+
+    fn refused(error: OAuthError, grant: Option<&Grant>) -> Self {
+        let reason = if error.detail.is_empty() { error.description } else { &error.detail };
+        let effects = vec![audit(AuditKind::RequestRefused, AuditOutcome::Failure, grant, reason)];
+        Self { outcome: Err(error), effects }
+    }
+
+    /// What was spent comes back: the family is revoked.
+    fn replayed(grant: &Grant, what: &'static str) -> Self {
+        let note = audit(AuditKind::ReplayDetected, AuditOutcome::Failure, Some(grant), what);
+        Self { outcome: Err(invalid_grant(what)), effects: vec![Effect::RevokeGrant(grant.id.clone()), note] }
+    }
+}
+
+fn audit(kind: AuditKind, outcome: AuditOutcome, grant: Option<&Grant>, reason: &str) -> Effect {
+    let subject = grant.map(|grant| grant.authentication.user.clone());
+    Effect::Audit { kind, outcome, grant: grant.map(|grant| grant.id.clone()), subject, reason: reason.to_owned() }
+}
+
+/// One public face for everything wrong with what was offered (RFC 6749, 5.2).
+fn invalid_grant(detail: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, "The grant is invalid, expired or revoked").with_detail(detail)
+}
+
+/// What both grants of a person need: alive, and the person allowed to sign in.
+fn check_standing(grant: &Grant, user_active: bool, expires_at: Timestamp, now: Timestamp) -> Result<(), OAuthError> {
+    if now >= expires_at {
+        return Err(invalid_grant("expired"));
+    }
+    if grant.revoked_at.is_some() {
+        return Err(invalid_grant("the grant was revoked"));
+    }
+    if !user_active {
+        return Err(invalid_grant("the person may not sign in"));
+    }
+    Ok(())
+}
+
+/// Whether a scope of a person is in `scope`.
+fn speaks_of_a_person(scope: &Scope) -> bool {
+    scopes::OF_A_PERSON.into_iter().any(|value| scope.contains(value))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The exchange of an authorization code (RFC 6749, 4.1.3; RFC 7636, 4.5; OpenID Connect Core, 3.1.3).
+
+use countersign_model::{AuditKind, AuthMethod, AuthorizationCode, Grant, RefreshToken, Scope, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, check_standing, invalid_grant};
+use crate::error::OAuthError;
+use crate::{kernel, scopes};
+
+pub(super) struct Exchange<'a> {
+    pub(super) client: AuthenticatedClient<'a>,
+    pub(super) code: &'a SecretString,
+    pub(super) redirect_uri: &'a str,
+    pub(super) verifier: Option<&'a SecretString>,
+}
+
+pub(super) fn decide(exchange: &Exchange<'_>, facts: TokenFacts, prepared: &Prepared, now: Timestamp) -> Decision {
+    let TokenFacts::Code { code, grant, user_active } = facts else {
+        return Decision::refused(invalid_grant("unknown code"), None);
+    };
+    if code.consumed_at.is_some() {
+        return Decision::replayed(&grant, "the code was spent already");
+    }
+    let checked = check(exchange, &code, &grant)
+        .and_then(|scope| check_standing(&grant, user_active, code.expires_at, now).map(|()| scope));
+    match checked {
+        Ok(scope) => issue(exchange, &code, *grant, scope, prepared, now),
+        Err(error) => Decision::refused(error, Some(&grant)),
+    }
+}
+
+/// Holds the code to its client, redirect URI and challenge; gives the scope to issue.
+fn check(exchange: &Exchange<'_>, code: &AuthorizationCode, grant: &Grant) -> Result<Scope, OAuthError> {
+    let client = exchange.client.client();
+    if code.client != client.id || grant.client != client.id || code.grant != grant.id {
+        return Err(invalid_grant("the code is another client's"));
+    }
+    if code.redirect_uri != exchange.redirect_uri {
+        return Err(invalid_grant("the redirect_uri is not the one of the authorization request"));
+    }
+    let verifier = exchange.verifier.map(ExposeSecret::expose_secret);
+    if verifier.is_some_and(|verifier| !is_verifier(verifier)) {
+        return Err(invalid_grant("the code_verifier is malformed"));
+    }
+    kernel::redeem(&kernel::Redeem {
+        client: client.id.as_str(),
+        code: exchange.code.expose_secret(),
+        redirect_uri: exchange.redirect_uri,
+        verifier,
+        pkce_required: exchange.client.method() == AuthMethod::None || client.require_pkce,
+        stored: kernel::Stored {
+            owner: grant.authentication.user.as_str(),
+            client: code.client.as_str(),
+            scope: &grant.scope,
+        },
+        stored_redirect_uri: &code.redirect_uri,
+        challenge: code.code_challenge.as_deref(),
+    })
+}
+
+/// 43 to 128 unreserved characters (RFC 7636, 4.1).
+fn is_verifier(text: &str) -> bool {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
+}
+
+fn issue(
+    exchange: &Exchange<'_>,
+    code: &AuthorizationCode,
+    grant: Grant,
+    scope: Scope,
+    prepared: &Prepared,
+    now: Timestamp,
+) -> Decision {
+    let client = exchange.client.client();
+    let refresh_token = scope.contains(scopes::OFFLINE_ACCESS) && client.allows_grant("refresh_token");
+    let mut effects = vec![Effect::ConsumeCode(code.hash)];
+    if refresh_token {
+        effects.push(Effect::InsertRefreshToken(RefreshToken {
+            hash: prepared.refresh_token,
+            grant: grant.id.clone(),
+            client: client.id.clone(),
+            scope: scope.clone(),
+            created_at: now,
+            expires_at: now.plus(prepared.refresh_lifetime),
+            consumed_at: None,
+        }));
+    }
+    let id_token = scope.contains(scopes::OPENID);
+    let nonce = grant.nonce.clone();
+    let issue = Issue { client: client.id.clone(), grant: Some(grant), scope, id_token, nonce, refresh_token };
+    Decision::issued(AuditKind::TokenIssued, issue, effects)
+}

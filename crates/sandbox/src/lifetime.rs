@@ -1,0 +1,37 @@
+//! When a process of the sandbox ends: a signal, or the end of its parent.
+
+use std::io::Read;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Waits for Ctrl-C, SIGTERM or, if asked, the end of standard input (the parent died).
+pub async fn wait_for_stop(stop_when_stdin_closes: bool) -> Result<(), std::io::Error> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stdin = async {
+        if stop_when_stdin_closes {
+            // The thread sends or drops its end only after EOF.
+            let _ = watch_stdin().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = stdin => {}
+    }
+    Ok(())
+}
+
+/// A plain thread, as a read of standard input cannot be cancelled and would keep a runtime from ending.
+fn watch_stdin() -> oneshot::Receiver<()> {
+    let (closed, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        let mut buffer = [0; 256];
+        while matches!(stdin.read(&mut buffer), Ok(1..)) {}
+        let _ = closed.send(());
+    });
+    receiver
+}

@@ -1,0 +1,97 @@
+//! The provider as the `openidconnect` crate sees it: discovery, redirect, tokens, UserInfo.
+
+mod exchange;
+mod metadata;
+
+use super::answers::Problem;
+use super::login::{LoginWishes, PendingLogin};
+use super::session::SignedIn;
+use super::{PortalSettings, SandboxError};
+use crate::outgoing::build_client;
+use actix_web::http::StatusCode;
+use metadata::{Known, PortalClient};
+use openidconnect::core::CoreAuthenticationFlow;
+use openidconnect::{ClientId, ClientSecret, CsrfToken, IssuerUrl, Nonce, PkceCodeChallenge, RedirectUrl, Scope};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use url::Url;
+
+/// Of one request to the provider.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A provider that may not be up yet.
+pub struct Provider {
+    issuer: IssuerUrl,
+    client_id: ClientId,
+    client_secret: ClientSecret,
+    redirect_url: RedirectUrl,
+    scopes: Vec<Scope>,
+    http: reqwest::Client,
+    /// Held while discovering, so that one request does it for all.
+    known: Mutex<Option<Arc<Known>>>,
+}
+
+impl Provider {
+    pub fn new(settings: &PortalSettings, origin: &Url) -> Result<Self, SandboxError> {
+        let wrong = |name| move |error: url::ParseError| SandboxError::Setting { name, reason: error.to_string() };
+        let redirect = origin.join("callback").map_err(wrong("public_url"))?;
+        let wanted = settings.scopes.iter().filter(|scope| *scope != "openid");
+        Ok(Self {
+            issuer: IssuerUrl::new(settings.issuer.clone()).map_err(wrong("issuer"))?,
+            client_id: ClientId::new(settings.client_id.clone()),
+            client_secret: ClientSecret::new(settings.client_secret.expose_secret().to_owned()),
+            redirect_url: RedirectUrl::from_url(redirect),
+            scopes: wanted.map(|scope| Scope::new(scope.clone())).collect(),
+            http: build_client(settings.ca_file.as_ref(), PATIENCE)?,
+            known: Mutex::new(None),
+        })
+    }
+
+    fn client(&self, known: &Known) -> PortalClient {
+        known.client(self.client_id.clone(), self.client_secret.clone()).set_redirect_uri(self.redirect_url.clone())
+    }
+
+    /// Where to send the browser, the state, and what to remember; the caller adds the browser's secret.
+    pub async fn begin(&self, wishes: LoginWishes) -> Result<(Url, CsrfToken, PendingLogin), Problem> {
+        let known = self.find_known().await?;
+        let client = self.client(&known);
+        let (challenge, pkce_verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = client
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
+            .add_scopes(self.scopes.iter().cloned())
+            .set_pkce_challenge(challenge);
+        for (name, value) in wishes.passed_on {
+            request = request.add_extra_param(name, value);
+        }
+        let (address, state, nonce) = request.url();
+        let login = PendingLogin {
+            browser: String::new(),
+            nonce,
+            pkce_verifier: Arc::new(pkce_verifier.into_secret()),
+            max_age: wishes.max_age,
+            place: wishes.place,
+        };
+        Ok((address, state, login))
+    }
+
+    /// RFC 9207: the answer must come from the provider that was asked.
+    pub async fn check_issuer(&self, given: Option<&str>) -> Result<(), Problem> {
+        let fits = match given {
+            Some(given) => given == self.issuer.as_str(),
+            None => !self.find_known().await?.promises_issuer(),
+        };
+        if fits {
+            return Ok(());
+        }
+        let message = "The answer did not come from the provider that was asked.";
+        Err(Problem::new(StatusCode::BAD_REQUEST, "issuer_mismatch", message).with_detail(given.unwrap_or("no iss")))
+    }
+
+    /// Redeems the code; the result has passed every check.
+    pub async fn redeem(&self, code: String, login: &PendingLogin) -> Result<SignedIn, Problem> {
+        let known = self.find_known().await?;
+        exchange::redeem(self, &known, code, login).await
+    }
+}

@@ -1,0 +1,53 @@
+//! The provider's cookies: their names, what they are read as, and how they are set.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::{Cookie, SameSite};
+use countersign_service::{BrowserCookies, CookieChanges};
+use secrecy::{ExposeSecret, SecretString};
+
+/// How cookies are named and marked. Ports of one host share cookies, so the names are the provider's own.
+#[derive(Clone, Copy, Debug)]
+pub struct CookieJar {
+    /// Browsers reach the provider by https: `__Host-` names, `Secure`.
+    pub secure: bool,
+}
+
+impl CookieJar {
+    fn name(self, plain: &'static str) -> String {
+        if self.secure { format!("__Host-{plain}") } else { plain.to_owned() }
+    }
+
+    /// The browser's binding and session.
+    pub fn read(self, request: &HttpRequest) -> BrowserCookies {
+        let secret = |plain| request.cookie(&self.name(plain)).map(|cookie| SecretString::from(cookie.value()));
+        BrowserCookies { binding: secret("cs_browser"), session: secret("cs_session") }
+    }
+
+    /// The language a person chose.
+    pub fn read_locale(self, request: &HttpRequest) -> Option<String> {
+        request.cookie(&self.name("cs_locale")).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Cookies that carry out `changes`. They end with the browser (R48).
+    pub fn write(self, changes: &CookieChanges) -> Vec<Cookie<'static>> {
+        let secrets = [("cs_browser", &changes.binding), ("cs_session", &changes.session)];
+        let cookie = |(plain, secret): (&'static str, &Option<SecretString>)| {
+            secret.as_ref().map(|secret| self.cookie(plain, secret.expose_secret()))
+        };
+        secrets.into_iter().filter_map(cookie).collect()
+    }
+
+    /// The cookie that keeps a chosen language.
+    pub fn locale(self, locale: &str) -> Cookie<'static> {
+        self.cookie("cs_locale", locale)
+    }
+
+    fn cookie(self, plain: &'static str, value: &str) -> Cookie<'static> {
+        Cookie::build(self.name(plain), value.to_owned())
+            .path("/")
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Lax)
+            .finish()
+    }
+}

@@ -1,0 +1,124 @@
+//! The three processes of the demo.
+
+use std::process::ExitCode;
+
+use countersign_sandbox::{CarrierSettings, PortalSettings, TlsFiles, run_carrier, run_portal};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+
+use super::{DemoSettings, Part, SETTINGS, data};
+use crate::config::{Config, LogFormat};
+use crate::{say, serve, telemetry};
+
+/// The sandbox's account with itself.
+const CARRIER_ACCOUNT: &str = "ACdemo0000000000000000000000000000";
+
+/// Runs one part until standard input closes or a signal comes.
+pub async fn run(part: Part) -> Result<ExitCode, String> {
+    telemetry::start_log(LogFormat::Text);
+    let text = std::env::var(SETTINGS).map_err(|_| "this command is for `countersign demo` itself".to_owned())?;
+    let settings: DemoSettings = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    match part {
+        Part::Sandbox => run_sandbox(&settings).await,
+        Part::Provider => run_provider(&settings).await,
+        Part::Portal => run_case_portal(&settings).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_sandbox(demo: &DemoSettings) -> Result<(), String> {
+    let mut settings = CarrierSettings::new(CARRIER_ACCOUNT, SecretString::from(demo.carrier_token.as_str()));
+    settings.http_port = demo.sandbox_port;
+    settings.smtp_port = demo.smtp_port;
+    settings.tls = tls_files(demo);
+    settings.ca_file = demo.certificates.as_ref().map(|files| files.ca.clone());
+    settings.stop_when_stdin_closes = true;
+    run_carrier(settings, |_| say("ready")).await.map_err(|error| error.to_string())
+}
+
+async fn run_case_portal(demo: &DemoSettings) -> Result<(), String> {
+    let issuer = demo.issuer().parse::<url::Url>().map_err(|_| "the issuer is no URL".to_owned())?;
+    let mut settings = PortalSettings::new(issuer, SecretString::from(demo.portal_secret.as_str()));
+    settings.port = demo.portal_port;
+    settings.tls = tls_files(demo);
+    settings.ca_file = demo.certificates.as_ref().map(|files| files.ca.clone());
+    settings.stop_when_stdin_closes = true;
+    run_portal(settings, |_| say("ready")).await.map_err(|error| error.to_string())
+}
+
+fn tls_files(demo: &DemoSettings) -> Option<TlsFiles> {
+    let files = demo.certificates.as_ref()?;
+    Some(TlsFiles { certificate: files.certificate.clone(), key: files.key.clone() })
+}
+
+async fn run_provider(demo: &DemoSettings) -> Result<(), String> {
+    let config = Config::load(None, overrides(demo)).map_err(|error| error.to_string())?;
+    let database = serve::open_database(&config)?;
+    database.migrate().await.map_err(|error| error.to_string())?;
+    let provider = serve::build_provider(&config).await?;
+    for account in data::accounts() {
+        provider.create_account(&account).await.map_err(|error| error.to_string())?;
+    }
+    for client in data::clients(&demo.portal(), &demo.portal_secret)? {
+        provider.register_client(&client).await.map_err(|error| error.to_string())?;
+    }
+    serve::register_clients(&config, &provider).await?;
+    serve::run_node(&config, provider, || say("ready"), async {
+        tokio::select! {
+            () = crate::stop_signal() => {}
+            () = end_of_input() => {}
+        }
+    })
+    .await
+}
+
+/// The demo holds the other end of standard input: when it ends, however it ends, so does this process.
+async fn end_of_input() {
+    let mut input = tokio::io::stdin();
+    let mut byte = [0];
+    while matches!(input.read(&mut byte).await, Ok(1)) {}
+}
+
+/// What the demo sets on top of the defaults; everything else is as in production.
+fn overrides(demo: &DemoSettings) -> Value {
+    let database = demo.database_url.clone();
+    let database = database.unwrap_or_else(|| format!("sqlite:{}", demo.data_dir.join("countersign.db").display()));
+    let mut listen = vec![format!("127.0.0.1:{}", demo.idp_port)];
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        listen.push(format!("[::1]:{}", demo.idp_port));
+    }
+    let mut value = json!({
+        "server": {
+            "issuer": demo.issuer(),
+            "listen": listen,
+            "management_listen": format!("127.0.0.1:{}", demo.management_port),
+            "allow_http": true,
+        },
+        "secrets": {"master_key": demo.master_key},
+        "database": {"url": database},
+        "policies": {"demo": true},
+        "pages": {"brand": "acentra"},
+        "mail": {
+            "host": "localhost",
+            "port": demo.smtp_port,
+            "tls": "none",
+            "from": "atrezzo_donotreply@acentra.example",
+            "from_name": "Atrezzo",
+            "company": "Acentra Health",
+            "product": "Atrezzo",
+        },
+        "log": {"format": "text"},
+    });
+    if let Some(url) = &demo.redis_url {
+        value["short_lived"] = json!({"store": "redis", "urls": [url]});
+    }
+    if let Some(clients) = &demo.clients {
+        value["clients_file"] = json!(clients);
+    }
+    if let Some(files) = &demo.certificates {
+        value["server"]["tls_cert_file"] = json!(files.certificate);
+        value["server"]["tls_key_file"] = json!(files.key);
+    }
+    value
+}

@@ -1,0 +1,74 @@
+//! The endpoints, a file each, named after their discovery metadata.
+
+mod asset;
+mod authorization;
+mod discovery;
+mod flow;
+mod jwks;
+mod token;
+mod userinfo;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use countersign_protocol::discovery::paths;
+
+use crate::error::method_not_allowed;
+use crate::flow_page;
+use crate::node::Node;
+use crate::page::{FormAction, PageRequest};
+use crate::request;
+
+/// Every route of the provider's listeners.
+pub fn routes(routes: &mut ServiceConfig) {
+    routes
+        .service(
+            web::resource(paths::AUTHORIZATION)
+                .route(web::get().to(authorization::get))
+                .route(web::post().to(authorization::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(
+            web::resource(paths::TOKEN)
+                .route(web::post().to(token::post))
+                .default_service(web::to(|| async { method_not_allowed("POST") })),
+        )
+        .service(
+            web::resource(paths::USERINFO)
+                .route(web::get().to(userinfo::get))
+                .route(web::post().to(userinfo::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(read_only(paths::JWKS, web::get().to(jwks::get), web::head().to(jwks::get)))
+        .service(read_only(paths::OPENID_CONFIGURATION, web::get().to(discovery::get), web::head().to(discovery::get)))
+        .service(read_only(
+            paths::OAUTH_AUTHORIZATION_SERVER,
+            web::get().to(discovery::get),
+            web::head().to(discovery::get),
+        ))
+        .service(
+            web::resource("/flow/{flow}")
+                .route(web::get().to(flow::get))
+                .route(web::post().to(flow::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(web::resource("/assets/{path:.*}").route(web::get().to(asset::get)))
+        .default_service(web::to(not_found));
+}
+
+fn read_only(path: &str, get: actix_web::Route, head: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(get).route(head).default_service(web::to(|| async { method_not_allowed("GET, HEAD") }))
+}
+
+async fn not_found(node: Data<Node>, request: HttpRequest) -> impl Responder {
+    if !wants_page(&request) {
+        return HttpResponse::NotFound().finish();
+    }
+    let page = PageRequest::new("not_found", request::locale(&node, &request, None), &node.brand);
+    flow_page::respond(&node, &request, StatusCode::NOT_FOUND, page, &FormAction::Own)
+}
+
+fn wants_page(request: &HttpRequest) -> bool {
+    let accept = actix_web::http::header::ACCEPT;
+    request::header(request, &accept).is_some_and(|accept| accept.contains("text/html"))
+}

@@ -1,0 +1,48 @@
+//! `authorization_endpoint` (RFC 6749, 3.1; OpenID Connect Core, 3.1.2.1).
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use countersign_protocol::Params;
+use countersign_protocol::discovery::paths;
+use countersign_service::AuthorizeCall;
+
+use crate::error;
+use crate::flow_page;
+use crate::node::Node;
+use crate::request;
+
+/// Longest form that is turned into a query, in bytes.
+const MAX_FORM: usize = 16 * 1024;
+
+/// GET: the request is in the query.
+pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
+    let params = match Params::parse_query(request.query_string()) {
+        Ok(params) => params,
+        Err(refusal) => return error::refused_page(&node, &request, &refusal),
+    };
+    let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
+    let locale = request::locale(&node, &request, Some(&params));
+    let call = AuthorizeCall { params: &params, cookies: &cookies, locale: locale.as_str(), context: &context };
+    match node.provider.authorize(call).await {
+        Ok(answered) => flow_page::answer(&node, &request, locale, answered),
+        Err(failure) => error::person_failure(&node, &request, &failure),
+    }
+}
+
+/// POST: a browser withholds `SameSite=Lax` cookies from another site's POST, so the request goes on as a GET, which
+/// has them again.
+pub async fn post(node: Data<Node>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let form = match request::form(&request, &body) {
+        Ok(form) if body.len() <= MAX_FORM => form,
+        Ok(_) => return HttpResponse::PayloadTooLarge().finish(),
+        Err(refusal) => return error::refused_page(&node, &request, &refusal),
+    };
+    drop(form);
+    // Form-encoded text is a query as it stands (RFC 6749, appendix B); its characters were checked by the parser.
+    let query = std::str::from_utf8(&body).unwrap_or_default();
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, format!("{}?{query}", paths::AUTHORIZATION)))
+        .insert_header(("cache-control", "no-store"))
+        .finish()
+}

@@ -1,0 +1,63 @@
+//! `/flow/{id}`: the pages of a running flow.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use countersign_model::FlowId;
+use countersign_protocol::Params;
+use countersign_service::{Answer, Answered, CookieChanges, FlowCall, FlowForm};
+
+use crate::error;
+use crate::flow_page;
+use crate::node::Node;
+use crate::request;
+
+/// GET: the current page. Never sends, never advances.
+pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
+    let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
+    let locale = request::locale(&node, &request, None);
+    let Ok(flow) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
+    let out_of_date = Params::parse_query(request.query_string()).is_ok_and(|query| query.has("out_of_date"));
+    let call = FlowCall { flow, cookies: &cookies, locale: locale.as_str(), context: &context };
+    match node.provider.show_flow(call, out_of_date).await {
+        Ok(answered) => flow_page::answer(&node, &request, locale, answered),
+        Err(failure) => error::person_failure(&node, &request, &failure),
+    }
+}
+
+/// POST: a person's answer to a page.
+pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
+    let locale = request::locale(&node, &request, None);
+    let Ok(flow) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
+    let form = match request::form(&request, &body) {
+        Ok(params) => read_form(&params),
+        Err(refusal) => return error::refused_page(&node, &request, &refusal),
+    };
+    let call = FlowCall { flow, cookies: &cookies, locale: locale.as_str(), context: &context };
+    match node.provider.advance_flow(call, form).await {
+        Ok(answered) => flow_page::answer(&node, &request, locale, answered),
+        Err(failure) => error::person_failure(&node, &request, &failure),
+    }
+}
+
+fn read_form(params: &Params) -> FlowForm {
+    let mut form = FlowForm::default();
+    let mut fields = BTreeMap::new();
+    for (name, value) in params.iter() {
+        match name {
+            "nonce" => value.clone_into(&mut form.nonce),
+            "start" => form.start = Some(value.to_owned()),
+            "do" => value.clone_into(&mut form.control),
+            _ => {
+                fields.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+    FlowForm { fields, ..form }
+}
+
+fn gone() -> Answered {
+    Answered { answer: Answer::Gone, cookies: CookieChanges::default() }
+}

@@ -1,0 +1,93 @@
+//! The commands of operators: `migrate`, `policy`, `keys`, `config`.
+
+use std::process::ExitCode;
+
+use countersign_service::policy::Severity;
+use countersign_service::{Clock, PolicySource, load_policies};
+use serde_json::json;
+
+use crate::cli::{ConfigArgs, ConfigCommand, KeysCommand, PolicyCommand};
+use crate::config::Config;
+use crate::{say, say_error, serve};
+
+fn load(args: &ConfigArgs) -> Result<Config, String> {
+    Config::load(args.config.as_deref(), json!({})).map_err(|error| error.to_string())
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(args: &ConfigArgs) -> Result<ExitCode, String> {
+    let database = serve::open_database(&load(args)?)?;
+    database.migrate().await.map_err(|error| error.to_string())?;
+    say("the schema is up to date");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Proofs over policies.
+pub fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
+    let PolicyCommand::Check { paths, json } = command;
+    let source = if paths.is_empty() { PolicySource::BuiltIn { demo: false } } else { PolicySource::Files(paths) };
+    let checked = load_policies(&source, Clock::system().now()).map_err(|error| error.to_string())?;
+    if json {
+        let findings: Vec<_> = checked.findings.iter().map(finding_as_json).collect();
+        say(&serde_json::Value::from(findings).to_string());
+    } else {
+        checked.findings.iter().for_each(|finding| say(&finding.to_string()));
+        let count = |severity| checked.findings.iter().filter(|finding| finding.severity == severity).count();
+        let policies = checked.set.iter().count();
+        say(&format!("{policies} policies, {} errors, {} warnings", count(Severity::Error), count(Severity::Warning)));
+    }
+    Ok(if checked.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn finding_as_json(finding: &countersign_service::policy::Finding) -> serde_json::Value {
+    json!({
+        "code": finding.code,
+        "severity": finding.severity.as_str(),
+        "policy": finding.policy,
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "message": finding.message,
+        "path": finding.path,
+    })
+}
+
+/// The signing keys.
+pub async fn keys(command: KeysCommand) -> Result<ExitCode, String> {
+    match command {
+        KeysCommand::Rotate { config } => {
+            let provider = serve::build_provider(&load(&config)?).await?;
+            provider.rotate_keys().await.map_err(|error| error.to_string())?;
+            say("new keys are published; they sign once the announcement is over");
+        }
+        KeysCommand::List { config, json } => {
+            let provider = serve::build_provider(&load(&config)?).await?;
+            for key in provider.signing_keys() {
+                let (created, from) = (key.created_at.as_secs(), key.use_from.as_secs());
+                if json {
+                    say(&json!({"kid": key.id, "alg": key.algorithm, "created_at": created, "use_from": from})
+                        .to_string());
+                } else {
+                    say(&format!("{:<36} {:<6} created {created}  signs from {from}", key.id, key.algorithm.as_str()));
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration.
+pub fn config(command: ConfigCommand) -> Result<ExitCode, String> {
+    let ConfigCommand::Check { config } = command;
+    let config = load(&config)?;
+    let checks = [config.master_key().map(drop), config.database_url().map(drop), config.mail_password().map(drop)];
+    let mut refused = false;
+    for error in checks.into_iter().filter_map(Result::err) {
+        say_error(&error.to_string());
+        refused = true;
+    }
+    if !refused {
+        say("the configuration would be accepted");
+    }
+    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,383 @@
+//! Templates and what they may call.
+//!
+//! A template sees the [`PageRequest`] as `view` and may call: `t(key)` for a text, `t_or(key, other)` where the key is
+//! made from data, `parts(key)` for a sentence cut at its link. Everything is escaped; nothing is marked safe.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
+use serde::Serialize;
+
+use super::message::{Catalogue, candidates, cut_at_link, substitute};
+use super::view::values;
+use super::{Brand, LoadError, Locale, NoticeView, PageError, PageRequest, Pages, Tone};
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../templates/", $name)))),*]
+    };
+}
+
+pub(super) const TEMPLATES: &[(&str, &str)] = templates![
+    "layout.html",
+    "part/cancel.html",
+    "part/field.html",
+    "part/form_frame.html",
+    "part/icon.html",
+    "part/notices.html",
+    "part/remember.html",
+    "consent.html",
+    "email_verify.html",
+    "error.html",
+    "form_post.html",
+    "login_options.html",
+    "message.html",
+    "registration_error.html",
+    "sign_in.html",
+    "stop.html",
+    "totp.html",
+];
+
+/// Every page and the template that shows it.
+pub(super) const PAGES: &[(&str, &str)] = &[
+    ("consent", "consent.html"),
+    ("email_verify", "email_verify.html"),
+    ("error", "error.html"),
+    ("flow_gone", "message.html"),
+    ("form_post", "form_post.html"),
+    ("login_options", "login_options.html"),
+    ("message", "message.html"),
+    ("no_phone_registered", "stop.html"),
+    ("not_found", "message.html"),
+    ("out_of_date", "message.html"),
+    ("registration_error", "registration_error.html"),
+    ("sign_in", "sign_in.html"),
+    ("stopped", "stop.html"),
+    ("totp", "totp.html"),
+    ("try_later", "stop.html"),
+    ("unavailable", "message.html"),
+    ("use_phone", "stop.html"),
+];
+
+/// The template of a page.
+pub(super) fn find_template(page: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(name, _)| *name == page).map(|(_, template)| *template)
+}
+
+/// The engine with every shipped template in it.
+pub(super) fn environment() -> Result<Environment<'static>, LoadError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_formatter(write_escaped);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(|error| template_error("syntax", error.to_string()))?);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source).map_err(|error| template_error(name, error.to_string()))?;
+    }
+    Ok(environment)
+}
+
+/// Escapes what HTML needs escaped in text and in attributes in double quotes, the only ones the templates have; the
+/// engine's own formatter would also turn every slash and apostrophe of a text into a reference.
+fn write_escaped(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    let Some(mut rest) = value.as_str().filter(|_| !value.is_safe()) else {
+        return minijinja::escape_formatter(out, state, value);
+    };
+    while let Some(at) = rest.find(['&', '<', '>', '"']) {
+        let (before, special) = rest.split_at(at);
+        out.write_str(before)?;
+        out.write_str(match special.as_bytes().first() {
+            Some(b'&') => "&amp;",
+            Some(b'<') => "&lt;",
+            Some(b'>') => "&gt;",
+            _ => "&quot;",
+        })?;
+        rest = special.get(1..).unwrap_or_default();
+    }
+    Ok(out.write_str(rest)?)
+}
+
+fn template_error(template: &str, reason: String) -> LoadError {
+    LoadError::Template { template: template.to_owned(), reason }
+}
+
+/// Every text that a template asks for by a fixed key stands in every locale, for every page that the template shows.
+pub(super) fn check_keys(messages: &Catalogue) -> Result<(), LoadError> {
+    for (name, source) in TEMPLATES {
+        // The layout and its parts are in every page.
+        let shared = PAGES.iter().all(|(_, template)| template != name);
+        let pages = PAGES.iter().filter(|(_, template)| shared || template == name).map(|(page, _)| *page);
+        for (page, key) in pages.flat_map(|page| fixed_keys(source).map(move |key| (page, key))) {
+            for locale in Locale::ALL {
+                if messages.find(locale, "", page, key).is_none() {
+                    let reason = format!("{}: the text {page}.{key} is missing", locale.as_str());
+                    return Err(template_error(name, reason));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The keys in `t("...")` and `parts("...")`.
+pub(super) fn fixed_keys(source: &str) -> impl Iterator<Item = &str> {
+    ["t(\"", "parts(\""].into_iter().flat_map(move |call| {
+        let calls = source.match_indices(call).filter(move |(at, _)| !is_inside_word(source, *at));
+        calls.filter_map(move |(at, _)| source[at + call.len()..].split_once('"')).filter_map(|(key, rest)| {
+            // `t("notice." ~ key)` is made from data and has a fallback.
+            rest.trim_start().starts_with([')', ',']).then_some(key)
+        })
+    })
+}
+
+fn is_inside_word(source: &str, at: usize) -> bool {
+    source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+}
+
+/// The texts as one page sees them.
+struct Texts {
+    messages: Arc<Catalogue>,
+    brand: Arc<Brand>,
+    locale: Locale,
+    policy: String,
+    page: String,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Texts {
+    fn new(pages: &Pages, brand: &Arc<Brand>, request: &PageRequest) -> Self {
+        let mut texts = Self {
+            messages: Arc::clone(&pages.messages),
+            brand: Arc::clone(brand),
+            locale: request.locale,
+            policy: request.policy.clone(),
+            page: request.page.clone(),
+            values: BTreeMap::new(),
+        };
+        let application = request.application.clone().or_else(|| texts.find("the_application")).unwrap_or_default();
+        let email = request.values.get(values::MASKED).cloned().unwrap_or_default();
+        let given = |name: &str| request.values.get(name).and_then(|secs| secs.parse::<u32>().ok());
+        let spans = [
+            ("lifetime", given(values::CODE_TTL)),
+            ("retry", given(values::RETRY_AFTER).or_else(|| given(values::RESEND_IN))),
+            ("time", given(values::CODE_LEFT)),
+        ]
+        .map(|(name, secs)| (name, secs.map(|secs| texts.span(secs)).unwrap_or_default()));
+        texts.values.extend(spans);
+        texts.values.extend([("application", application), ("email", email)]);
+        texts
+    }
+
+    /// The text of the most specific key, the brand's own before the common one, with the values put in.
+    fn find(&self, key: &str) -> Option<String> {
+        let text = candidates(&self.policy, &self.page, key).find_map(|full| {
+            self.brand
+                .find_text(self.locale, &full)
+                .or_else(|| self.messages.find_exact(self.locale, &full))
+                .map(str::to_owned)
+        })?;
+        Some(self.filled(&text))
+    }
+
+    fn filled(&self, text: &str) -> String {
+        substitute(text, |name| match name {
+            "company" => Some(self.brand.name()),
+            "product" => Some(self.brand.product()),
+            other => self.values.get(other).map(String::as_str),
+        })
+    }
+
+    fn text(&self, key: &str) -> Result<String, Error> {
+        let missing = || Error::new(ErrorKind::UnknownFunction, format!("no text {}.{key}", self.page));
+        self.find(key).ok_or_else(missing)
+    }
+
+    /// A span in the unit people use: seconds under two minutes, then minutes, then hours, rounded up.
+    fn span(&self, secs: u32) -> String {
+        let (count, unit) = match secs {
+            1 => (1, "unit.second"),
+            60 => (1, "unit.minute"),
+            0..120 => (secs, "unit.seconds"),
+            3541..=3600 => (1, "unit.hour"),
+            120..7200 => (secs.div_ceil(60), "unit.minutes"),
+            _ => (secs.div_ceil(3600), "unit.hours"),
+        };
+        let words =
+            candidates(&self.policy, &self.page, unit).find_map(|full| self.messages.find_exact(self.locale, &full));
+        let count = count.to_string();
+        substitute(words.unwrap_or_default(), |name| (name == "count").then_some(count.as_str()))
+    }
+}
+
+#[derive(Serialize)]
+struct Parts {
+    before: String,
+    link: String,
+    after: String,
+}
+
+impl Parts {
+    fn of(sentence: &str) -> Self {
+        let (before, link, after) = cut_at_link(sentence);
+        Self { before: before.to_owned(), link: link.to_owned(), after: after.to_owned() }
+    }
+}
+
+#[derive(Serialize)]
+struct LanguageLink {
+    lang: &'static str,
+    name: &'static str,
+    href: String,
+    current: bool,
+}
+
+/// The page as HTML.
+pub(super) fn render(pages: &Pages, request: &PageRequest) -> Result<String, PageError> {
+    let unknown = || PageError::UnknownPage(request.page.clone());
+    let template = pages.environment.get_template(find_template(&request.page).ok_or_else(unknown)?)?;
+    let brand = pages.brand_or_default(&request.brand).ok_or_else(unknown)?;
+    let texts = Arc::new(Texts::new(pages, brand, request));
+    Ok(template.render(context! {
+        view => Serde(request),
+        dir => request.locale.dir(),
+        brand => brand_value(pages, brand),
+        css => pages.asset_url("pages.css"),
+        js => pages.asset_url("pages.js"),
+        languages => Serde(request.here.as_deref().map(|here| language_links(here, request.locale)).unwrap_or_default()),
+        notices => Serde(notices(&texts, request)),
+        has_error => request.notices.iter().any(|notice| notice.tone == Tone::Error),
+        control => Serde(control_map(request)),
+        value => Serde(value_map(request)),
+        ..functions(&texts)
+    })?)
+}
+
+/// What a template may call.
+fn functions(texts: &Arc<Texts>) -> Value {
+    let (for_t, for_or, for_parts) = (Arc::clone(texts), Arc::clone(texts), Arc::clone(texts));
+    context! {
+        t => Value::from_function(move |key: String| for_t.text(&key)),
+        t_or => Value::from_function(move |key: String, other: String| for_or.find(&key).unwrap_or(other)),
+        parts => Value::from_function(move |key: String| {
+            let sentence = for_parts.find(&key).unwrap_or(key);
+            Serde(Parts::of(&sentence))
+        }),
+    }
+}
+
+#[derive(Serialize)]
+struct SpokenNotice<'a> {
+    text: String,
+    tone: Tone,
+    field: Option<&'a str>,
+    key: &'a str,
+}
+
+/// The notices in words. A page that asks for a username may word one of its own: `notice.<key>_username`.
+fn notices<'a>(texts: &Texts, request: &'a PageRequest) -> Vec<SpokenNotice<'a>> {
+    let by_username = request.fields.iter().any(|field| field.name == "username");
+    let words = |key: &str| {
+        let variant = by_username.then(|| texts.find(&format!("notice.{key}_username"))).flatten();
+        variant.or_else(|| texts.find(&format!("notice.{key}"))).or_else(|| texts.find("notice.problem"))
+    };
+    let spoken = |notice: &'a NoticeView| SpokenNotice {
+        text: words(&notice.key).unwrap_or_default(),
+        tone: notice.tone,
+        field: notice.field.as_deref().filter(|name| request.fields.iter().any(|field| field.name == *name)),
+        key: &notice.key,
+    };
+    request.notices.iter().map(spoken).collect()
+}
+
+fn brand_value(pages: &Pages, brand: &Brand) -> Value {
+    let asset = |suffix: &str| pages.asset_url(&format!("brand/{}{suffix}", brand.id())).unwrap_or_default().to_owned();
+    context! {
+        name => brand.name(),
+        product => brand.product(),
+        help_link => brand.help_link(),
+        css => asset(".css"),
+        logo => asset(".svg"),
+        icon => asset(".icon.svg"),
+    }
+}
+
+/// The controls by name: whether each may be pressed.
+fn control_map(request: &PageRequest) -> BTreeMap<&str, bool> {
+    request.controls.iter().map(|control| (control.value.as_str(), control.enabled)).collect()
+}
+
+/// The values by name; one that was not given is empty.
+fn value_map(request: &PageRequest) -> BTreeMap<&str, &str> {
+    let given = |name: &'static str| (name, request.values.get(name).map_or("", String::as_str));
+    values::ALL.into_iter().map(given).collect()
+}
+
+/// A link per language to the page at `here`, with `lang` set and everything else as it was.
+fn language_links(here: &str, current: Locale) -> Vec<LanguageLink> {
+    if !here.starts_with('/') || here.starts_with("//") {
+        return Vec::new();
+    }
+    let (path, query) = here.split_once('?').unwrap_or((here, ""));
+    let kept = query.split('&').filter(|pair| !pair.is_empty() && *pair != "lang" && !pair.starts_with("lang="));
+    let kept: Vec<&str> = kept.collect();
+    let link = |locale: Locale| {
+        let lang = format!("lang={}", locale.as_str());
+        let query = kept.iter().copied().chain([lang.as_str()]).collect::<Vec<_>>().join("&");
+        LanguageLink {
+            lang: locale.as_str(),
+            name: locale.name(),
+            href: format!("{path}?{query}"),
+            current: locale == current,
+        }
+    };
+    Locale::ALL.into_iter().map(link).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_link_keeps_the_rest_of_the_address() {
+        let links = language_links("/authorize?client_id=a%26b&lang=en&langs=x&state=1", Locale::Es);
+        assert_eq!(links[0].href, "/authorize?client_id=a%26b&langs=x&state=1&lang=en");
+        assert_eq!(links[1].href, "/authorize?client_id=a%26b&langs=x&state=1&lang=es");
+        assert_eq!((links[0].current, links[1].current), (false, true));
+        assert_eq!(language_links("/flow/x", Locale::En)[1].href, "/flow/x?lang=es");
+        assert!(language_links("//evil.example/", Locale::En).is_empty());
+    }
+
+    #[test]
+    fn fixed_keys_are_found_and_made_ones_are_not() {
+        let source =
+            r#"{{ t("title") }} {{ t_or("field." ~ f, f) }} {{ parts("register") }} {{ t("a." ~ b) }} {{ at("x") }}"#;
+        assert_eq!(fixed_keys(source).collect::<Vec<_>>(), ["title", "register"]);
+    }
+
+    #[test]
+    fn a_span_is_told_in_the_unit_people_use() {
+        let pages = Pages::load(&super::super::PageSources::default()).unwrap();
+        let words = |secs, locale| {
+            let request = PageRequest::new("message", locale, "default");
+            Texts::new(&pages, pages.brand_or_default("default").unwrap(), &request).span(secs)
+        };
+        for (secs, expected) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (30, "30 seconds"),
+            (60, "1 minute"),
+            (90, "90 seconds"),
+            (121, "3 minutes"),
+            (600, "10 minutes"),
+            (3600, "1 hour"),
+            (18_000, "5 hours"),
+        ] {
+            assert_eq!(words(secs, Locale::En), expected);
+        }
+        assert_eq!(words(600, Locale::Es), "10 minutos");
+    }
+}

@@ -1,0 +1,189 @@
+//! What a page is told. Plain data, filled by whoever answers the request.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Locale;
+
+/// One page to be rendered. Start from [`PageRequest::new`] and set what the page needs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PageRequest {
+    /// The page, by its template key: `sign_in`, `email_verify`, `error` ...
+    pub page: String,
+    /// The policy it belongs to, so that `policy.page.key` wins over `page.key`; empty outside of flows.
+    pub policy: String,
+    /// The language.
+    pub locale: Locale,
+    /// The brand's id; an unknown one is shown as `default`.
+    pub brand: String,
+    /// The application that sent the person here, by its display name.
+    pub application: Option<String>,
+    /// This page's own path and query, for the language links; none where the page answers a POST.
+    pub here: Option<String>,
+    /// Where the page posts to; pages without controls need none.
+    pub form: Option<FormView>,
+    /// Of a code's page: `unsent`, `sent` or `verified`.
+    pub state: String,
+    /// The inputs, in order.
+    pub fields: Vec<FieldView>,
+    /// The buttons that this step offers.
+    pub controls: Vec<ControlView>,
+    /// `login_options`: the buttons in the columns. Each is labelled by the text of its id.
+    pub options: Vec<OptionView>,
+    /// `login_options`: the sentences below the columns, each the text of its id with the button in `[ ]`.
+    pub links: Vec<OptionView>,
+    /// The Remember Me boxes.
+    pub boxes: Vec<BoxView>,
+    /// What is to be said at the top: errors, confirmations.
+    pub notices: Vec<NoticeView>,
+    /// Values that texts and templates use; [`values`] names them.
+    pub values: BTreeMap<String, String>,
+    /// `consent`: what the application asks for.
+    pub scopes: Vec<ScopeView>,
+    /// `form_post`: the fields of the response, for the client at `form.action`.
+    pub hidden: Vec<HiddenView>,
+    /// The id under which the logs know this request.
+    pub request_id: String,
+}
+
+impl PageRequest {
+    /// A page with nothing on it but its texts.
+    pub fn new(page: &str, locale: Locale, brand: &str) -> Self {
+        Self { page: page.to_owned(), locale, brand: brand.to_owned(), ..Self::default() }
+    }
+
+    /// This page with the value `name` set.
+    #[must_use]
+    pub fn with_value(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.values.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// The names in [`PageRequest::values`] that the shipped pages know; spans are whole seconds in decimal.
+pub mod values {
+    /// The mail address on file, already masked.
+    pub const MASKED: &str = "masked";
+    /// Until the code sent expires; counted down on the page.
+    pub const CODE_LEFT: &str = "code_left";
+    /// How long a code lives, said before it is sent.
+    pub const CODE_TTL: &str = "code_ttl";
+    /// How many digits a code has.
+    pub const CODE_DIGITS: &str = "code_digits";
+    /// `button`, or `auto+button` when the page goes on by itself at the last digit.
+    pub const SUBMIT: &str = "submit";
+    /// Until a code may be sent again.
+    pub const RESEND_IN: &str = "resend_in";
+    /// Until this page ends when nothing happens; a warning appears a minute before.
+    pub const ENDS_IN: &str = "ends_in";
+    /// How long to wait before trying again.
+    pub const RETRY_AFTER: &str = "retry_after";
+    /// `message`, `flow_gone`, `out_of_date`: a path of this server where the person goes on.
+    pub const HREF: &str = "href";
+    /// The registered error code (RFC 6749, 4.1.2.1 and its extensions).
+    pub const ERROR: &str = "error";
+    /// `error`: the fixed public description, in English.
+    pub const DESCRIPTION: &str = "description";
+
+    /// Every one of them.
+    pub const ALL: [&str; 11] =
+        [MASKED, CODE_LEFT, CODE_TTL, CODE_DIGITS, SUBMIT, RESEND_IN, ENDS_IN, RETRY_AFTER, HREF, ERROR, DESCRIPTION];
+}
+
+/// The form's frame.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FormView {
+    /// Where it posts to.
+    pub action: String,
+    /// The page's nonce, bound to instance and browser.
+    pub nonce: String,
+    /// The sealed request, on a first page that has no stored instance yet.
+    pub start: Option<String>,
+}
+
+/// One input.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FieldView {
+    /// The name it is posted under; its label is the text `field.<name>`.
+    pub name: String,
+    /// The type attribute: `email`, `password`, `text`.
+    pub kind: String,
+    /// The autocomplete token (HTML, 4.10.18.7); empty: off. A `one-time-code` is shown in large digits.
+    pub autocomplete: String,
+    /// The most characters it takes.
+    pub max_length: usize,
+    /// Whether it must be filled in.
+    pub required: bool,
+    /// What it shows; never set for passwords and codes.
+    pub value: String,
+}
+
+/// One button, posted as `do=<value>`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ControlView {
+    /// The control's name in the policy language; its label is the text `control.<value>`.
+    pub value: String,
+    /// Whether it may be pressed now.
+    pub enabled: bool,
+}
+
+/// One way on from a choice, posted as `do=<id>`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OptionView {
+    /// Its value and message key.
+    pub id: String,
+    /// The Remember Me box it reads; `remember_employees` puts it into the employees' column.
+    pub remember: Option<String>,
+}
+
+/// One Remember Me box.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BoxView {
+    /// `remember_employees`, `remember_customers`, or `remember` on a sign-in page.
+    pub name: String,
+    /// Whether it comes ticked.
+    pub checked: bool,
+}
+
+/// Something said at the top of the page.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NoticeView {
+    /// The text `notice.<key>`.
+    pub key: String,
+    /// How it is said.
+    pub tone: Tone,
+    /// The input it is about, whose side it is repeated at.
+    pub field: Option<String>,
+}
+
+/// How a notice is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// For information.
+    #[default]
+    Info,
+    /// It worked.
+    Success,
+    /// It did not; focused, and announced at once.
+    Error,
+}
+
+/// A scope that a client asks for.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ScopeView {
+    /// The scope; the text `scope.<name>` says it in words.
+    pub name: String,
+    /// The words for a scope that has no text, from its registration.
+    pub description: Option<String>,
+}
+
+/// A field of a `form_post` response.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct HiddenView {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}

@@ -1,0 +1,67 @@
+//! What a request says of itself: its id, its address, its language, its parameters.
+
+use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use actix_web::{HttpMessage, HttpRequest};
+use countersign_protocol::{ErrorCode, OAuthError, Params};
+use countersign_service::RequestContext;
+use tracing_actix_web::RequestId;
+
+use crate::node::Node;
+use crate::page::{Locale, LocaleHints, choose_locale};
+
+/// Where a request came from.
+pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
+    RequestContext {
+        request_id: request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
+        address: address(node, request),
+        accept_language: header(request, &ACCEPT_LANGUAGE).map(str::to_owned),
+    }
+}
+
+/// The peer's address; behind a proxy the one the proxy reports.
+fn address(node: &Node, request: &HttpRequest) -> Option<String> {
+    let info = request.connection_info();
+    let address = if node.behind_proxy { info.realip_remote_addr() } else { info.peer_addr() };
+    address.map(str::to_owned)
+}
+
+/// The language to answer in.
+pub fn locale(node: &Node, request: &HttpRequest, params: Option<&Params>) -> Locale {
+    let query = Params::parse_query(request.query_string()).ok();
+    choose_locale(LocaleHints {
+        lang: query.as_ref().and_then(|query| query.get("lang")),
+        cookie: node.cookies.read_locale(request).as_deref(),
+        ui_locales: params.and_then(|params| params.get("ui_locales")),
+        accept_language: header(request, &ACCEPT_LANGUAGE),
+    })
+}
+
+/// A header's text; none when absent, repeated or not ASCII.
+pub fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
+    let mut values = request.headers().get_all(name);
+    let first = values.next()?.to_str().ok();
+    if values.next().is_some() { None } else { first }
+}
+
+/// The `Authorization` header; two of them are refused.
+pub fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuthError> {
+    let mut values = request.headers().get_all(AUTHORIZATION);
+    let (first, more) = (values.next(), values.next().is_some());
+    let refused = |description| OAuthError::new(ErrorCode::InvalidRequest, description);
+    match first.map(|value| value.to_str()) {
+        _ if more => Err(refused("The request has more than one Authorization header")),
+        Some(Err(_)) => Err(refused("The Authorization header is not ASCII")),
+        Some(Ok(text)) => Ok(Some(text)),
+        None => Ok(None),
+    }
+}
+
+/// The parameters of a form-encoded body (RFC 6749, appendix B).
+pub fn form(request: &HttpRequest, body: &[u8]) -> Result<Params, OAuthError> {
+    let media_type = header(request, &CONTENT_TYPE).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, "The body must be application/x-www-form-urlencoded"));
+    }
+    Params::parse_form(body)
+}

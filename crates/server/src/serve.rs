@@ -1,0 +1,247 @@
+//! `countersign serve`: builds a node from its configuration and runs it until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::Compress;
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+use countersign_service::outbound::{MailSettings, Mailer, Sender, Tls};
+use countersign_service::policy::Severity;
+use countersign_service::policy::password::HashParams;
+use countersign_service::store::{
+    DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisMode as StoreMode, RedisSettings, ShortLived,
+};
+use countersign_service::{
+    ClientRegistration, Clock, HashPool, HashSettings, MasterKey, OutboxWorker, PolicySource, Provider, Stores, Vault,
+    load_policies,
+};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tracing_actix_web::TracingLogger;
+
+use crate::cli::ServeArgs;
+use crate::config::{Config, MailTls, RedisMode, ShortLivedKind};
+use crate::cookie::CookieJar;
+use crate::endpoint;
+use crate::management::{self, Management};
+use crate::node::{Document, Node};
+use crate::page::{PageSources, Pages};
+use crate::telemetry::{self, RequestSpan};
+use crate::tls;
+
+/// How often expired rows are removed and keys are read again.
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
+
+/// Runs one node.
+pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
+    let overrides = if args.listen.is_empty() { json!({}) } else { json!({"server": {"listen": args.listen}}) };
+    let config = Config::load(args.config.config.as_deref(), overrides).map_err(|error| error.to_string())?;
+    telemetry::start_log(config.log.format);
+    let provider = build_provider(&config).await?;
+    register_clients(&config, &provider).await?;
+    run_node(&config, provider, || (), crate::stop_signal()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that stands behind the endpoints, checked and ready.
+pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, String> {
+    let clock = Clock::system();
+    let checked = load_policies(&policy_source(config), clock.now()).map_err(|error| format!("policies: {error}"))?;
+    for finding in checked.findings.iter().filter(|finding| finding.severity != Severity::Note) {
+        tracing::warn!(code = finding.code, "{finding}");
+    }
+    if checked.has_errors() {
+        let findings = checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+        return Err(format!("the policies are refused:\n{}", findings.join("\n")));
+    }
+    let master = MasterKey::parse(config.master_key().map_err(|error| error.to_string())?.expose_secret())
+        .map_err(|error| error.to_string())?;
+    let vault = Vault::new(&master).map_err(|error| error.to_string())?;
+    let stores = Stores { db: open_database(config)?, short_lived: open_short_lived(config, &clock)? };
+    let settings = config.service_settings().map_err(|error| error.to_string())?;
+    let hash_pool = HashPool::start(hash_settings(config)).map_err(|error| error.to_string())?;
+    let provider = Provider::new(settings, clock, vault, stores, hash_pool, checked.set);
+    provider.check_master_key().await.map_err(|error| error.to_string())?;
+    provider.load_keys().await.map_err(|error| error.to_string())?;
+    Ok(Arc::new(provider))
+}
+
+/// Where the configuration says policies come from.
+pub(crate) fn policy_source(config: &Config) -> PolicySource {
+    match &config.policies.directory {
+        Some(directory) => PolicySource::Files(vec![directory.clone()]),
+        None => PolicySource::BuiltIn { demo: config.policies.demo },
+    }
+}
+
+/// The configured database.
+pub(crate) fn open_database(config: &Config) -> Result<Db, String> {
+    let mut settings = DatabaseSettings::new(config.database_url().map_err(|error| error.to_string())?);
+    settings.max_connections = config.database.pool_size;
+    settings.connect_timeout = Duration::from_secs(config.database.connect_timeout.into());
+    settings.root_certificates.clone_from(&config.database.root_certificate_file);
+    Db::connect(&settings).map_err(|error| error.to_string())
+}
+
+fn open_short_lived(config: &Config, clock: &Clock) -> Result<Arc<dyn ShortLived>, String> {
+    if config.short_lived.store == ShortLivedKind::InProcess {
+        return Ok(Arc::new(InProcess::new(clock.as_function(), InProcessBounds::default())));
+    }
+    let urls = config.redis_urls().map_err(|error| error.to_string())?;
+    let first = urls.first().cloned().ok_or("short_lived.urls is empty")?;
+    let mut settings = RedisSettings::new(first);
+    settings.urls = urls;
+    settings.mode = match config.short_lived.mode {
+        RedisMode::Standalone => StoreMode::Standalone,
+        RedisMode::Cluster => StoreMode::Cluster,
+        RedisMode::Sentinel => {
+            let service = config.short_lived.sentinel_master.clone();
+            StoreMode::Sentinel { service: service.ok_or("short_lived.sentinel_master is missing")? }
+        }
+    };
+    settings.prefix.clone_from(&config.short_lived.prefix);
+    Ok(Arc::new(Redis::connect(&settings).map_err(|error| error.to_string())?))
+}
+
+fn hash_settings(config: &Config) -> HashSettings {
+    let hashing = config.hashing;
+    let parameters = HashParams { memory_kib: hashing.memory_kib, passes: hashing.passes, lanes: hashing.lanes };
+    let threads = hashing.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+    HashSettings { parameters, threads, queue: hashing.queue }
+}
+
+fn open_mailer(config: &Config) -> Result<Mailer, String> {
+    let mail = &config.mail;
+    let settings = MailSettings {
+        host: mail.host.clone(),
+        port: mail.port,
+        tls: match mail.tls {
+            MailTls::None => Tls::None,
+            MailTls::Starttls => Tls::StartTls,
+            MailTls::Tls => Tls::Tls,
+        },
+        username: mail.username.clone(),
+        password: config.mail_password().map_err(|error| error.to_string())?,
+        pool_size: mail.pool_size,
+        timeout: Duration::from_secs(mail.timeout),
+        from: Sender { address: mail.from.clone(), name: Some(mail.from_name.clone()) },
+        ca_file: mail.ca_file.clone(),
+    };
+    Mailer::new(settings).map_err(|error| error.to_string())
+}
+
+/// Registers the clients of `clients_file`.
+pub(crate) async fn register_clients(config: &Config, provider: &Provider) -> Result<(), String> {
+    let Some(file) = &config.clients_file else { return Ok(()) };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("clients_file {}: {error}", file.display()))?;
+    let clients: Vec<ClientRegistration> =
+        serde_json::from_str(&text).map_err(|error| format!("clients_file {}: {error}", file.display()))?;
+    for client in &clients {
+        provider.register_client(client).await.map_err(|error| format!("clients_file {}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Listens, calls `ready`, and serves until `stop`; then requests under way are finished.
+pub(crate) async fn run_node(
+    config: &Config,
+    provider: Arc<Provider>,
+    ready: impl FnOnce(),
+    stop: impl Future<Output = ()>,
+) -> Result<(), String> {
+    let sources =
+        PageSources { messages_dir: config.pages.messages_dir.clone(), brand_dir: config.pages.brand_dir.clone() };
+    let node = Data::new(Node {
+        pages: Pages::load(&sources).map_err(|error| error.to_string())?,
+        brand: config.pages.brand.clone(),
+        cookies: CookieJar { secure: config.is_secure() },
+        behind_proxy: config.server.behind_proxy,
+        metadata: Document::new(&provider.metadata()),
+        provider: Arc::clone(&provider),
+    });
+    let metrics = telemetry::start_metrics()?;
+    let management = Data::new(Management { provider: Arc::clone(&provider), metrics });
+    let worker = OutboxWorker::new(Arc::clone(&provider), open_mailer(config)?).map_err(|error| error.to_string())?;
+    let public = listen(config, node)?;
+    let private = listen_management(config, management)?;
+    let (public_handle, private_handle) = (public.handle(), private.handle());
+    let outbox = actix_web::rt::spawn(async move { worker.run().await });
+    let housekeeping = actix_web::rt::spawn(keep_house(provider));
+    tracing::info!(listen = ?config.server.listen, issuer = config.server.issuer, "serving");
+    ready();
+    let (mut public, mut private) = (actix_web::rt::spawn(public), actix_web::rt::spawn(private));
+    tokio::select! {
+        () = stop => {}
+        _ = &mut public => {}
+        _ = &mut private => {}
+    }
+    public_handle.stop(true).await;
+    outbox.abort();
+    housekeeping.abort();
+    private_handle.stop(false).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
+    let max_body = config.server.max_body;
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(node.clone())
+            .app_data(PayloadConfig::new(max_body))
+            .wrap(Compress::default())
+            .wrap(TracingLogger::<RequestSpan>::new())
+            .configure(endpoint::routes)
+    })
+    .client_request_timeout(Duration::from_secs(config.server.request_timeout))
+    .keep_alive(Duration::from_secs(75))
+    .shutdown_timeout(config.server.shutdown_timeout)
+    .disable_signals();
+    if let Some(workers) = config.server.workers {
+        server = server.workers(workers);
+    }
+    let acceptor = match (&config.server.tls_cert_file, &config.server.tls_key_file) {
+        (Some(certificate), Some(key)) => Some(tls::server_config(certificate, key)?),
+        _ => None,
+    };
+    for listener in bind_all(&config.server.listen)? {
+        let bound = match &acceptor {
+            Some(acceptor) => server.listen_rustls_0_23(listener, acceptor.clone()),
+            None => server.listen(listener),
+        };
+        server = bound.map_err(|error| format!("listen: {error}"))?;
+    }
+    Ok(server.run())
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
+    let bind = |address: &SocketAddr| TcpListener::bind(address).map_err(|error| format!("{address}: {error}"));
+    addresses.iter().map(bind).collect()
+}
+
+fn listen_management(config: &Config, management: Data<Management>) -> Result<Server, String> {
+    let address = config.server.management_listen;
+    let server = HttpServer::new(move || App::new().app_data(management.clone()).configure(management::routes))
+        .workers(1)
+        .disable_signals()
+        .bind(address)
+        .map_err(|error| format!("{address}: {error}"))?;
+    Ok(server.run())
+}
+
+async fn keep_house(provider: Arc<Provider>) {
+    let mut pause = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        pause.tick().await;
+        if let Err(error) = provider.load_keys().await {
+            tracing::warn!(%error, "the signing keys could not be read again");
+        }
+        if let Err(error) = provider.purge_expired().await {
+            tracing::warn!(%error, "expired rows could not be removed");
+        }
+    }
+}

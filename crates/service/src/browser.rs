@@ -1,0 +1,65 @@
+//! The two cookies of a browser: one binds flows to it, one is its sign-in session.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_model::KeyedHash;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::ServiceError;
+use crate::clock::random;
+use crate::vault::{Purpose, Vault};
+
+/// Secrets of cookies are 256 bits, 43 characters of base64url.
+const SECRET_LENGTH: usize = 43;
+
+/// What the browser sent. Anything that is not of our making counts as absent.
+#[derive(Clone, Debug, Default)]
+pub struct BrowserCookies {
+    /// Secret of the binding cookie.
+    pub binding: Option<SecretString>,
+    /// Secret of the session cookie.
+    pub session: Option<SecretString>,
+}
+
+/// What the browser is to keep from now on. All are session cookies: closing the browser ends them (R48).
+#[derive(Clone, Debug, Default)]
+pub struct CookieChanges {
+    /// New secret of the binding cookie.
+    pub binding: Option<SecretString>,
+    /// New secret of the session cookie.
+    pub session: Option<SecretString>,
+}
+
+/// A browser that flows can be bound to.
+pub(crate) struct BoundBrowser {
+    pub(crate) hash: KeyedHash,
+    /// Set when the browser had no binding yet.
+    pub(crate) new_secret: Option<SecretString>,
+}
+
+impl BrowserCookies {
+    /// Keyed hash of the binding, if the browser has one.
+    pub(crate) fn binding_hash(&self, vault: &Vault) -> Option<KeyedHash> {
+        hash(vault, Purpose::BrowserBinding, self.binding.as_ref()?)
+    }
+
+    /// Keyed hash of the session's secret, if the browser has one.
+    pub(crate) fn session_hash(&self, vault: &Vault) -> Option<KeyedHash> {
+        hash(vault, Purpose::Session, self.session.as_ref()?)
+    }
+
+    /// The browser's binding, made now if it has none.
+    pub(crate) fn bind(&self, vault: &Vault) -> Result<BoundBrowser, ServiceError> {
+        if let Some(hash) = self.binding_hash(vault) {
+            return Ok(BoundBrowser { hash, new_secret: None });
+        }
+        let secret = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
+        let hash = vault.hash(Purpose::BrowserBinding, secret.expose_secret().as_bytes());
+        Ok(BoundBrowser { hash, new_secret: Some(secret) })
+    }
+}
+
+fn hash(vault: &Vault, purpose: Purpose, secret: &SecretString) -> Option<KeyedHash> {
+    let secret = secret.expose_secret();
+    (secret.len() == SECRET_LENGTH).then(|| vault.hash(purpose, secret.as_bytes()))
+}

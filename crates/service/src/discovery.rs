@@ -1,0 +1,27 @@
+//! What the provider says of itself, and its public keys.
+
+use countersign_protocol::{Capabilities, discovery, keys};
+use serde_json::Value;
+
+use crate::policies::Policies;
+use crate::provider::Provider;
+
+pub(crate) fn capabilities(policies: &Policies) -> Capabilities {
+    Capabilities {
+        acr_values: policies.login().iter().map(|policy| policy.acr.clone()).collect(),
+        ui_locales: vec!["en".to_owned(), "es".to_owned()],
+        ..Capabilities::default()
+    }
+}
+
+impl Provider {
+    /// The metadata of both discovery documents.
+    pub fn metadata(&self) -> Value {
+        discovery::metadata(&self.settings.issuer, &self.capabilities)
+    }
+
+    /// The JWK Set.
+    pub fn jwks(&self) -> Value {
+        keys::jwks(&self.keys.current().stored, self.clock.now())
+    }
+}

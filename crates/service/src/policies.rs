@@ -1,0 +1,152 @@
+//! The policies a node runs: built in or from a folder, proven before they may.
+
+use std::path::{Path, PathBuf};
+
+use countersign_flow::language::{Purpose, Sso};
+use countersign_flow::{Finding, PolicySet, Severity, check, parse};
+use countersign_model::Timestamp;
+use countersign_protocol::LoginPolicy;
+
+/// Where policies come from.
+#[derive(Clone, Debug)]
+pub enum PolicySource {
+    /// Those of `config/policies`, compiled in; with `demo` also the policy `lab`.
+    BuiltIn {
+        /// Whether `lab`, password alone, is in the set.
+        demo: bool,
+    },
+    /// Files ending in `.toml`, or folders of them.
+    Files(Vec<PathBuf>),
+}
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$((concat!("config/policies/", $name), include_str!(concat!("../../../config/policies/", $name)))),*]
+    };
+}
+
+const SHIPPED: &[(&str, &str)] = shipped!["login-options.toml", "email.toml", "totp.toml"];
+const DEMO: &[(&str, &str)] = shipped!["demo/lab.toml"];
+
+/// Largest policy file, in bytes.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// A set that was read, and everything `check` has to say about it.
+#[derive(Debug)]
+pub struct CheckedPolicies {
+    /// The policies; empty when a file did not parse.
+    pub set: PolicySet,
+    /// Findings, those of parsing first.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckedPolicies {
+    /// Whether a finding forbids running the set.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// Reads and checks policies as of `now`; errs when a file cannot be read.
+pub fn load_policies(source: &PolicySource, now: Timestamp) -> std::io::Result<CheckedPolicies> {
+    let texts = read(source)?;
+    let mut policies = Vec::new();
+    let mut findings = Vec::new();
+    for (file, text) in &texts {
+        match parse(file, text) {
+            Ok(policy) => policies.push(policy),
+            Err(more) => findings.extend(more),
+        }
+    }
+    let set = PolicySet::new(policies);
+    if findings.is_empty() {
+        findings = check(&set, &date(now));
+    }
+    Ok(CheckedPolicies { set, findings })
+}
+
+fn read(source: &PolicySource) -> std::io::Result<Vec<(String, String)>> {
+    let owned =
+        |files: &[(&str, &str)]| files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
+    match source {
+        PolicySource::BuiltIn { demo: false } => Ok(owned(SHIPPED)),
+        PolicySource::BuiltIn { demo: true } => Ok(owned(&[SHIPPED, DEMO].concat())),
+        PolicySource::Files(paths) => {
+            let mut files = Vec::new();
+            paths.iter().try_for_each(|path| list_files(path, &mut files))?;
+            files.sort();
+            files.iter().map(|file| Ok((file.display().to_string(), read_file(file)?))).collect()
+        }
+    }
+}
+
+fn list_files(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_file(path: &Path) -> std::io::Result<String> {
+    let refuse = |why: String| std::io::Error::other(format!("{}: {why}", path.display()));
+    let length = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    if length > MAX_FILE {
+        return Err(refuse(format!("larger than {MAX_FILE} bytes")));
+    }
+    std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))
+}
+
+fn date(now: Timestamp) -> String {
+    let time = chrono::DateTime::from_timestamp_millis(now.as_millis()).unwrap_or_default();
+    time.format("%Y-%m-%d").to_string()
+}
+
+/// The running set and what the protocol wants to know of it.
+pub(crate) struct Policies {
+    set: PolicySet,
+    login: Vec<LoginPolicy>,
+}
+
+impl Policies {
+    pub(crate) fn new(set: PolicySet) -> Self {
+        let login = set.iter().filter_map(login_policy).collect();
+        Self { set, login }
+    }
+
+    pub(crate) fn set(&self) -> &PolicySet {
+        &self.set
+    }
+
+    /// Policies that end in a login, with what they prove.
+    pub(crate) fn login(&self) -> &[LoginPolicy] {
+        &self.login
+    }
+
+    /// The policy of a client that names none.
+    pub(crate) fn default_login(&self) -> &str {
+        let lab = self.set.get("lab").map(|policy| policy.id.as_str());
+        lab.unwrap_or("login-options")
+    }
+
+    /// Whether the browser's session answers for `policy`, remembered or not.
+    pub(crate) fn session_always_answers(&self, policy: &str) -> bool {
+        self.set.get(policy).is_some_and(|policy| policy.sso == Sso::Always)
+    }
+}
+
+fn login_policy(policy: &countersign_flow::Policy) -> Option<LoginPolicy> {
+    if policy.purpose != Purpose::Login {
+        return None;
+    }
+    // What every path proves: the requirements that hold without a condition.
+    let facts =
+        policy.require.iter().filter(|require| require.condition.is_none()).flat_map(|require| require.factors.iter());
+    Some(LoginPolicy { id: policy.id.clone(), acr: policy.acr.clone()?, facts: facts.collect() })
+}

@@ -1,0 +1,95 @@
+//! The provider: everything a use case needs, made once and shared.
+
+use std::sync::Arc;
+
+use countersign_flow::PolicySet;
+use countersign_protocol::Capabilities;
+use countersign_store::{Db, ShortLived};
+use tokio::sync::Notify;
+
+use crate::ServiceError;
+use crate::clock::Clock;
+use crate::hash_pool::HashPool;
+use crate::key_ring::KeyRing;
+use crate::policies::Policies;
+use crate::settings::Settings;
+use crate::vault::{Purpose, Vault};
+
+/// The two stores.
+#[derive(Clone)]
+pub struct Stores {
+    /// Durable nouns.
+    pub db: Db,
+    /// Running instances and counters.
+    pub short_lived: Arc<dyn ShortLived>,
+}
+
+/// An OpenID Provider; its use cases are its methods, each in the file of its name.
+pub struct Provider {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) vault: Vault,
+    pub(crate) db: Db,
+    pub(crate) short_lived: Arc<dyn ShortLived>,
+    pub(crate) hash_pool: HashPool,
+    pub(crate) policies: Policies,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) keys: KeyRing,
+    /// Wakes the outbox after a message was written.
+    pub(crate) outbox: Notify,
+}
+
+impl Provider {
+    /// Puts the parts together. Call [`Provider::check_master_key`] and [`Provider::load_keys`] before serving.
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        vault: Vault,
+        stores: Stores,
+        hash_pool: HashPool,
+        policies: PolicySet,
+    ) -> Self {
+        let policies = Policies::new(policies);
+        let capabilities = crate::discovery::capabilities(&policies);
+        Self {
+            settings,
+            clock,
+            vault,
+            db: stores.db,
+            short_lived: stores.short_lived,
+            hash_pool,
+            policies,
+            capabilities,
+            keys: KeyRing::default(),
+            outbox: Notify::new(),
+        }
+    }
+
+    /// Refuses a database that was written under another master key.
+    pub async fn check_master_key(&self) -> Result<(), ServiceError> {
+        let expected = self.vault.derive(Purpose::KeyCheck, &[]);
+        let kept = self.db.write(async |tx| tx.insert_setting_if_absent("master_key_check", &expected).await).await?;
+        if kept == expected {
+            Ok(())
+        } else {
+            Err(ServiceError::Configuration("the database was written under another master key".into()))
+        }
+    }
+
+    /// Whether both stores answer.
+    pub async fn check_stores(&self) -> Result<(), ServiceError> {
+        self.db.ping().await?;
+        self.short_lived.ping().await?;
+        Ok(())
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What an operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}

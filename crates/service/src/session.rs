@@ -1,0 +1,104 @@
+//! Who this browser is signed in as, and which logins it remembers.
+
+use countersign_flow::RememberedFacts;
+use countersign_model::{Authentication, BrowserSession, Client, ProvenFact, RememberedLogin, Timestamp};
+use countersign_protocol::AuthorizationRequest;
+
+use crate::ServiceError;
+use crate::browser::BrowserCookies;
+use crate::provider::Provider;
+
+/// What a browser's session cookie stands for; nothing when it has none or its time is over.
+#[derive(Default)]
+pub(crate) struct SignedIn {
+    pub(crate) session: Option<BrowserSession>,
+    pub(crate) remembered: Vec<RememberedLogin>,
+}
+
+/// A login that may answer instead of the person.
+pub(crate) struct Candidate {
+    pub(crate) policy: String,
+    pub(crate) authentication: Authentication,
+}
+
+impl Provider {
+    pub(crate) async fn load_signed_in(
+        &self,
+        cookies: &BrowserCookies,
+        now: Timestamp,
+    ) -> Result<SignedIn, ServiceError> {
+        let Some(token) = cookies.session_hash(&self.vault) else { return Ok(SignedIn::default()) };
+        let (session, remembered) = self
+            .db
+            .read(async |tx| {
+                let session = tx.find_session_by_token(&token).await?;
+                let remembered =
+                    if session.is_some() { tx.list_remembered_logins(&token, now).await? } else { Vec::new() };
+                Ok::<_, ServiceError>((session, remembered))
+            })
+            .await?;
+        let Some(session) = session.filter(|session| session.ended_at.is_none() && now < session.expires_at) else {
+            return Ok(SignedIn::default());
+        };
+        Ok(SignedIn { session: Some(session), remembered })
+    }
+
+    /// The login that may answer `request` for `policy`: the policy's own; under `prompt=none`, where no page can ask
+    /// which, any that the client allows.
+    pub(crate) fn candidate(
+        &self,
+        signed_in: &SignedIn,
+        request: &AuthorizationRequest,
+        client: &Client,
+        policy: &str,
+        now: Timestamp,
+    ) -> Option<Candidate> {
+        let mut candidates = self.candidates(signed_in, now);
+        if let Some(own) = candidates.iter().position(|candidate| candidate.policy == policy) {
+            return Some(candidates.swap_remove(own));
+        }
+        let allowed = |candidate: &Candidate| client.allowed_policies.contains(&candidate.policy);
+        if request.is_silent() { candidates.into_iter().find(allowed) } else { None }
+    }
+
+    fn candidates(&self, signed_in: &SignedIn, now: Timestamp) -> Vec<Candidate> {
+        let remembered = signed_in
+            .remembered
+            .iter()
+            .filter(|login| now < login.expires_at)
+            .map(|login| Candidate { policy: login.policy.clone(), authentication: login.authentication.clone() });
+        let idle = self.settings.lifetimes.session_idle;
+        let session = signed_in.session.iter().filter(|session| {
+            now < session.seen_at.plus(idle) && self.policies.session_always_answers(&session.authentication.policy)
+        });
+        let session = session.map(|session| Candidate {
+            policy: session.authentication.policy.clone(),
+            authentication: session.authentication.clone(),
+        });
+        remembered.chain(session).collect()
+    }
+
+    /// The remembered logins that a running flow may count on for `request`: none when it wants a fresh login, and none
+    /// older than its `max_age`.
+    pub(crate) fn remembered_facts(
+        &self,
+        signed_in: &SignedIn,
+        request: &AuthorizationRequest,
+        client: &Client,
+        now: Timestamp,
+    ) -> Vec<RememberedFacts> {
+        if request.demands_fresh_login(client) {
+            return Vec::new();
+        }
+        let max_age = request.effective_max_age(client);
+        let is_fresh = |candidate: &Candidate| {
+            max_age.is_none_or(|age| now.millis_since(candidate.authentication.auth_time) <= age.as_millis())
+        };
+        let facts = |candidate: Candidate| {
+            let at = candidate.authentication.auth_time;
+            let facts = candidate.authentication.facts.iter().map(|fact| ProvenFact { fact, at }).collect();
+            RememberedFacts { policy: candidate.policy, user: candidate.authentication.user, facts }
+        };
+        self.candidates(signed_in, now).into_iter().filter(is_fresh).map(facts).collect()
+    }
+}

@@ -1,0 +1,78 @@
+//! What an operator decides about the use cases. Parsed by the server, plain values here.
+
+use countersign_model::Seconds;
+use countersign_protocol::Issuer;
+
+/// Decisions of the operator.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The issuer identifier.
+    pub issuer: Issuer,
+    /// Life of things issued.
+    pub lifetimes: Lifetimes,
+    /// Limits of counters kept per address.
+    pub address_limits: AddressLimits,
+    /// Mail sender and names of the default brand.
+    pub mail: MailIdentity,
+    /// Time before a new signing key may sign: at least one JWKS max-age.
+    pub key_announcement: Seconds,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Authorization codes (RFC 9700: short; FAPI 2.0: at most 60 s).
+    pub code: Seconds,
+    /// ID tokens.
+    pub id_token: Seconds,
+    /// Access tokens.
+    pub access_token: Seconds,
+    /// Refresh token families.
+    pub refresh_token: Seconds,
+    /// A browser session without use.
+    pub session_idle: Seconds,
+    /// A browser session whatever happens.
+    pub session_absolute: Seconds,
+    /// How long the answer of a finished flow is repeated to a double submit.
+    pub finished_flow: Seconds,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            code: Seconds::new(60),
+            id_token: Seconds::minutes(10),
+            access_token: Seconds::minutes(10),
+            refresh_token: Seconds::hours(24 * 30),
+            session_idle: Seconds::hours(1),
+            session_absolute: Seconds::hours(12),
+            finished_flow: Seconds::minutes(2),
+        }
+    }
+}
+
+/// What one address may do in a minute, over every node.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressLimits {
+    /// Password and code attempts.
+    pub attempts: u32,
+    /// Mails, texts and calls.
+    pub sends: u32,
+    /// Failed client authentications.
+    pub client_failures: u32,
+}
+
+impl Default for AddressLimits {
+    fn default() -> Self {
+        Self { attempts: 120, sends: 30, client_failures: 120 }
+    }
+}
+
+/// Whose name stands in mails.
+#[derive(Clone, Debug)]
+pub struct MailIdentity {
+    /// Company, such as `Acentra Health`.
+    pub company: String,
+    /// Product, such as `Atrezzo`.
+    pub product: String,
+}

@@ -1,0 +1,268 @@
+//! The token endpoint: authenticate the client, then one transaction: load, decide, write. Tokens are signed after it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_model::{
+    Account, AuditEvent, AuditKind, AuditOutcome, Client, KeyedHash, Seconds, Timestamp, UserStatus,
+};
+use countersign_protocol::client_authentication;
+use countersign_protocol::token::{self, Prepared, RequestedGrant};
+use countersign_protocol::{
+    AccessTokenClaims, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts, TokenRequest, access_token,
+    id_token,
+};
+use countersign_store::{Charged, CounterLimit, Rotation, Tx};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::ServiceError;
+use crate::audit::{self, RequestContext};
+use crate::clock::random;
+use crate::provider::Provider;
+use crate::vault::Purpose;
+
+/// A token request.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenCall<'a> {
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The query; credentials in it are refused.
+    pub query: &'a Params,
+    /// The form.
+    pub form: &'a Params,
+    /// Where the request came from.
+    pub context: &'a RequestContext,
+}
+
+/// Values drawn before the transaction, so that it can be run again.
+struct Drawn {
+    jti: String,
+    refresh_token: SecretString,
+    prepared: Prepared,
+}
+
+impl Provider {
+    /// Answers a token request (RFC 6749, 3.2): the body of the answer, or the error to send.
+    pub async fn token(&self, call: TokenCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
+        let presented = match Presented::parse(call.authorization, call.query, call.form) {
+            Ok(presented) => presented,
+            Err(error) => return Ok(Err(error)),
+        };
+        let client = match presented.client() {
+            Some(id) => self.find_client(id).await?,
+            None => None,
+        };
+        let now = self.clock.now();
+        let hash =
+            presented.secret().map(|secret| self.vault.hash(Purpose::ClientSecret, secret.expose_secret().as_bytes()));
+        let authenticated = match client_authentication::check(client.as_ref(), &presented, hash.as_ref(), now) {
+            Ok(authenticated) => authenticated,
+            Err(error) => {
+                self.note_client_failure(client.as_ref(), &error, call.context, now).await?;
+                return Ok(Err(error));
+            }
+        };
+        match TokenRequest::parse(authenticated, call.form) {
+            Ok(request) => self.exchange(&request, call.context, now).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: &TokenRequest<'_>,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Result<Value, OAuthError>, ServiceError> {
+        let drawn = self.draw()?;
+        let offered = self.offered_hash(request.grant());
+        let (decision, account) = self
+            .db
+            .write(async |tx| {
+                loop {
+                    let (facts, account) = load(tx, request.grant(), offered.as_ref()).await?;
+                    let decision = token::decide(request, facts, &drawn.prepared, now);
+                    // Somebody else spent it since it was read: look again, and see the replay.
+                    if write(tx, &decision, request, &drawn, context, now).await? {
+                        return Ok::<_, ServiceError>((decision, account));
+                    }
+                }
+            })
+            .await?;
+        match decision.outcome {
+            Ok(issue) => {
+                metrics::counter!("countersign_tokens_issued_total").increment(1);
+                self.sign_all(request.client().client(), &issue, account.as_ref(), &drawn, now).map(Ok)
+            }
+            Err(error) => {
+                tracing::info!(code = error.code.as_str(), detail = %error.detail, "token request refused");
+                Ok(Err(error))
+            }
+        }
+    }
+
+    fn draw(&self) -> Result<Drawn, ServiceError> {
+        let refresh_token = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
+        let prepared = Prepared {
+            refresh_token: self.vault.hash(Purpose::RefreshToken, refresh_token.expose_secret().as_bytes()),
+            refresh_lifetime: self.settings.lifetimes.refresh_token,
+        };
+        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, prepared })
+    }
+
+    fn offered_hash(&self, grant: &RequestedGrant) -> Option<KeyedHash> {
+        let hash = |purpose, secret: &SecretString| self.vault.hash(purpose, secret.expose_secret().as_bytes());
+        match grant {
+            RequestedGrant::AuthorizationCode { code, .. } => Some(hash(Purpose::AuthorizationCode, code)),
+            RequestedGrant::RefreshToken { refresh_token, .. } => Some(hash(Purpose::RefreshToken, refresh_token)),
+            RequestedGrant::ClientCredentials { .. } => None,
+        }
+    }
+
+    fn sign_all(
+        &self,
+        client: &Client,
+        issue: &Issue,
+        account: Option<&Account>,
+        drawn: &Drawn,
+        now: Timestamp,
+    ) -> Result<Value, ServiceError> {
+        let signing = |_| ServiceError::Internal("a token could not be signed");
+        let keys = self.keys.current();
+        let lifetimes = self.settings.lifetimes;
+        let terms = access_token::Terms { jti: &drawn.jti, lifetime: lifetimes.access_token, audience: &[] };
+        let claims = AccessTokenClaims::new(&self.settings.issuer, issue, &terms, now);
+        let access = keys.signer(client.access_token_alg, now)?.sign(access_token::TYPE, &claims).map_err(signing)?;
+        let identity = match (issue.id_token, account, &issue.grant) {
+            (true, Some(account), Some(grant)) => {
+                let terms = id_token::Terms {
+                    issuer: &self.settings.issuer,
+                    lifetime: lifetimes.id_token,
+                    nonce: issue.nonce.as_deref(),
+                    access_token: &access,
+                    algorithm: client.id_token_alg,
+                };
+                let claims = id_token::claims(account, grant, &terms, now);
+                Some(keys.signer(client.id_token_alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?)
+            }
+            _ => None,
+        };
+        let refresh = issue.refresh_token.then(|| drawn.refresh_token.expose_secret());
+        Ok(token::response(issue, &access, lifetimes.access_token, refresh, identity.as_deref()))
+    }
+
+    /// Failures of client authentication are audited and bounded by address.
+    async fn note_client_failure(
+        &self,
+        client: Option<&Client>,
+        error: &OAuthError,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        tracing::info!(code = error.code.as_str(), detail = %error.detail, "client authentication failed");
+        if let Some(address) = &context.address {
+            let limit = CounterLimit {
+                allowed: self.settings.address_limits.client_failures,
+                window: Seconds::minutes(1),
+                lock: None,
+            };
+            let key = self.counter_name("address", "client_failures", address);
+            if let Charged::Refused { retry_after } = self.short_lived.charge(&key, &[], &limit).await? {
+                return Err(ServiceError::Busy(retry_after));
+            }
+        }
+        let mut event = audit::event(context, now, AuditKind::ClientAuthenticationFailed, AuditOutcome::Failure)?
+            .detail("reason", error.detail.as_str());
+        if let Some(client) = client {
+            event = event.client(&client.id);
+        }
+        self.write_events(&[event.build()]).await
+    }
+}
+
+/// What the store knows of what is offered, and whose it is.
+async fn load(
+    tx: &mut Tx,
+    grant: &RequestedGrant,
+    offered: Option<&KeyedHash>,
+) -> Result<(TokenFacts, Option<Account>), ServiceError> {
+    let nothing = Ok((TokenFacts::Nothing, None));
+    let Some(hash) = offered else { return nothing };
+    let is_active = |account: &Account| account.user.status == UserStatus::Active;
+    match grant {
+        RequestedGrant::AuthorizationCode { .. } => {
+            let Some(found) = tx.find_code_with_grant(hash).await? else { return nothing };
+            let user_active = is_active(&found.account);
+            Ok((TokenFacts::Code { code: found.code, grant: Box::new(found.grant), user_active }, Some(found.account)))
+        }
+        RequestedGrant::RefreshToken { .. } => {
+            let Some(found) = tx.find_refresh_token_with_grant(hash).await? else { return nothing };
+            let user_active = is_active(&found.account);
+            Ok((
+                TokenFacts::RefreshToken { token: found.token, grant: Box::new(found.grant), user_active },
+                Some(found.account),
+            ))
+        }
+        RequestedGrant::ClientCredentials { .. } => nothing,
+    }
+}
+
+/// Writes the effects; false when what was to be spent was spent meanwhile, and then nothing was written.
+async fn write(
+    tx: &mut Tx,
+    decision: &Decision,
+    request: &TokenRequest<'_>,
+    drawn: &Drawn,
+    context: &RequestContext,
+    now: Timestamp,
+) -> Result<bool, ServiceError> {
+    let mut events = Vec::new();
+    for effect in &decision.effects {
+        match effect {
+            Effect::ConsumeCode(hash) => {
+                if !tx.consume_code(hash, now).await? {
+                    return Ok(false);
+                }
+            }
+            Effect::ConsumeRefreshToken(hash) => {
+                let rotation = Rotation { hash, successor: &drawn.prepared.refresh_token };
+                if !tx.consume_refresh_token(rotation, now).await? {
+                    return Ok(false);
+                }
+            }
+            Effect::InsertRefreshToken(token) => {
+                tx.insert_refresh_token(token).await?;
+            }
+            Effect::RevokeGrant(grant) => {
+                tx.revoke_grant(grant, now).await?;
+            }
+            Effect::Audit { .. } => events.push(audit_event(effect, request, drawn, context, now)?),
+        }
+    }
+    tx.insert_audit_events(&events.into_iter().flatten().collect::<Vec<_>>()).await?;
+    Ok(true)
+}
+
+fn audit_event(
+    effect: &Effect,
+    request: &TokenRequest<'_>,
+    drawn: &Drawn,
+    context: &RequestContext,
+    now: Timestamp,
+) -> Result<Option<AuditEvent>, ServiceError> {
+    let Effect::Audit { kind, outcome, grant, subject, reason } = effect else { return Ok(None) };
+    let mut event = audit::event(context, now, *kind, *outcome)?
+        .subject(subject.as_ref())
+        .client(&request.client().client().id)
+        .detail("auth_method", request.client().method().as_str());
+    if let Some(grant) = grant {
+        event = event.grant(grant);
+    }
+    if *outcome == AuditOutcome::Success {
+        event = event.jti(&drawn.jti);
+    }
+    if !reason.is_empty() {
+        event = event.detail("reason", reason.as_str());
+    }
+    Ok(Some(event.build()))
+}

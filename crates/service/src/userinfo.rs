@@ -1,0 +1,52 @@
+//! UserInfo (OpenID Connect Core, 5.3): the token is verified, its grant must stand, then the claims are released.
+
+use countersign_model::UserStatus;
+use countersign_protocol::bearer::{self, Refusal};
+use countersign_protocol::{ErrorCode, OAuthError, Params, scopes, userinfo, verify_access_token};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+
+use crate::ServiceError;
+use crate::provider::Provider;
+
+/// A request for UserInfo.
+#[derive(Clone, Copy, Debug)]
+pub struct UserInfoCall<'a> {
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The query; a token in it is refused.
+    pub query: &'a Params,
+    /// The form of a POST.
+    pub form: &'a Params,
+}
+
+impl Provider {
+    /// The claims of the token's person, or why not.
+    pub async fn userinfo(&self, call: UserInfoCall<'_>) -> Result<Result<Map<String, Value>, Refusal>, ServiceError> {
+        let token = match bearer::find_token(call.authorization, call.query, call.form) {
+            Ok(token) => token,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let keys = self.keys.current();
+        let verified =
+            verify_access_token(token.expose_secret(), &keys.stored, &self.settings.issuer, self.clock.now());
+        let claims = match verified {
+            Ok(claims) => claims,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Err(refusal) = bearer::check_scope(&claims.scope(), scopes::OPENID) {
+            return Ok(Err(refusal));
+        }
+        let found = match claims.grant() {
+            Some(grant) => self.db.read(async |tx| tx.find_grant_with_account(&grant).await).await?,
+            None => None,
+        };
+        let standing =
+            found.filter(|found| found.grant.revoked_at.is_none() && found.account.user.status == UserStatus::Active);
+        let Some(found) = standing else {
+            let error = OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired");
+            return Ok(Err(error.with_detail("the grant was revoked or its person may not sign in").into()));
+        };
+        Ok(Ok(userinfo::claims(&found.account, &claims.scope(), &found.grant.claims.userinfo)))
+    }
+}

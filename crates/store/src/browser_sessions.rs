@@ -1,0 +1,90 @@
+//! Sign-in sessions of browsers.
+
+use countersign_model::{BrowserSession, KeyedHash, SessionId, Timestamp, UserId};
+use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use diesel_async::RunQueryDsl;
+
+use crate::db::on;
+use crate::row::{Row, millis, time, to_json};
+use crate::schema::browser_sessions;
+use crate::{StoreError, Tx};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = browser_sessions, treat_none_as_default_value = false)]
+struct SessionRow {
+    id: String,
+    token: Vec<u8>,
+    user_id: String,
+    authentication: String,
+    created_at: i64,
+    seen_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+}
+
+impl Tx {
+    /// Stores a session; [`StoreError::Conflict`] when its id or token is there already.
+    pub async fn insert_session(&mut self, session: &BrowserSession) -> Result<(), StoreError> {
+        let row = SessionRow::from_noun(session)?;
+        on!(self, |c| diesel::insert_into(browser_sessions::table).values(&row).execute(c).await).map(drop)
+    }
+
+    /// The session whose cookie hashes to `token`, ended, expired or neither.
+    pub async fn find_session_by_token(&mut self, token: &KeyedHash) -> Result<Option<BrowserSession>, StoreError> {
+        let query = browser_sessions::table.filter(browser_sessions::token.eq(token.as_slice()));
+        let mut rows: Vec<SessionRow> = on!(self, |c| query.select(SessionRow::as_select()).load(c).await)?;
+        rows.pop().map(SessionRow::into_noun).transpose()
+    }
+
+    /// Notes that a session was used; an older `now` changes nothing.
+    pub async fn touch_session(&mut self, id: &SessionId, now: Timestamp) -> Result<(), StoreError> {
+        use browser_sessions::{id as key, seen_at};
+        let older = browser_sessions::table.filter(key.eq(id.as_str()).and(seen_at.lt(now.as_millis())));
+        let query = diesel::update(older).set(seen_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await).map(drop)
+    }
+
+    /// Ends a session early: false when it was ended before or never was.
+    pub async fn end_session(&mut self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        use browser_sessions::{ended_at, id as key};
+        let live = browser_sessions::table.filter(key.eq(id.as_str()).and(ended_at.is_null()));
+        let query = diesel::update(live).set(ended_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Ends every session of `user` and says how many; for resets.
+    pub async fn end_sessions_of_user(&mut self, user: &UserId, now: Timestamp) -> Result<usize, StoreError> {
+        use browser_sessions::{ended_at, user_id};
+        let live = browser_sessions::table.filter(user_id.eq(user.as_str()).and(ended_at.is_null()));
+        let query = diesel::update(live).set(ended_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await)
+    }
+}
+
+impl SessionRow {
+    fn from_noun(session: &BrowserSession) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: session.id.to_string(),
+            token: session.token.to_vec(),
+            user_id: session.authentication.user.to_string(),
+            authentication: to_json(&session.authentication)?,
+            created_at: session.created_at.as_millis(),
+            seen_at: session.seen_at.as_millis(),
+            expires_at: session.expires_at.as_millis(),
+            ended_at: millis(session.ended_at),
+        })
+    }
+
+    fn into_noun(self) -> Result<BrowserSession, StoreError> {
+        let row = Row { table: "browser_sessions", id: &self.id };
+        Ok(BrowserSession {
+            id: row.parse("id", &self.id)?,
+            token: row.hash("token", &self.token)?,
+            authentication: row.json("authentication", &self.authentication)?,
+            created_at: time(self.created_at),
+            seen_at: time(self.seen_at),
+            expires_at: time(self.expires_at),
+            ended_at: self.ended_at.map(time),
+        })
+    }
+}

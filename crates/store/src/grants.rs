@@ -1,0 +1,122 @@
+//! Standing authorizations: parents of codes and tokens.
+
+use countersign_model::{Account, Grant, GrantId, Timestamp, UserId};
+use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use diesel_async::RunQueryDsl;
+
+use crate::db::on;
+use crate::row::{Row, millis, time, to_json};
+use crate::schema::{factors, grants, password_credentials, users};
+use crate::users::{AccountRow, FactorRow, PasswordRow, UserRow, account_from_rows};
+use crate::{StoreError, Tx};
+
+/// A grant with the account of who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantWithAccount {
+    /// The grant, revoked or not.
+    pub grant: Grant,
+    /// Who gave it.
+    pub account: Account,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = grants, treat_none_as_default_value = false)]
+pub struct GrantRow {
+    id: String,
+    client_id: String,
+    user_id: String,
+    session_id: String,
+    authentication: String,
+    scope: String,
+    nonce: Option<String>,
+    claims: String,
+    created_at: i64,
+    revoked_at: Option<i64>,
+}
+
+impl Tx {
+    /// Stores a grant.
+    pub async fn insert_grant(&mut self, grant: &Grant) -> Result<(), StoreError> {
+        let row = GrantRow::from_noun(grant)?;
+        on!(self, |c| diesel::insert_into(grants::table).values(&row).execute(c).await).map(drop)
+    }
+
+    /// The grant of `id`, revoked or not.
+    pub async fn find_grant(&mut self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+        let query = grants::table.find(id.as_str());
+        let mut rows: Vec<GrantRow> = on!(self, |c| query.select(GrantRow::as_select()).load(c).await)?;
+        rows.pop().map(GrantRow::into_noun).transpose()
+    }
+
+    /// The grant of `id` with its person's account, for UserInfo. One round trip.
+    pub async fn find_grant_with_account(&mut self, id: &GrantId) -> Result<Option<GrantWithAccount>, StoreError> {
+        let rows: Vec<(GrantRow, AccountRow)> = on!(self, |c| grants::table
+            .inner_join(users::table.left_join(password_credentials::table).left_join(factors::table))
+            .filter(grants::id.eq(id.as_str()))
+            .order((factors::bound_at, factors::id))
+            .select((
+                GrantRow::as_select(),
+                (UserRow::as_select(), Option::<PasswordRow>::as_select(), Option::<FactorRow>::as_select())
+            ))
+            .load(c)
+            .await)?;
+        grant_with_account(rows)
+    }
+
+    /// Takes a grant back, and with it everything under it: false when it was revoked before or never was.
+    pub async fn revoke_grant(&mut self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
+        let live = grants::table.filter(grants::id.eq(id.as_str()).and(grants::revoked_at.is_null()));
+        let query = diesel::update(live).set(grants::revoked_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Takes every grant of `user` back and says how many; for resets.
+    pub async fn revoke_grants_of_user(&mut self, user: &UserId, now: Timestamp) -> Result<usize, StoreError> {
+        let live = grants::table.filter(grants::user_id.eq(user.as_str()).and(grants::revoked_at.is_null()));
+        let query = diesel::update(live).set(grants::revoked_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await)
+    }
+}
+
+/// The grant and account that the rows of one join describe.
+pub fn grant_with_account(rows: Vec<(GrantRow, AccountRow)>) -> Result<Option<GrantWithAccount>, StoreError> {
+    let mut grant = None;
+    let mut accounts = Vec::with_capacity(rows.len());
+    for (row, account) in rows {
+        grant.get_or_insert(row);
+        accounts.push(account);
+    }
+    let grant = grant.map(GrantRow::into_noun).transpose()?;
+    Ok(grant.zip(account_from_rows(accounts)?).map(|(grant, account)| GrantWithAccount { grant, account }))
+}
+
+impl GrantRow {
+    fn from_noun(grant: &Grant) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: grant.id.to_string(),
+            client_id: grant.client.to_string(),
+            user_id: grant.authentication.user.to_string(),
+            session_id: grant.authentication.session.to_string(),
+            authentication: to_json(&grant.authentication)?,
+            scope: grant.scope.to_string(),
+            nonce: grant.nonce.clone(),
+            claims: to_json(&grant.claims)?,
+            created_at: grant.created_at.as_millis(),
+            revoked_at: millis(grant.revoked_at),
+        })
+    }
+
+    pub fn into_noun(self) -> Result<Grant, StoreError> {
+        let row = Row { table: "grants", id: &self.id };
+        Ok(Grant {
+            id: row.parse("id", &self.id)?,
+            client: row.parse("client_id", &self.client_id)?,
+            authentication: row.json("authentication", &self.authentication)?,
+            scope: row.parse("scope", &self.scope)?,
+            claims: row.json("claims", &self.claims)?,
+            created_at: time(self.created_at),
+            revoked_at: self.revoked_at.map(time),
+            nonce: self.nonce,
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! Durable nouns in PostgreSQL or SQLite, short-lived state in Redis or in process.
+//!
+//! [`Db`] runs closures over a [`Tx`]; the functions on `Tx` sit in a file per noun. [`ShortLived`] is the other half:
+//! running instances and counters, where losing everything costs a restarted page.
+
+mod audit_events;
+mod authorization_codes;
+mod browser_sessions;
+mod clients;
+mod db;
+mod effects;
+mod error;
+mod grants;
+mod io;
+mod outbox;
+mod purge;
+mod refresh_tokens;
+mod remembered_logins;
+mod row;
+mod schema;
+mod settings;
+mod short_lived;
+mod signing_keys;
+mod users;
+
+pub use audit_events::AuditFilter;
+pub use authorization_codes::CodeWithGrant;
+pub use db::{DatabaseSettings, Db, Tx, Work};
+pub use error::StoreError;
+pub use grants::GrantWithAccount;
+pub use purge::Purged;
+pub use refresh_tokens::{RefreshTokenWithGrant, Rotation};
+pub use short_lived::in_process::{Clock, InProcess, InProcessBounds};
+pub use short_lived::redis::{Redis, RedisMode, RedisSettings};
+pub use short_lived::{Advanced, Charged, Claim, CounterLimit, CounterLock, InstanceRecord, NextInstance, ShortLived};

@@ -1,0 +1,94 @@
+//! Deleting what nobody will ask for again, a few rows at a time.
+
+use countersign_model::{Seconds, Timestamp};
+use diesel::dsl::{exists, not};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
+use diesel_async::RunQueryDsl;
+
+use crate::db::on;
+use crate::schema::{
+    authorization_codes, browser_sessions, effects, grants, outbox, refresh_tokens, remembered_logins,
+};
+use crate::{StoreError, Tx};
+
+/// How long rows stay after their end: a replay or a retry is still recognised that long.
+const KEPT: Seconds = Seconds::hours(24);
+/// How long a grant stays after its last code and refresh token: longer than any access token lives.
+const GRANTS_KEPT: Seconds = Seconds::hours(24 * 7);
+
+/// How many rows were deleted of each table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Authorization codes.
+    pub codes: usize,
+    /// Refresh tokens.
+    pub refresh_tokens: usize,
+    /// Grants without code or refresh token.
+    pub grants: usize,
+    /// Browser sessions.
+    pub sessions: usize,
+    /// Remembered logins.
+    pub remembered: usize,
+    /// Keys of effects.
+    pub effects: usize,
+    /// Messages that were delivered or given up.
+    pub outbox: usize,
+}
+
+impl Purged {
+    /// All of them; less than the batch means that nothing is left.
+    pub const fn total(&self) -> usize {
+        self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.effects + self.outbox
+    }
+}
+
+/// `DELETE` of up to `$batch` rows that match, by primary key.
+macro_rules! delete_batch {
+    ($tx:expr, $table:ident.$key:ident: $type:ty, $batch:expr, $filter:expr) => {{
+        let query = $table::table.filter($filter).select($table::$key).limit($batch);
+        let doomed: Vec<$type> = on!($tx, |c| query.load(c).await)?;
+        if doomed.is_empty() {
+            0
+        } else {
+            let query = diesel::delete($table::table.filter($table::$key.eq_any(doomed)));
+            on!($tx, |c| query.execute(c).await)?
+        }
+    }};
+}
+
+impl Tx {
+    /// Deletes up to `batch` rows of each table whose time is over: call it until it deletes nothing.
+    pub async fn purge_expired(&mut self, now: Timestamp, batch: u32) -> Result<Purged, StoreError> {
+        let batch = i64::from(batch);
+        let kept = now.minus(KEPT).as_millis();
+        let by_expiry = authorization_codes::expires_at.lt(kept);
+        let codes = delete_batch!(self, authorization_codes.hash: Vec<u8>, batch, by_expiry);
+        let by_expiry = refresh_tokens::expires_at.lt(kept);
+        let refresh_tokens = delete_batch!(self, refresh_tokens.hash: Vec<u8>, batch, by_expiry);
+        let by_expiry = browser_sessions::expires_at.lt(kept);
+        let sessions = delete_batch!(self, browser_sessions.id: String, batch, by_expiry);
+        let effects = delete_batch!(self, effects.key: String, batch, effects::at.lt(kept));
+        let outbox = delete_batch!(self, outbox.id: String, batch, outbox::finished_at.lt(kept));
+        let remembered = self.purge_remembered(now, batch).await?;
+        let grants = self.purge_grants(now, batch).await?;
+        Ok(Purged { codes, refresh_tokens, grants, sessions, remembered, effects, outbox })
+    }
+
+    /// Nothing can be done with an expired remembered login, so none is kept. A browser has a handful of them.
+    async fn purge_remembered(&mut self, now: Timestamp, batch: i64) -> Result<usize, StoreError> {
+        let over = remembered_logins::expires_at.lt(now.as_millis());
+        let query = remembered_logins::table.filter(over).select(remembered_logins::browser).limit(batch);
+        let browsers: Vec<Vec<u8>> = on!(self, |c| query.load(c).await)?;
+        let doomed = remembered_logins::table.filter(remembered_logins::browser.eq_any(browsers).and(over));
+        let query = diesel::delete(doomed);
+        on!(self, |c| query.execute(c).await)
+    }
+
+    async fn purge_grants(&mut self, now: Timestamp, batch: i64) -> Result<usize, StoreError> {
+        let codes = authorization_codes::table.filter(authorization_codes::grant_id.eq(grants::id));
+        let tokens = refresh_tokens::table.filter(refresh_tokens::grant_id.eq(grants::id));
+        let childless = not(exists(codes)).and(not(exists(tokens)));
+        let old = grants::created_at.lt(now.minus(GRANTS_KEPT).as_millis());
+        Ok(delete_batch!(self, grants.id: String, batch, old.and(childless)))
+    }
+}

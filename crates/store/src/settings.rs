@@ -1,0 +1,26 @@
+//! Small facts about the deployment, written once.
+
+use diesel::{ExpressionMethods, QueryDsl};
+use diesel_async::RunQueryDsl;
+
+use crate::db::on;
+use crate::schema::settings;
+use crate::{StoreError, Tx};
+
+impl Tx {
+    /// The value of `key`.
+    pub async fn find_setting(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = settings::table.find(key).select(settings::value);
+        let mut rows: Vec<Vec<u8>> = on!(self, |c| query.load(c).await)?;
+        Ok(rows.pop())
+    }
+
+    /// Writes `value` under `key` unless there is one, and answers the one that stands.
+    pub async fn insert_setting_if_absent(&mut self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let row = (settings::key.eq(key), settings::value.eq(value));
+        let query = diesel::insert_into(settings::table).values(row).on_conflict_do_nothing();
+        on!(self, |c| query.execute(c).await)?;
+        let standing = self.find_setting(key).await?;
+        standing.ok_or_else(|| StoreError::Database("a setting vanished".to_owned()))
+    }
+}

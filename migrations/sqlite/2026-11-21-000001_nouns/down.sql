@@ -1,0 +1,14 @@
+DROP TABLE settings;
+DROP TABLE effects;
+DROP TABLE outbox;
+DROP TABLE audit_events;
+DROP TABLE signing_keys;
+DROP TABLE remembered_logins;
+DROP TABLE browser_sessions;
+DROP TABLE refresh_tokens;
+DROP TABLE authorization_codes;
+DROP TABLE grants;
+DROP TABLE clients;
+DROP TABLE factors;
+DROP TABLE password_credentials;
+DROP TABLE users;

@@ -1,0 +1,217 @@
+//! Nouns to store.
+
+use countersign_model::{
+    Account, ApplicationType, AuditEvent, AuditId, AuditKind, AuditOutcome, AuthMethod, Authentication,
+    AuthorizationCode, BrowserSession, Client, ClientSecret, Fact, FactSet, Factor, FactorId, FactorKind, Grant,
+    GrantId, KeyedHash, OutboxId, OutboxMessage, OutboxState, PasswordCredential, Profile, RefreshToken,
+    RememberedLogin, RequestedClaims, Role, Seconds, SessionId, SigningAlgorithm, Timestamp, User, UserId, UserStatus,
+};
+use countersign_store::{StoreError, Tx};
+use countersign_tests::stores::TestDatabase;
+use serde_json::{Map, json};
+
+pub const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+
+pub fn later(seconds: u32) -> Timestamp {
+    NOW.plus(Seconds::new(seconds))
+}
+
+/// Ten bytes that differ by `number`.
+fn random(number: u32) -> [u8; 10] {
+    let mut bytes = [7; 10];
+    bytes[6..].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+pub fn hash(number: u32) -> KeyedHash {
+    let mut hash = [9; 32];
+    hash[28..].copy_from_slice(&number.to_be_bytes());
+    hash
+}
+
+pub fn user_id(number: u32) -> UserId {
+    UserId::new(NOW, random(number))
+}
+
+pub fn account(number: u32) -> Account {
+    let user = user_id(number);
+    Account {
+        user: User {
+            id: user.clone(),
+            email: Some(format!("pat{number}@example.test")),
+            username: Some(format!("pat{number}")),
+            status: UserStatus::Active,
+            organization: None,
+            roles: vec![Role::HelpDesk],
+            profile: Profile {
+                name: Some("Pat Ñandú".to_owned()),
+                locale: Some("es".to_owned()),
+                ..Profile::default()
+            },
+            terms_version: Some("2026-01".to_owned()),
+            created_at: NOW,
+            updated_at: later(1),
+        },
+        password: Some(PasswordCredential { phc: format!("$argon2id${number}").into(), changed_at: NOW }),
+        factors: vec![
+            factor(number * 2, &user, FactorKind::Mailbox, NOW),
+            factor(number * 2 + 1, &user, FactorKind::Totp, later(1)),
+        ],
+    }
+}
+
+pub fn factor(number: u32, user: &UserId, kind: FactorKind, bound_at: Timestamp) -> Factor {
+    let id = FactorId::new(NOW, random(number));
+    Factor { id, user: user.clone(), kind, value: "pat@example.test".to_owned(), last_step: None, bound_at }
+}
+
+pub fn client(id: &str) -> Client {
+    Client {
+        id: id.parse().unwrap(),
+        name: "Portal".to_owned(),
+        secrets: vec![ClientSecret { hash: hash(1), created_at: NOW, expires_at: None }],
+        auth_methods: vec![AuthMethod::ClientSecretBasic],
+        redirect_uris: vec!["https://portal.example.test/callback".to_owned()],
+        application_type: ApplicationType::Web,
+        grant_types: vec!["authorization_code".to_owned()],
+        response_types: vec!["code".to_owned()],
+        scope: "openid email".parse().unwrap(),
+        require_pkce: true,
+        id_token_alg: SigningAlgorithm::RS256,
+        access_token_alg: SigningAlgorithm::ES256,
+        default_policy: "email".to_owned(),
+        allowed_policies: vec!["email".to_owned()],
+        required_acr: Vec::new(),
+        default_max_age: None,
+        require_auth_time: false,
+        first_party: true,
+        brand: None,
+        initiate_login_uri: None,
+        client_uri: None,
+        disabled: false,
+        created_at: NOW,
+    }
+}
+
+pub fn authentication(number: u32) -> Authentication {
+    Authentication {
+        user: user_id(number),
+        session: SessionId::new(NOW, random(number)),
+        auth_time: NOW,
+        acr: "urn:countersign:acr:email".to_owned(),
+        amr: vec!["pwd".to_owned()],
+        facts: FactSet::EMPTY.with(Fact::Password).with(Fact::Mailbox),
+        policy: "email".to_owned(),
+    }
+}
+
+/// Grant `number` of account `number`.
+pub fn grant(number: u32) -> Grant {
+    Grant {
+        id: GrantId::new(NOW, random(number)),
+        client: "portal".parse().unwrap(),
+        authentication: authentication(number),
+        scope: "openid email".parse().unwrap(),
+        nonce: Some("n-0S6_WzA2Mj".to_owned()),
+        claims: RequestedClaims { userinfo: vec!["name".to_owned()], id_token: Vec::new() },
+        created_at: NOW,
+        revoked_at: None,
+    }
+}
+
+/// Code `number` of grant `of`.
+pub fn code(number: u32, of: &Grant) -> AuthorizationCode {
+    AuthorizationCode {
+        hash: hash(number),
+        grant: of.id.clone(),
+        client: of.client.clone(),
+        redirect_uri: "https://portal.example.test/callback".to_owned(),
+        code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
+        created_at: NOW,
+        expires_at: later(60),
+        consumed_at: None,
+    }
+}
+
+pub fn refresh_token(number: u32, of: &Grant) -> RefreshToken {
+    RefreshToken {
+        hash: hash(number),
+        grant: of.id.clone(),
+        client: of.client.clone(),
+        scope: of.scope.clone(),
+        created_at: NOW,
+        expires_at: later(3600),
+        consumed_at: None,
+    }
+}
+
+/// Session `number` of account `number`.
+pub fn session(number: u32) -> BrowserSession {
+    let authentication = authentication(number);
+    BrowserSession {
+        id: authentication.session.clone(),
+        token: hash(number),
+        authentication,
+        created_at: NOW,
+        seen_at: NOW,
+        expires_at: later(3600),
+        ended_at: None,
+    }
+}
+
+/// What browser `browser` remembers for `policy`, of account 1.
+pub fn remembered(browser: u32, policy: &str) -> RememberedLogin {
+    RememberedLogin {
+        browser: hash(browser),
+        policy: policy.to_owned(),
+        user: user_id(1),
+        authentication: authentication(1),
+        facts: FactSet::EMPTY.with(Fact::Password).with(Fact::Phone),
+        expires_at: later(4 * 3600),
+    }
+}
+
+pub fn event(number: u32, kind: AuditKind) -> AuditEvent {
+    AuditEvent {
+        id: AuditId::new(later(number), random(number)),
+        at: later(number),
+        kind,
+        outcome: AuditOutcome::Success,
+        subject: Some(user_id(number % 2)),
+        client: number.is_multiple_of(3).then(|| "portal".parse().unwrap()),
+        grant: None,
+        jti: None,
+        flow: Some("AAAA".to_owned()),
+        request: None,
+        address: Some("192.0.2.1".to_owned()),
+        detail: Map::from_iter([("step".to_owned(), json!("email"))]),
+    }
+}
+
+pub fn message(number: u32) -> OutboxMessage {
+    OutboxMessage {
+        id: OutboxId::new(NOW, random(number)),
+        idempotency_key: format!("flow/email/1/{number}"),
+        channel: "email".to_owned(),
+        sealed: Some(vec![1, 2, 3]),
+        state: OutboxState::Queued,
+        attempts: 0,
+        created_at: NOW,
+        due_at: NOW,
+        expires_at: later(300),
+    }
+}
+
+/// Stores account `number` and a grant of it.
+pub async fn stored_grant(database: &TestDatabase, number: u32) -> Grant {
+    let (account, grant) = (account(number), grant(number));
+    let stored: Result<(), StoreError> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.insert_account(&account).await?;
+            tx.insert_grant(&grant).await
+        })
+        .await;
+    stored.unwrap();
+    grant
+}

@@ -1,0 +1,74 @@
+//! Up, down and up again; two nodes at once; a database that is behind.
+
+use std::path::{Path, PathBuf};
+
+use countersign_store::{StoreError, Tx};
+use countersign_tests::stores::{Backend, Stored, TestDatabase, block_on};
+
+use super::fixtures::NOW;
+
+/// The folders of a backend's migrations, oldest first.
+fn folders(backend: Backend) -> Vec<PathBuf> {
+    let name = match backend {
+        Backend::Postgres => "postgres",
+        Backend::Sqlite => "sqlite",
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(name);
+    let mut folders: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    folders
+}
+
+fn on_each(test: impl AsyncFn(Backend)) {
+    for backend in [Backend::Postgres, Backend::Sqlite] {
+        block_on(test(backend));
+    }
+}
+
+#[test]
+fn schema_goes_up_down_and_up_again() {
+    on_each(async |backend| {
+        let database = TestDatabase::empty(backend).await;
+        let applied = database.db.migrate().await.unwrap();
+        assert_eq!(applied.len(), folders(backend).len());
+        for folder in folders(backend).iter().rev() {
+            database.raw(&std::fs::read_to_string(folder.join("down.sql")).unwrap()).await.unwrap();
+        }
+        database.raw("DELETE FROM __diesel_schema_migrations").await.unwrap();
+        assert_eq!(database.db.pending_migrations().await.unwrap(), applied.len());
+        // Fails when a down left anything: nothing is made IF NOT EXISTS.
+        assert_eq!(database.db.migrate().await.unwrap(), applied);
+        let works: Stored<bool> = database.db.write(async |tx: &mut Tx| tx.insert_effect("k", NOW).await).await;
+        assert!(works.unwrap());
+    });
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names =
+        |backend| -> Vec<_> { folders(backend).iter().map(|folder| folder.file_name().unwrap().to_owned()).collect() };
+    assert_eq!(names(Backend::Postgres), names(Backend::Sqlite));
+}
+
+#[test]
+fn two_nodes_may_migrate_at_once() {
+    on_each(async |backend| {
+        let database = TestDatabase::empty(backend).await;
+        let (one, other) = (database.another_node(), database.another_node());
+        let (one, other) = tokio::join!(one.migrate(), other.migrate());
+        let mut applied = one.unwrap();
+        applied.extend(other.unwrap());
+        assert_eq!(applied.len(), folders(backend).len(), "each was applied by one of them");
+        assert_eq!(database.db.pending_migrations().await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn database_without_schema_says_so() {
+    on_each(async |backend| {
+        let database = TestDatabase::empty(backend).await;
+        assert_eq!(database.db.pending_migrations().await.unwrap(), folders(backend).len());
+        let refused: Stored<bool> = database.db.write(async |tx: &mut Tx| tx.insert_effect("k", NOW).await).await;
+        assert!(matches!(refused, Err(StoreError::Database(_))), "{refused:?}");
+    });
+}

@@ -1,0 +1,4 @@
+//! Harness of the tests.
+
+pub mod servers;
+pub mod stores;

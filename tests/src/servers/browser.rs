@@ -1,0 +1,240 @@
+use std::ops::Deref;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use futures_util::FutureExt as _;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Running, free_port};
+
+/// How long a page may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How the browser is.
+#[derive(Clone, Debug)]
+pub struct BrowserOptions {
+    /// Width and height of the page, in CSS pixels.
+    pub size: (u32, u32),
+    /// Whether pages may run scripts.
+    pub javascript: bool,
+    /// What it asks for in Accept-Language, best first, such as `es-MX,es`.
+    pub languages: String,
+    /// Whether it accepts any certificate, such as those of the demo's `--tls`.
+    pub any_certificate: bool,
+}
+
+impl Default for BrowserOptions {
+    fn default() -> Self {
+        Self { size: (1280, 900), javascript: true, languages: "en-US,en".to_owned(), any_certificate: false }
+    }
+}
+
+/// Chromium with an empty profile. Also a [`fantoccini::Client`].
+pub struct Browser {
+    client: Client,
+    _driver: Running,
+    _profile: TempDir,
+}
+
+impl Deref for Browser {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Browser {
+    /// Runs `journey` in a browser of its own; when it fails, leaves a picture and the source of the page in the folder
+    /// of [`Browser::save_screenshot`], named `name`.
+    pub async fn journey<T>(name: &str, options: &BrowserOptions, journey: impl AsyncFnOnce(&Self) -> T) -> T {
+        let browser = Self::start(options).await;
+        let outcome = AssertUnwindSafe(journey(&browser)).catch_unwind().await;
+        if outcome.is_err() {
+            let url = browser.client.current_url().await.map(String::from).unwrap_or_default();
+            eprintln!("{name} failed at {url}");
+            browser.save_screenshot(&format!("{name}.failed")).await;
+            browser.save_source(&format!("{name}.failed")).await;
+        }
+        let _ = browser.client.clone().close().await;
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Starts a driver and a browser.
+    pub async fn start(options: &BrowserOptions) -> Self {
+        let profile = tempfile::tempdir().expect("temporary folder");
+        let port = free_port();
+        let mut command = Command::new("chromedriver");
+        command.arg(format!("--port={port}")).env("HOME", profile.path()).env_remove("LD_PRELOAD");
+        command.env_remove("DISPLAY").env("TMPDIR", profile.path());
+        let mut driver = Running::start("chromedriver", &mut command);
+        driver.wait_for_line(|line| line.contains("was started successfully")).await;
+        let capabilities = capabilities(options, &profile);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("a browser session");
+        Self { client, _driver: driver, _profile: profile }
+    }
+
+    /// Opens `url`.
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// The address of the page.
+    pub async fn url(&self) -> String {
+        self.client.current_url().await.expect("url").into()
+    }
+
+    /// What a person can read on the page.
+    pub async fn text(&self) -> String {
+        let body = self.client.wait().at_most(PATIENCE).for_element(Locator::Css("body")).await.expect("a body");
+        body.text().await.expect("text")
+    }
+
+    /// Waits until the page says `text`.
+    pub async fn wait_for_text(&self, text: &str) {
+        let path = format!("//body[contains(normalize-space(.), {})]", quote(text));
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        assert!(found.is_ok(), "the page at {} never said {text:?}:\n{}", self.url().await, self.text().await);
+    }
+
+    /// Waits until the address begins with `prefix`, and answers it.
+    pub async fn wait_for_url(&self, prefix: &str) -> String {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        let wait = async {
+            loop {
+                ticks.tick().await;
+                let url = self.url().await;
+                if url.starts_with(prefix) {
+                    return url;
+                }
+            }
+        };
+        let Ok(url) = tokio::time::timeout(PATIENCE, wait).await else {
+            panic!("never came to {prefix}, is at {}:\n{}", self.url().await, self.text().await)
+        };
+        url
+    }
+
+    /// The button or link with this visible label or accessible name, once it is there.
+    pub async fn control(&self, name: &str) -> Element {
+        let name = quote(name);
+        let named = format!("normalize-space(.)={name} or @aria-label={name} or @value={name} or @title={name}");
+        let path = format!("//*[self::button or self::a or self::input[@type='submit']][{named}]");
+        self.find_soon(&path, &name).await
+    }
+
+    /// Whether there is such a button or link now.
+    pub async fn has_control(&self, name: &str) -> bool {
+        let name = quote(name);
+        let named = format!("normalize-space(.)={name} or @aria-label={name} or @value={name}");
+        let path = format!("//*[self::button or self::a or self::input[@type='submit']][{named}]");
+        !self.client.find_all(Locator::XPath(&path)).await.expect("find").is_empty()
+    }
+
+    /// Presses the button or link with this name.
+    pub async fn press(&self, name: &str) {
+        self.control(name).await.click().await.unwrap_or_else(|error| panic!("press {name:?}: {error}"));
+    }
+
+    /// The field with this label or accessible name, once it is there.
+    pub async fn field(&self, label: &str) -> Element {
+        let label = quote(label);
+        let labelled = format!("//label[contains(normalize-space(.), {label})]");
+        let path = format!(
+            "//*[self::input or self::select or self::textarea]\
+             [@id={labelled}/@for or ancestor::label[contains(normalize-space(.), {label})] \
+              or @aria-label={label} or @placeholder={label}]"
+        );
+        self.find_soon(&path, &label).await
+    }
+
+    /// Types `text` into the field with this label, in place of what is there.
+    pub async fn fill(&self, label: &str, text: &str) {
+        let field = self.field(label).await;
+        field.clear().await.unwrap_or_else(|error| panic!("clear {label:?}: {error}"));
+        field.send_keys(text).await.unwrap_or_else(|error| panic!("fill {label:?}: {error}"));
+    }
+
+    async fn find_soon(&self, path: &str, what: &str) -> Element {
+        let Ok(element) = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(path)).await else {
+            panic!("no {what} on the page at {}:\n{}", self.url().await, self.text().await)
+        };
+        element
+    }
+
+    /// Saves a picture of the page as `name.png` in `$COUNTERSIGN_SCREENSHOTS`; does nothing without it.
+    pub async fn save_screenshot(&self, name: &str) {
+        if let (Some(path), Ok(picture)) = (file(&format!("{name}.png")), self.client.screenshot().await) {
+            std::fs::write(path, picture).expect("write");
+        }
+    }
+
+    async fn save_source(&self, name: &str) {
+        if let (Some(path), Ok(source)) = (file(&format!("{name}.html")), self.client.source().await) {
+            std::fs::write(path, source).expect("write");
+        }
+    }
+}
+
+fn file(name: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("COUNTERSIGN_SCREENSHOTS")?);
+    std::fs::create_dir_all(&folder).expect("a folder for screenshots");
+    Some(folder.join(name))
+}
+
+/// `text` as an XPath string, which knows no escapes.
+fn quote(text: &str) -> String {
+    if text.contains('"') { format!("'{text}'") } else { format!("\"{text}\"") }
+}
+
+fn capabilities(options: &BrowserOptions, profile: &TempDir) -> fantoccini::wd::Capabilities {
+    let mut arguments = vec![
+        "--headless".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-quic".to_owned(),
+        "--no-first-run".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        "--force-device-scale-factor=1".to_owned(),
+        "--hide-scrollbars".to_owned(),
+        format!("--user-data-dir={}", profile.path().join("profile").display()),
+        format!("--window-size={},{}", options.size.0, options.size.1),
+        format!("--accept-lang={}", options.languages),
+    ];
+    if is_root() {
+        arguments.push("--no-sandbox".to_owned());
+    }
+    let scripts = if options.javascript { 1 } else { 2 };
+    let capabilities = json!({
+        "browserName": "chrome",
+        "acceptInsecureCerts": options.any_certificate,
+        "goog:chromeOptions": {
+            "binary": "/usr/bin/chromium",
+            "args": arguments,
+            "prefs": {
+                "intl.accept_languages": options.languages,
+                "profile.managed_default_content_settings.javascript": scripts,
+                "credentials_enable_service": false,
+            },
+        },
+    });
+    serde_json::from_value(capabilities).expect("capabilities")
+}
+
+/// Chromium's sandbox refuses root.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}

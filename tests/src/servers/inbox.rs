@@ -1,0 +1,113 @@
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+/// How long a mail may take through the outbox.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A mail, text or call that the sandbox took.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InboxMessage {
+    /// Its id.
+    pub id: String,
+    /// `email`, `sms` or `voice`.
+    pub channel: String,
+    /// Recipient.
+    pub to: String,
+    /// Sender.
+    pub from: String,
+    /// Subject of a mail.
+    pub subject: Option<String>,
+    /// Plain text; what is said in a call.
+    pub text: String,
+    /// HTML of a mail.
+    pub html: Option<String>,
+    /// What became of it.
+    pub status: String,
+    /// When it came, RFC 3339.
+    pub at: String,
+}
+
+impl InboxMessage {
+    /// The first run of exactly six digits in its text.
+    pub fn code(&self) -> String {
+        let runs = self.text.split(|c: char| !c.is_ascii_digit());
+        let code = runs.into_iter().find(|run| run.len() == 6);
+        code.unwrap_or_else(|| panic!("no six digits in {:?}", self.text)).to_owned()
+    }
+}
+
+/// A client of the sandbox's API (CONTRACT.md).
+pub struct Inbox {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl Inbox {
+    /// For the sandbox at `base`, which may have a certificate of the CA in `ca_file`.
+    pub fn new(base: &str, ca_file: Option<&Path>) -> Self {
+        let mut builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+        if let Some(path) = ca_file {
+            let pem = std::fs::read(path).expect("the CA's certificate");
+            builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).expect("a certificate")]);
+        }
+        Self { base: base.trim_end_matches('/').to_owned(), http: builder.build().expect("client") }
+    }
+
+    /// What came for an address or number, newest first.
+    pub async fn list(&self, to: &str) -> Vec<InboxMessage> {
+        let url = url::Url::parse_with_params(&format!("{}/api/messages", self.base), [("to", to)]).expect("a URL");
+        self.http.get(url).send().await.expect("the sandbox").json().await.expect("messages")
+    }
+
+    /// Waits until at least `count` have come for `to`; newest first. A text says nothing of mails still to come: ask
+    /// for one more than before.
+    pub async fn wait_for(&self, to: &str, count: usize) -> Vec<InboxMessage> {
+        let mut ticks = tokio::time::interval(POLL);
+        let wait = async {
+            loop {
+                ticks.tick().await;
+                let messages = self.list(to).await;
+                if messages.len() >= count {
+                    return messages;
+                }
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        waited.unwrap_or_else(|_| panic!("fewer than {count} messages for {to} in {} s", PATIENCE.as_secs()))
+    }
+
+    /// The code of the newest message for `to`, once there is one.
+    pub async fn code(&self, to: &str) -> String {
+        self.nth_code(to, 1).await
+    }
+
+    /// The code of the newest message for `to`, once there are `count`.
+    pub async fn nth_code(&self, to: &str, count: usize) -> String {
+        self.wait_for(to, count).await[0].code()
+    }
+
+    /// Empties it.
+    pub async fn clear(&self) {
+        let answer = self.http.delete(format!("{}/api/messages", self.base)).send().await.expect("the sandbox");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Presses keys of the telephone in a call.
+    pub async fn press(&self, call: &str, digits: &str) {
+        self.post(&format!("/api/calls/{call}/press"), &json!({ "digits": digits })).await;
+    }
+
+    /// Makes a carrier (`smtp`, `sms` or `voice`) `refuse`, be `slow`, or be `ok` again.
+    pub async fn fault(&self, carrier: &str, fault: &str) {
+        self.post("/api/faults", &json!({ carrier: fault })).await;
+    }
+
+    async fn post(&self, path: &str, body: &serde_json::Value) {
+        let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await.expect("the sandbox");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    }
+}
