@@ -95,7 +95,8 @@ async fn browser_without_scripts_runs_none() {
 
 #[tokio::test]
 async fn browser_journey_that_fails_fails_the_test_and_leaves_a_picture() {
-    let journey = Browser::journey("harness-broken", &BrowserOptions::default(), async |browser| {
+    let options = BrowserOptions::default();
+    let journey = Browser::journey("harness-broken", &options, async |browser| {
         browser.open("data:text/html,<p>nothing").await;
         assert!(browser.text().await.contains("something"), "as it should");
     });

@@ -1,4 +1,5 @@
 //! Real stores for tests: a database of its own per test, a key prefix of its own per test.
+#![allow(clippy::expect_used, clippy::panic, reason = "a fixture that fails is a test that fails")]
 
 use std::env;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

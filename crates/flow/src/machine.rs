@@ -158,8 +158,7 @@ impl<'a> Run<'a> {
         if input.control == "cancel" {
             return self.cancel();
         }
-        let past_limit = self.facts.charges.iter().any(|verdict| *verdict != ChargeVerdict::Allowed);
-        if !matches!(step.kind, StepKind::Password { .. }) && !past_limit && !self.is_account_fine() {
+        if !matches!(step.kind, StepKind::Password { .. }) && !self.is_past_limit() && !self.is_account_fine() {
             self.audit(AuditKind::FlowStopped, AuditOutcome::Failure, &[("reason", "account")]);
             return Ok(Next::Return { error: "access_denied" });
         }
@@ -187,8 +186,11 @@ impl<'a> Run<'a> {
 
     /// Whether each of `count` charges was allowed; one without a verdict was not.
     fn is_within(&self, count: usize) -> bool {
-        let verdicts = self.facts.charges.get(..count);
-        verdicts.is_some_and(|verdicts| verdicts.iter().all(|verdict| *verdict == ChargeVerdict::Allowed))
+        self.facts.charges.len() >= count && !self.is_past_limit()
+    }
+
+    fn is_past_limit(&self) -> bool {
+        self.facts.charges.iter().any(|verdict| *verdict != ChargeVerdict::Allowed)
     }
 
     fn stay(&mut self, notice: Option<NoticeKey>) -> Next {
@@ -247,12 +249,12 @@ impl<'a> Run<'a> {
                 self.stand_at(index)?;
                 self.decide_issue(step).map(Entered::At)
             }
-            StepKind::Stop(stop) => {
+            StepKind::Stop(end) => {
                 self.stand_at(index)?;
-                let detail = [("step", step.name.as_str()), ("error", stop.error)];
+                let detail = [("step", step.name.as_str()), ("error", end.error)];
                 self.audit(AuditKind::FlowStopped, AuditOutcome::Failure, &detail);
-                let (page, error) = (step.page.clone(), stop.error);
-                Ok(Entered::At(if stop.shows_page { Next::Stop { page, error } } else { Next::Return { error } }))
+                let (page, error) = (step.page.clone(), end.error);
+                Ok(Entered::At(if end.shows_page { Next::Stop { page, error } } else { Next::Return { error } }))
             }
             StepKind::Password { login } if *login != LoginName::Legacy => self.enter_password(index, step),
             StepKind::Otp(otp) if otp.to == SendTo::AccountMailbox => self.enter_otp(index, step),

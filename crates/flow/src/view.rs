@@ -145,8 +145,8 @@ pub fn view(set: &PolicySet, instance: &Instance, now: Timestamp) -> Result<Page
         }
         StepKind::Choice(choice) => show_choice(set, choice, instance, &mut page),
         StepKind::Notice => page.controls.push(control("continue", true)),
-        StepKind::Stop(stop) => {
-            page.values.insert("error", stop.error.to_owned());
+        StepKind::Stop(end) => {
+            page.values.insert("error", end.error.to_owned());
             page.controls.extend([control("login", true), control("return", true)]);
         }
         _ => return Err(FlowError::Corrupt),

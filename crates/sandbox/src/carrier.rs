@@ -19,7 +19,7 @@ mod webhook;
 pub use signature::sign;
 
 use crate::SandboxError;
-use crate::lifetime::wait_for_stop;
+use crate::lifetime::listen_for_stop;
 use crate::listener::{TlsFiles, bind_loopback};
 use crate::web::serve;
 use actix_web::web::{Data, ServiceConfig, get};
@@ -87,7 +87,7 @@ pub async fn run_carrier(settings: CarrierSettings, ready: impl FnOnce(CarrierAd
     let smtp = bind_loopback(settings.smtp_port)?;
     let addresses = CarrierAddresses { http_port: http.port, smtp_port: smtp.port };
     let tls = settings.tls.clone();
-    let stop = wait_for_stop(settings.stop_when_stdin_closes);
+    let stop = listen_for_stop(settings.stop_when_stdin_closes)?;
     let exchange = Arc::new(Exchange::new(settings)?);
     // Dropped at the end, and every SMTP connection with it.
     let _post_office = smtp::open(smtp.listeners, &exchange)?;

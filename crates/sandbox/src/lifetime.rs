@@ -4,24 +4,25 @@ use std::io::Read;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Waits for Ctrl-C, SIGTERM or, if asked, the end of standard input (the parent died).
-pub async fn wait_for_stop(stop_when_stdin_closes: bool) -> Result<(), std::io::Error> {
+/// Ends at Ctrl-C, SIGTERM or, if asked, the end of standard input (the parent died); listens from now on.
+pub fn listen_for_stop(stop_when_stdin_closes: bool) -> Result<impl Future<Output = ()>, std::io::Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stdin = async {
-        if stop_when_stdin_closes {
-            // The thread sends or drops its end only after EOF.
-            let _ = watch_stdin().await;
-        } else {
-            std::future::pending::<()>().await;
+    let stdin = stop_when_stdin_closes.then(watch_stdin);
+    Ok(async move {
+        let closed = async {
+            match stdin {
+                // The thread sends or drops its end only after EOF.
+                Some(stdin) => drop(stdin.await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = closed => {}
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = stdin => {}
-    }
-    Ok(())
+    })
 }
 
 /// A plain thread, as a read of standard input cannot be cancelled and would keep a runtime from ending.

@@ -11,7 +11,7 @@ mod sample;
 mod session;
 
 use crate::SandboxError;
-use crate::lifetime::wait_for_stop;
+use crate::lifetime::listen_for_stop;
 use crate::listener::{TlsFiles, bind_loopback};
 use crate::page::Pages;
 use crate::web::serve;
@@ -102,7 +102,7 @@ pub async fn run_portal(settings: PortalSettings, ready: impl FnOnce(u16)) -> Re
     let port = loopback.port;
     let origin = settings.find_origin(port)?;
     let tls = settings.tls.clone();
-    let stop = wait_for_stop(settings.stop_when_stdin_closes);
+    let stop = listen_for_stop(settings.stop_when_stdin_closes)?;
     let portal = Data::new(Portal {
         secure: origin.scheme() == "https",
         provider: Provider::new(&settings, &origin)?,

@@ -30,7 +30,7 @@ pub async fn serve<Configure>(
     tls: Option<&TlsFiles>,
     configure: Configure,
     ready: impl FnOnce(),
-    stop: impl Future<Output = Result<(), std::io::Error>>,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), SandboxError>
 where
     Configure: Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -61,7 +61,7 @@ where
     ready();
     tokio::select! {
         ended = &mut server => return ended.map_err(std::io::Error::other)?.map_err(SandboxError::Io),
-        stopped = stop => stopped?,
+        () = stop => {}
     }
     handle.stop(true).await;
     Ok(())

@@ -302,7 +302,8 @@ fn findings_are_the_same_every_time() {
 
 #[test]
 fn more_guards_than_can_be_explored_are_refused() {
-    let when: String = (0..13).map(|n| format!("{{ if = \"client.is:c{n}\", then = \"issue\" }}, ")).collect();
+    let when =
+        (0..13).map(|n| format!("{{ if = \"client.is:c{n}\", then = \"issue\" }}, ")).collect::<Vec<_>>().concat();
     let findings =
         mutated(&[("when = [{ if = \"session.remembered\"", &format!("when = [{when}{{ if = \"session.remembered\""))]);
     assert_eq!(only(&findings, "E00").line, line_of(&[], "id      = \"email\""));

@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         match plan(step, otp, &self.instance, input, self.now) {
             Plan::Stay(notice) => Ok(self.stay(notice)),
             Plan::Send(challenge) => self.send(step, otp, challenge),
-            Plan::Verify(challenge, code) => self.verify(step, otp, challenge, &code),
+            Plan::Verify(challenge, code) => self.verify(step, otp, &challenge, &code),
             Plan::Confirmed(at) => self.pass(step, at),
             Plan::Change => match step.find_route(Outcome::Change) {
                 Some(target) if is_open(self.set, target) => self.go(step, Outcome::Change),
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         Ok(self.stay(Some(notice)))
     }
 
-    fn verify(&mut self, step: &'a Step, otp: &Otp, challenge: Challenge, code: &str) -> Result<Next, FlowError> {
+    fn verify(&mut self, step: &'a Step, otp: &Otp, challenge: &Challenge, code: &str) -> Result<Next, FlowError> {
         let charges = list_try_charges(self.policy, step, &self.instance);
         if !self.is_within(charges.len()) {
             return self.spend(step);
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
         }
         self.effects.extend(list_resets(charges));
         if otp.confirm {
-            self.instance.challenge = Some(Challenge { verified_at: Some(self.now), ..challenge });
+            self.instance.challenge = Some(Challenge { verified_at: Some(self.now), ..challenge.clone() });
             return Ok(self.stay(Some(NoticeKey::Verified)));
         }
         self.pass(step, self.now)

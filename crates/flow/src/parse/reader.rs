@@ -33,7 +33,7 @@ impl<'t> Report<'t> {
     pub(super) fn position(&self, offset: usize) -> Position {
         let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let lines = before.split(|byte| *byte == b'\n').count() - 1;
         let characters = before.iter().skip(line_start).filter(|byte| (**byte & 0xC0) != 0x80).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
         Position { line: count(lines), column: count(characters) }

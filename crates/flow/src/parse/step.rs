@@ -33,9 +33,9 @@ pub(super) fn read(report: &mut Report, names: &Names, name: &str, at: usize, va
     };
     step.kind = kind;
     if step.kind.has_page() && !matches!(step.kind, StepKind::Stop(_)) {
-        step.page = read_page(report, &mut table).unwrap_or(name).to_owned();
+        read_page(report, &mut table).unwrap_or(name).clone_into(&mut step.page);
     } else if let StepKind::Stop(Stop { shows_page: true, .. }) = step.kind {
-        step.page = read_page(report, &mut table).unwrap_or_default().to_owned();
+        read_page(report, &mut table).unwrap_or_default().clone_into(&mut step.page);
     }
     if has_limits(&step.kind) {
         step.limits = limits::read_step(report, &mut table);

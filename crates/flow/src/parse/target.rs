@@ -99,13 +99,12 @@ pub(super) fn read_facts(report: &mut Report, table: &mut Table, key: &'static s
     let mut facts = FactSet::EMPTY;
     for value in table.array(report, key) {
         let Some((text, at)) = text_of(report, value, key) else { continue };
-        match Fact::from_word(text) {
-            Some(fact) => facts = facts.with(fact),
-            None => {
-                let known: Vec<&str> = Fact::ALL.into_iter().map(Fact::as_str).collect();
-                report.error("E00", at, format!("unknown fact `{}`; known: {}", shorten(text), known.join(", ")));
-            }
-        }
+        let Some(fact) = Fact::from_word(text) else {
+            let known: Vec<&str> = Fact::ALL.into_iter().map(Fact::as_str).collect();
+            report.error("E00", at, format!("unknown fact `{}`; known: {}", shorten(text), known.join(", ")));
+            continue;
+        };
+        facts = facts.with(fact);
     }
     facts
 }

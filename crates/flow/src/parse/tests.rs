@@ -233,7 +233,7 @@ fn files_are_bounded_in_size_and_nesting() {
     assert!(!places(&deep).is_empty());
     let tables = format!("a = {}1{}", "{ b = ".repeat(5000), " }".repeat(5000));
     assert!(!places(&tables).is_empty());
-    let steps: String = (0..65).map(|n| format!("s{n} = {{ kind = \"issue\" }}\n")).collect();
+    let steps = (0..65).map(|n| format!("s{n} = {{ kind = \"issue\" }}\n")).collect::<Vec<_>>().concat();
     assert!(places(&format!("[step]\n{steps}")).iter().any(|place| place.starts_with("66:")));
 }
 

@@ -96,7 +96,7 @@ impl Call {
 
     pub async fn run(mut self) {
         self.reporter.tell(CallEvent::Initiated, Status::Queued);
-        self.enter(CallEvent::Ringing, Status::Ringing);
+        self.reporter.tell(CallEvent::Ringing, Status::Ringing);
         let last = match self.ring().await {
             Pickup::Unanswered(status) => status,
             Pickup::Answered => {

@@ -77,13 +77,14 @@ pub fn dial(exchange: &Arc<Exchange>, dial: Dial) -> Result<Message, LineError> 
         }
         lines.insert(dial.sid.clone(), orders);
     }
-    let message = Message::new(dial.sid.clone(), Channel::Voice, dial.to.clone(), dial.from.clone(), Status::Queued);
-    exchange.inbox.insert(message.clone());
+    let queued = Message::new(dial.sid.clone(), Channel::Voice, dial.to.clone(), dial.from.clone(), Status::Queued);
+    // Whoever looks after the answer finds it ringing.
+    exchange.inbox.insert(Message { status: Status::Ringing, ..queued.clone() });
     let held = Arc::clone(exchange);
     exchange.runtime.spawn(async move {
         let sid = dial.sid.clone();
         Call::new(&held, dial, received).run().await;
         held.switchboard.lines().remove(&sid);
     });
-    Ok(message)
+    Ok(queued)
 }

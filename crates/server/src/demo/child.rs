@@ -38,8 +38,7 @@ async fn run_sandbox(demo: &DemoSettings) -> Result<(), String> {
 }
 
 async fn run_case_portal(demo: &DemoSettings) -> Result<(), String> {
-    let issuer = demo.issuer().parse::<url::Url>().map_err(|_| "the issuer is no URL".to_owned())?;
-    let mut settings = PortalSettings::new(issuer, SecretString::from(demo.portal_secret.as_str()));
+    let mut settings = PortalSettings::new(demo.issuer(), SecretString::from(demo.portal_secret.as_str()));
     settings.port = demo.portal_port;
     settings.tls = tls_files(demo);
     settings.ca_file = demo.certificates.as_ref().map(|files| files.ca.clone());

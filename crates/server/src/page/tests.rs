@@ -235,9 +235,9 @@ fn an_unknown_page_is_an_error() {
 
 #[test]
 fn an_operators_files_win_key_by_key() {
-    let dir = scratch("override");
-    std::fs::write(dir.join("es.toml"), "[sign_in]\ntitle = \"Bienvenido a {product}\"\n").unwrap();
-    let pages = Pages::load(&PageSources { messages_dir: Some(dir), brand_dir: None }).unwrap();
+    let dir = Folder::new("override");
+    dir.write("es.toml", "[sign_in]\ntitle = \"Bienvenido a {product}\"\n");
+    let pages = Pages::load(&PageSources { messages_dir: Some(dir.0.clone()), brand_dir: None }).unwrap();
     let text = |locale| visible(&pages.render(&PageRequest { locale, ..sample("sign_in") }).unwrap());
     assert!(text(Locale::Es).contains("Bienvenido a Atrezzo"));
     assert!(text(Locale::Es).contains("Contraseña"));
@@ -246,30 +246,29 @@ fn an_operators_files_win_key_by_key() {
 
 #[test]
 fn an_operators_mistake_names_file_and_key() {
-    let dir = scratch("mistake");
+    let dir = Folder::new("mistake");
     let load =
-        || Pages::load(&PageSources { messages_dir: Some(dir.clone()), brand_dir: None }).unwrap_err().to_string();
-    std::fs::write(dir.join("en.toml"), "[email.sign_in]\ntitle = \"Hello\"\n").unwrap();
+        || Pages::load(&PageSources { messages_dir: Some(dir.0.clone()), brand_dir: None }).unwrap_err().to_string();
+    dir.write("en.toml", "[email.sign_in]\ntitle = \"Hello\"\n");
     assert!(load().contains("messages/es.toml: email.sign_in.title: has no text in this language"), "{}", load());
-    std::fs::write(dir.join("en.toml"), "[sign_in]\ntitle = \"Hello {you}\"\n").unwrap();
+    dir.write("en.toml", "[sign_in]\ntitle = \"Hello {you}\"\n");
     assert!(load().contains("en.toml: sign_in.title: {you} is not a value"), "{}", load());
-    std::fs::write(dir.join("en.toml"), "x".repeat(300 * 1024)).unwrap();
+    dir.write("en.toml", &"x".repeat(300 * 1024));
     assert!(load().contains("en.toml: is larger than"), "{}", load());
 }
 
 #[test]
 fn an_operators_brand_is_loaded_with_its_logo() {
-    let dir = scratch("brand");
+    let dir = Folder::new("brand");
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/brand");
     let text = std::fs::read_to_string(shipped.join("kepro.toml")).unwrap();
-    std::fs::write(dir.join("duck.toml"), text.replace("kepro.svg", "pond.svg").replace("\"Kepro\"", "\"Duck Pond\""))
-        .unwrap();
-    let sources = PageSources { messages_dir: None, brand_dir: Some(dir.clone()) };
+    dir.write("duck.toml", &text.replace("kepro.svg", "pond.svg").replace("\"Kepro\"", "\"Duck Pond\""));
+    let sources = PageSources { messages_dir: None, brand_dir: Some(dir.0.clone()) };
     assert!(Pages::load(&sources).unwrap_err().to_string().contains("pond.svg: is not there"));
-    std::fs::write(dir.join("pond.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>").unwrap();
+    dir.write("pond.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>");
     let pages = Pages::load(&sources).unwrap();
     assert_eq!(pages.find_brand("duck").map(Brand::name), Some("Duck Pond"));
-    std::fs::write(dir.join("duck.toml"), text.replace("kepro.svg", "../pond.svg")).unwrap();
+    dir.write("duck.toml", &text.replace("kepro.svg", "../pond.svg"));
     assert!(Pages::load(&sources).unwrap_err().to_string().contains("duck.toml: logo: is the name of an .svg file"));
 }
 
@@ -315,10 +314,23 @@ fn previews_are_written_where_asked() {
     }
 }
 
-/// An empty folder of its own below the build's temporary one.
-fn scratch(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("countersign-pages-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir_all(&dir).unwrap();
-    dir
+/// An empty folder of its own that goes when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("countersign-pages-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

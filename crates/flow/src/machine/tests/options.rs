@@ -109,5 +109,5 @@ fn the_chosen_policy_has_a_life_of_its_own() {
     driver.press("email");
     let end = driver.instance().end(&driver.set).unwrap();
     assert_eq!(end.millis_since(driver.now), 20 * 60_000);
-    assert_eq!(driver.instance().idle(&driver.set).map(|idle| idle.get()), Some(600));
+    assert_eq!(driver.instance().idle(&driver.set).map(countersign_model::Seconds::get), Some(600));
 }
