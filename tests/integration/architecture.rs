@@ -1,5 +1,6 @@
 //! docs/ARCHITECTURE.md as tests: who may depend on whom, who owns which library, habits of files and manifests.
 //! Each rule is a plain function from data to complaints, and is shown to complain about bad data.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Integration tests: a module per feature. They need the servers that `./tests/run` starts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
 mod architecture;
 mod servers;

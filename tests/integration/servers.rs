@@ -1,4 +1,5 @@
 //! The harness itself: a clock that did not move, or a browser that ran scripts after all, would make tests lie.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -7,7 +8,9 @@ use std::time::Duration;
 use countersign_tests::servers::{Browser, BrowserOptions, FakeClock, RedisServer, free_port};
 use futures_util::FutureExt as _;
 
-const PAGE: &str = "<!doctype html><title>Page</title><label for=a>E-mail address</label><input id=a>\
+const PAGE: &str = "<!doctype html>\
+    <meta name=viewport content='width=device-width'><title>Page</title>\
+    <label for=a>E-mail address</label><input id=a>\
     <label><input type=checkbox id=b> Remember Me</label><button aria-label='Send code'>&gt;</button>\
     <a href='/next'>Continue &gt;</a><p id=p>plain</p><p id=n></p>\
     <script>p.textContent = 'scripted';n.textContent = navigator.language + ' ' + innerWidth</script>";
@@ -51,7 +54,7 @@ async fn the_clock_of_a_process_moves_and_its_timers_do_not() {
         seconds
     };
     let before = time(&mut connection).await;
-    clock.pass(Duration::from_secs(3600));
+    clock.pass(Duration::from_hours(1));
     let after = time(&mut connection).await;
     assert!((3600..3700).contains(&(after - before)), "{before} {after}");
     let gone: Option<String> = redis::cmd("GET").arg("k").query_async(&mut connection).await.unwrap();

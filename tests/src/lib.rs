@@ -2,3 +2,4 @@
 
 pub mod servers;
 pub mod stores;
+pub mod user_agent;

@@ -1,15 +1,16 @@
 //! The policy language as data: what a file that parsed declares (POLICIES.md, sections 2 and 3).
 
 mod guard;
+mod limits;
 mod step;
 mod words;
 
 use countersign_model::{FactSet, Seconds};
 
 pub use guard::{AccountGuard, Guard};
+pub use limits::{Budget, CodeRule, LockRule, StepLimits};
 pub use step::{
-    Branch, Budget, Choice, ChoiceOption, Clause, CodeRule, Destination, FormField, LockRule, Otp, Step, StepKind,
-    StepLimits, Stop, Switch, Target,
+    Branch, Choice, ChoiceOption, Clause, Destination, FormField, Otp, Step, StepKind, Stop, Switch, Target,
 };
 pub(crate) use words::Word;
 pub use words::{

@@ -1,4 +1,26 @@
 //! The policy language, its proofs, and the machine that runs an instance.
+//!
+//! A policy is a TOML file that declares one user flow as a finite state machine. `parse` reads it, `check` proves a
+//! set of them, and `begin`, `needs`, `advance` and `view` run one instance. Everything is pure: no I/O, no clock, no
+//! randomness, so the same functions serve the provider, the tests and the dry run. The price is that the service has
+//! to ask `needs` first and bring what it names: charged counters, one account, a verified password, a derived code.
+//!
+//! The vocabulary is closed. A proof about a policy is worth something only because no file can bring code of its own.
+//!
+//! # What a file may write where POLICIES.md leaves the notation open
+//! - **Targets**: `"step"`, `"@policy"`, or `{ to = "@policy", optional = true, carry = ["password"], else = "step" }`.
+//!   An optional target needs `else` unless a control stands for it that can be hidden: `forgot`, `change`, an option or
+//!   link of a `choice`. A policy that is switched to names `switch` in its `entry`.
+//! - **`choice`**: `options` and `links`, arrays of `{ id, to, optional, carry, else, remember }`; `id` is the control,
+//!   `remember = "customers"` reads the box `remember_customers` and hands it on.
+//! - **Guards with a value**: `client.is:<id>`, `request.acr:<value>`, `locale:<tag>`, `webhook:<name>`; a webhook is
+//!   declared under `[webhook]` as `name = { within = "2s", fail = true }`.
+//! - **`require`**: all entries that apply hold together. A waived entry accepts less than usual until its day; then
+//!   nothing may rest on it alone (E40).
+//! - **`limits`** of a step: `attempts`, `sends`, `resend_after` (30 s unless given), `lock` (a table or several),
+//!   `budget = { sends, per }` for one mailbox or number over all instances (20 an hour unless given).
+//! - **`otp`**: `template` (`verification_code` unless given), `code` (6 digits; 10 minutes by mail, 5 by phone unless
+//!   given). `page` is the step's name unless given.
 
 pub mod language;
 
@@ -25,6 +47,6 @@ pub use instance::{Instance, NoticeKey};
 pub use language::{Channel, CountScope, Policy};
 pub use machine::{advance, begin, needs};
 pub use needs::{AccountKey, Charge, Limit, Lock, Needs};
-pub use parse::parse;
+pub use parse::{MAX_FILE, parse};
 pub use set::PolicySet;
 pub use view::{BoxView, ControlView, FieldView, Notice, OptionView, PageView, Tone, mask_email, view};

@@ -41,11 +41,18 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate>, SandboxError> {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error("{}", with_sources(.0))]
-    Http(#[from] reqwest::Error),
+    Http(reqwest::Error),
     #[error("the answer is longer than {MAX_ANSWER} bytes")]
     TooLong,
     #[error("{0}")]
     Malformed(#[from] reqwest::header::InvalidHeaderValue),
+}
+
+impl From<reqwest::Error> for FetchError {
+    /// Without the address: its query may carry secrets.
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(error.without_url())
+    }
 }
 
 /// Reads a body up to the limit.

@@ -186,7 +186,7 @@ async fn start(part: Part, settings: &DemoSettings) -> Result<RunningPart, Strin
     // Keep reading, so that the child never blocks on a full pipe.
     tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
-            crate::say(&line)
+            crate::say(&line);
         }
     });
     Ok(RunningPart { part, child, input })

@@ -54,7 +54,7 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
     for finding in checked.findings.iter().filter(|finding| finding.severity != Severity::Note) {
         tracing::warn!(code = finding.code, "{finding}");
     }
-    if checked.has_errors() {
+    if checked.blocks_serve() {
         let findings = checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         return Err(format!("the policies are refused:\n{}", findings.join("\n")));
     }
@@ -169,7 +169,14 @@ pub(crate) async fn run_node(
     let public = listen(config, node)?;
     let private = listen_management(config, management)?;
     let (public_handle, private_handle) = (public.handle(), private.handle());
-    let outbox = actix_web::rt::spawn(async move { worker.run().await });
+    let (stop_outbox, outbox_stopped) = tokio::sync::oneshot::channel::<()>();
+    let outbox = actix_web::rt::spawn(async move {
+        worker
+            .run(async move {
+                let _ = outbox_stopped.await;
+            })
+            .await;
+    });
     let housekeeping = actix_web::rt::spawn(keep_house(provider));
     tracing::info!(listen = ?config.server.listen, issuer = config.server.issuer, "serving");
     ready();
@@ -180,7 +187,9 @@ pub(crate) async fn run_node(
         _ = &mut private => {}
     }
     public_handle.stop(true).await;
-    outbox.abort();
+    // Messages that requests under way have queued are still delivered, if the carrier is quick.
+    drop(stop_outbox);
+    let _ = tokio::time::timeout(Duration::from_secs(config.mail.timeout), outbox).await;
     housekeeping.abort();
     private_handle.stop(false).await;
     tracing::info!("stopped");

@@ -106,7 +106,8 @@ impl Provider {
             silent: true,
         };
         let flow = FlowId::new(random()?);
-        let visit = Visit { flow, context: call.context, locale: call.locale, client, request, signed_in };
+        let visit =
+            Visit { flow, seed: random()?, context: call.context, locale: call.locale, client, request, signed_in };
         let signed = self.issue(&visit, &issued, &[], self.clock.now()).await?;
         Ok(Answered::plain(Answer::Respond(signed.response)))
     }

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 
 use countersign_flow::{Advance, Effect, FlowError, Input, Instance, Next, PageView};
 use countersign_model::{AuditKind, AuditOutcome, Client, FlowId, KeyedHash, Seconds, Timestamp};
-use countersign_protocol::{AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Rendered};
+use countersign_protocol::{
+    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Rendered, choose_policy,
+};
 use countersign_store::{Advanced, Claim, NextInstance};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -190,13 +192,15 @@ impl Provider {
         let mut answered = match &advance.next {
             Next::Page | Next::Stop { .. } => {
                 let ends_at = advance.instance.end(self.policies.set()).unwrap_or(now);
-                let running = Running { browser: browser.hash, request: new.request, instance: advance.instance };
+                let running =
+                    Running { browser: browser.hash, seed: [0; 16], request: new.request, instance: advance.instance };
                 let start = record::seal_start(&self.vault, flow, &running, ends_at)?;
                 Answered::plain(Answer::Page(Box::new(self.page(flow, &running, new.client, 1, Some(start), now)?)))
             }
             _ => {
                 let visit = Visit {
                     flow,
+                    seed: random()?,
                     context,
                     locale,
                     client: new.client,
@@ -286,6 +290,7 @@ impl Provider {
         let signed_in = self.load_signed_in(call.cookies, now).await?;
         let visit = Visit {
             flow: call.flow,
+            seed: running.seed,
             context: call.context,
             locale: call.locale,
             client: &client,
@@ -415,6 +420,9 @@ impl Provider {
         }
         let idle = running.instance.idle(self.policies.set()).unwrap_or(LEASE);
         let client = running.request.client.clone();
+        // Drawn here, not when the page was made: a start that is posted again after its flow is forgotten begins
+        // another flow, whose codes and secrets are other ones.
+        let running = Running { seed: random()?, ..running };
         let body = record::seal(&self.vault, call.flow, &FlowRecord::Running(Box::new(running)))?;
         if self.short_lived.create(call.flow, &body, end, idle).await? {
             let event = audit::event(call.context, now, AuditKind::FlowStarted, AuditOutcome::Success)?
@@ -442,6 +450,11 @@ impl Provider {
         }
     }
 
+    /// The policy of `request`, from its start.
+    fn policy_of(&self, request: &AuthorizationRequest, client: &Client) -> String {
+        choose_policy(request, client, self.policies.login()).unwrap_or_else(|_| client.default_policy.clone())
+    }
+
     async fn restart_flow(
         &self,
         request: AuthorizationRequest,
@@ -449,7 +462,7 @@ impl Provider {
         call: FlowCall<'_>,
     ) -> Result<Answered, ServiceError> {
         let signed_in = self.load_signed_in(call.cookies, self.clock.now()).await?;
-        let policy = client.default_policy.clone();
+        let policy = self.policy_of(&request, client);
         let new = NewFlow { request, client, policy: &policy, signed_in: &signed_in };
         let mut answered = self.begin_flow(new, call.cookies, call.locale, call.context).await?;
         if let Answer::Page(page) = &mut answered.answer {
@@ -466,7 +479,8 @@ impl Provider {
         facts: &countersign_flow::Facts,
         now: Timestamp,
     ) -> Result<Advance, ServiceError> {
-        let mut again = countersign_flow::begin(self.policies.set(), &visit.client.default_policy, facts, now)
+        let policy = self.policy_of(visit.request, visit.client);
+        let mut again = countersign_flow::begin(self.policies.set(), &policy, facts, now)
             .map_err(|_| ServiceError::Internal("the client's policy did not begin"))?;
         again.effects.splice(0..0, stopped.effects);
         Ok(again)
@@ -512,6 +526,8 @@ impl Provider {
 /// One visit of a person to a flow: what the steps of a use case share.
 pub(crate) struct Visit<'a> {
     pub(crate) flow: FlowId,
+    /// What every secret of this flow is derived from, and the keys of its once-only effects.
+    pub(crate) seed: [u8; 16],
     pub(crate) context: &'a RequestContext,
     pub(crate) locale: &'a str,
     pub(crate) client: &'a Client,

@@ -44,6 +44,7 @@ struct Rows {
     remembered: Option<RememberedLogin>,
     login: AuditEvent,
     code_issued: AuditEvent,
+    refused: AuditEvent,
 }
 
 impl Provider {
@@ -58,6 +59,7 @@ impl Provider {
         let refuse = |error: &OAuthError| self.respond_error(visit, error);
         let authentication = Self::authentication(visit, issued, now)?;
         if let Err(error) = self.check_login(visit, &authentication, now) {
+            self.apply(visit, effects, now).await?;
             return refuse(&error);
         }
         let code = self.derive_secret(Purpose::AuthorizationCode, visit);
@@ -70,6 +72,7 @@ impl Provider {
             .write(async |tx| {
                 let account = tx.find_account(&rows.grant.authentication.user).await?;
                 if account.is_none_or(|account| account.user.status != UserStatus::Active) {
+                    tx.insert_audit_events(std::slice::from_ref(&rows.refused)).await?;
                     return Ok(false);
                 }
                 if tx.insert_effect(&rows.key, now).await? {
@@ -159,7 +162,7 @@ impl Provider {
     }
 
     fn derive_secret(&self, purpose: Purpose, visit: &Visit<'_>) -> SecretString {
-        SecretString::from(URL_SAFE_NO_PAD.encode(self.vault.derive(purpose, &[visit.flow.as_bytes()])))
+        SecretString::from(URL_SAFE_NO_PAD.encode(self.vault.derive(purpose, &[&visit.seed])))
     }
 
     fn rows(
@@ -215,9 +218,15 @@ impl Provider {
                 .build())
         };
         Ok(Rows {
-            key: format!("issue/{}", visit.flow),
+            key: format!("issue/{}", URL_SAFE_NO_PAD.encode(visit.seed)),
             login: event(kind)?,
             code_issued: event(AuditKind::CodeIssued)?,
+            refused: audit::event(visit.context, now, AuditKind::RequestRefused, AuditOutcome::Failure)?
+                .subject(Some(&issued.user))
+                .client(&visit.client.id)
+                .flow(visit.flow)
+                .detail("reason", "the account may not sign in")
+                .build(),
             code: AuthorizationCode {
                 hash: self.vault.hash(Purpose::AuthorizationCode, code.expose_secret().as_bytes()),
                 grant: grant.id.clone(),
@@ -246,14 +255,16 @@ impl Provider {
                     let letter = Self::letter(visit, template, to, code, *expires_at, now);
                     prepared.sends.push(self.send(visit, label, *channel, &letter, *expires_at, now)?);
                 }
-                Effect::Audit { kind, outcome, subject, detail } => prepared.events.push(
-                    audit::event(visit.context, now, *kind, *outcome)?
-                        .subject(subject.as_ref())
-                        .client(&visit.client.id)
-                        .flow(visit.flow)
-                        .details(detail.clone())
-                        .build(),
-                ),
+                Effect::Audit { kind, outcome, subject, detail } if !is_told_here(*kind, *outcome) => {
+                    prepared.events.push(
+                        audit::event(visit.context, now, *kind, *outcome)?
+                            .subject(subject.as_ref())
+                            .client(&visit.client.id)
+                            .flow(visit.flow)
+                            .details(detail.clone())
+                            .build(),
+                    )
+                }
                 Effect::ForgetRemembered { policy } => {
                     let event = audit::event(visit.context, now, AuditKind::LoginForgotten, AuditOutcome::Success)?
                         .client(&visit.client.id)
@@ -264,7 +275,7 @@ impl Provider {
                 }
                 Effect::SpendTotpStep { user, step } => prepared.totp_steps.push((user.clone(), *step)),
                 // Short-lived: set back after the transaction.
-                Effect::ResetCounter(_) => {}
+                Effect::ResetCounter(_) | Effect::Audit { .. } => {}
             }
         }
         Ok(prepared)
@@ -312,7 +323,7 @@ impl Provider {
             .detail("message", id.as_str())
             .build();
         let message = OutboxMessage {
-            idempotency_key: format!("{}/{label}", visit.flow),
+            idempotency_key: format!("{}/{label}", URL_SAFE_NO_PAD.encode(visit.seed)),
             channel: channel.to_owned(),
             sealed: Some(sealed),
             state: OutboxState::Queued,
@@ -324,6 +335,12 @@ impl Provider {
         };
         Ok((message, event))
     }
+}
+
+/// Whether an event is written by this file, with what the machine cannot know: the grant, the message.
+fn is_told_here(kind: AuditKind, outcome: AuditOutcome) -> bool {
+    outcome == AuditOutcome::Success
+        && matches!(kind, AuditKind::Login | AuditKind::SilentLogin | AuditKind::SendQueued)
 }
 
 /// The session a login stands for.

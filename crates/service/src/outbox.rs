@@ -67,15 +67,23 @@ impl OutboxWorker {
         Ok(Self { provider, mailer, texts: MailTexts::load()? })
     }
 
-    /// Delivers until the future is dropped. What is claimed then is not sent again.
-    pub async fn run(&self) {
+    /// Delivers until `stop`; what was taken by then is still delivered.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
         loop {
-            match self.deliver_due().await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::warn!(%error, "the outbox could not be read"),
+            let pause = match self.deliver_due().await {
+                Ok(0) => IDLE,
+                Ok(_) => Duration::ZERO,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox could not be read");
+                    IDLE
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                _ = tokio::time::timeout(pause, self.provider.outbox.notified()) => {}
             }
-            let _ = tokio::time::timeout(IDLE, self.provider.outbox.notified()).await;
         }
     }
 

@@ -41,7 +41,12 @@ pub struct CheckedPolicies {
 }
 
 impl CheckedPolicies {
-    /// Whether a finding forbids running the set.
+    /// Whether a finding forbids running the set; an expired waiver alone does not (POLICIES, section 7).
+    pub fn blocks_serve(&self) -> bool {
+        self.findings.iter().any(Finding::blocks_serve)
+    }
+
+    /// Whether a finding is an error.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
     }

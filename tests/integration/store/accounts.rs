@@ -130,7 +130,7 @@ async fn client_comes_back_as_it_was_stored(database: &TestDatabase) {
 async fn upsert_replaces_a_client_and_insert_does_not(database: &TestDatabase) {
     let mut changed = client("portal");
     let original = changed.clone();
-    changed.name = "Case portal".to_owned();
+    "Case portal".clone_into(&mut changed.name);
     let found: Stored<_> = database
         .db
         .write(async |tx: &mut Tx| {

@@ -207,15 +207,15 @@ fn capabilities(options: &BrowserOptions, profile: &TempDir) -> fantoccini::wd::
         "--disable-component-update".to_owned(),
         "--disable-sync".to_owned(),
         "--disable-dev-shm-usage".to_owned(),
-        "--force-device-scale-factor=1".to_owned(),
         "--hide-scrollbars".to_owned(),
         format!("--user-data-dir={}", profile.path().join("profile").display()),
-        format!("--window-size={},{}", options.size.0, options.size.1),
         format!("--accept-lang={}", options.languages),
     ];
     if is_root() {
         arguments.push("--no-sandbox".to_owned());
     }
+    let (width, height) = options.size;
+    let is_phone = width < 600;
     let scripts = if options.javascript { 1 } else { 2 };
     let capabilities = json!({
         "browserName": "chrome",
@@ -223,6 +223,12 @@ fn capabilities(options: &BrowserOptions, profile: &TempDir) -> fantoccini::wd::
         "goog:chromeOptions": {
             "binary": "/usr/bin/chromium",
             "args": arguments,
+            // A window of its own size would not get narrower than 500 pixels.
+            "mobileEmulation": {
+                "deviceMetrics": {
+                    "width": width, "height": height, "pixelRatio": 1.0, "mobile": is_phone, "touch": is_phone,
+                },
+            },
             "prefs": {
                 "intl.accept_languages": options.languages,
                 "profile.managed_default_content_settings.javascript": scripts,

@@ -41,7 +41,8 @@ impl FakeClock {
     /// Lets `command` run under it.
     pub fn apply(&self, command: &mut Command) {
         command
-            .env("LD_PRELOAD", library())
+            // libc first: jemalloc, which Redis is linked to, asks for the time before the library can answer.
+            .env("LD_PRELOAD", format!("{}:libc.so.6", library().display()))
             .env("FAKETIME_TIMESTAMP_FILE", self.file())
             .env("FAKETIME_NO_CACHE", "1")
             .env("DONT_FAKE_MONOTONIC", "1")

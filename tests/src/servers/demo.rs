@@ -19,6 +19,8 @@ pub struct DemoOptions {
     pub flags: Vec<String>,
     /// Further environment.
     pub env: Vec<(String, String)>,
+    /// Where its log goes; none: to the test's standard error.
+    pub log: Option<std::fs::File>,
 }
 
 /// A running `countersign demo` (CONTRACT.md), on ports of its own.
@@ -71,6 +73,9 @@ impl Demo {
             clock.apply(&mut command);
         }
         command.args(&options.flags).envs(options.env);
+        if let Some(log) = options.log {
+            command.stderr(log);
+        }
         let mut process = Running::start("countersign demo", &mut command);
         process.wait_for_line(|line| line == "ready").await;
         let output = process.output();

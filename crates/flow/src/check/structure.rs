@@ -19,8 +19,8 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
         for switch in list_switches(step) {
             check_switch(set, policy, switch, findings);
         }
-        check_guards(policy, step, findings);
     }
+    check_guards(policy, findings);
     if let Some(Target { to: Destination::Switch(switch), .. }) = &policy.cancel {
         check_switch(set, policy, switch, findings);
     }
@@ -74,16 +74,18 @@ fn check_switch(set: &PolicySet, policy: &Policy, switch: &Switch, findings: &mu
     findings.push(finding(policy, code, switch.at, message));
 }
 
-fn check_guards(policy: &Policy, step: &Step, findings: &mut Vec<Finding>) {
-    let StepKind::Branch(branch) = &step.kind else { return };
-    for clause in &branch.when {
-        let unknown = Guard::Account(AccountGuard::Locked) == clause.guard
-            || Guard::Account(AccountGuard::OrgCodeValid) == clause.guard
-            || matches!(clause.guard, Guard::Webhook(_));
-        if unknown {
-            let guard = &clause.guard;
+/// Guards nobody answers yet, in branches and in requirements.
+fn check_guards(policy: &Policy, findings: &mut Vec<Finding>) {
+    let branches = policy.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Branch(branch) => Some((branch, step.at)),
+        _ => None,
+    });
+    let asked = branches.flat_map(|(branch, at)| branch.when.iter().map(move |clause| (&clause.guard, at)));
+    let required = policy.require.iter().filter_map(|entry| Some((entry.condition.as_ref()?, entry.at)));
+    for (guard, at) in asked.chain(required) {
+        if matches!(guard, Guard::Account(AccountGuard::Locked | AccountGuard::OrgCodeValid) | Guard::Webhook(_)) {
             let message = format!("guard `{guard}` is declared in the language but this version can not ask it");
-            findings.push(finding(policy, "E09", step.at, message));
+            findings.push(finding(policy, "E09", at, message));
         }
     }
 }

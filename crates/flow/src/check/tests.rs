@@ -51,6 +51,21 @@ fn the_shipped_set_is_clean_but_for_the_thirty_seconds() {
 }
 
 #[test]
+fn every_file_of_the_shipped_folder_is_in_that_set() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/policies");
+    let tested: BTreeSet<[u8; 16]> = shipped().iter().map(|policy| policy.digest).collect();
+    for folder in [folder.clone(), folder.join("demo")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let digest = read(&std::fs::read_to_string(&path).unwrap()).digest;
+                assert!(tested.contains(&digest), "{} is not tested", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn leaving_out_the_mailed_code_is_e40_with_its_path() {
     let change = [("else = \"mailbox\" }", "else = \"issue\" }")];
     let findings = mutated(&change);
@@ -193,6 +208,17 @@ fn kinds_this_version_can_not_run_are_e09() {
         .collect();
     assert_eq!(kinds, ["otp", "terms"]);
     assert!(findings.iter().any(Finding::blocks_serve));
+}
+
+#[test]
+fn guards_this_version_can_not_ask_are_e09() {
+    for guard in ["account.locked", "org.code_valid"] {
+        let branched = mutated(&[("if = \"account.phone\"", &format!("if = \"{guard}\""))]);
+        assert_eq!(only(&branched, "E09").line, line_of(&[], "phone_on_file ="));
+        let more = format!("[{{ if = \"{guard}\", factors = [\"phone\"] }}, {{ factors = [\"password\",");
+        let required = mutated(&[("[{ factors = [\"password\",", &more)]);
+        assert_eq!(only(&required, "E09").line, line_of(&[], "require ="));
+    }
 }
 
 #[test]

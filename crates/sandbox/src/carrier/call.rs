@@ -112,6 +112,14 @@ impl Call {
             }
         };
         self.enter(CallEvent::Completed, last);
+        self.release();
+    }
+
+    fn release(&mut self) {
+        for done in self.waiting.drain(..) {
+            // Who asked may have gone away.
+            let _ = done.send(());
+        }
     }
 
     fn enter(&mut self, event: CallEvent, status: Status) {
@@ -180,7 +188,7 @@ impl Call {
         let mut parameters = report::call_parameters(&self.dial, &self.account, Status::InProgress);
         parameters.extend(form);
         let document = self.webhooks.call(target, &parameters).await;
-        let document = document.map_err(|error| format!("{}: {error}", without_query(&target.url)))?;
+        let document = document.map_err(|error| format!("{target}: {error}"))?;
         Ok((document, Some(target.url.clone())))
     }
 
@@ -225,7 +233,7 @@ impl Call {
                 }
             }
             // All that was pressed is dealt with; who pressed may look.
-            self.waiting.clear();
+            self.release();
             let patience = gather.timeout.max(self.patience);
             match tokio::time::timeout(patience, self.orders.recv()).await {
                 Err(_) => return if digits.is_empty() { Input::Silence } else { Input::Digits(digits) },
@@ -259,11 +267,4 @@ fn follow(address: &str, method: Option<&str>, base: Option<&Url>, form: Vec<(St
         Ok(target) => Next::Document(Script::Fetch(target), form),
         Err(reason) => Next::End(End::Failed(format!("the address {address:?}: {reason}"))),
     }
-}
-
-/// Addresses of calls carry secrets in their query.
-fn without_query(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.to_string()
 }

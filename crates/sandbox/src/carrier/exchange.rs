@@ -46,7 +46,7 @@ impl Exchange {
         })
     }
 
-    /// Waits if the channel is slow; true: go on as usual.
+    /// Waits if the channel is slow; an error is the failure to show.
     pub async fn check_fault(&self, channel: Channel) -> Result<(), Fault> {
         match self.faults.find(channel) {
             Fault::Ok => Ok(()),

@@ -53,9 +53,8 @@ impl Switchboard {
             mpsc::error::TrySendError::Full(_) => LineError::Busy,
             mpsc::error::TrySendError::Closed(_) => LineError::NoCall,
         })?;
-        // The call may end first and drop the sender: then too the order is dealt with.
-        let _ = finished.await;
-        Ok(())
+        // A call that ends first drops the order unseen.
+        finished.await.map_err(|_| LineError::NoCall)
     }
 
     /// Does not wait.

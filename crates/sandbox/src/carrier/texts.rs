@@ -39,6 +39,6 @@ async fn report(
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     if let Err(error) = webhooks.call(target, &form).await {
-        tracing::warn!(sid = message.id, url = %target.url, %error, "a status callback failed");
+        tracing::warn!(sid = message.id, %target, %error, "a status callback failed");
     }
 }

@@ -7,6 +7,7 @@ use crate::outgoing::{FetchError, build_client, read_bounded};
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Method};
 use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
 use std::time::Duration;
 use url::Url;
 
@@ -38,6 +39,15 @@ impl Target {
             Some(other) => return Err(format!("method {other} is neither GET nor POST")),
         };
         Ok(Self { url, method })
+    }
+}
+
+impl fmt::Display for Target {
+    /// Without the query, which may carry secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.fmt(f)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::random;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig, get, resource};
 use actix_web::{HttpRequest, HttpResponse};
+use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use url::form_urlencoded;
 
@@ -64,7 +65,8 @@ fn consume_login(portal: &Portal, request: &HttpRequest, answer: &ProviderAnswer
     let state = answer.find("state")?;
     let browser = find_cookie(request, &login_cookie_name(state))?;
     let same = |login: &PendingLogin| {
-        aws_lc_rs::constant_time::verify_slices_are_equal(login.browser.as_bytes(), browser.as_bytes()).is_ok()
+        aws_lc_rs::constant_time::verify_slices_are_equal(login.browser.expose_secret().as_bytes(), browser.as_bytes())
+            .is_ok()
     };
     let login = portal.pending.consume_if(state, now(), same)?;
     Some((state.to_owned(), login))

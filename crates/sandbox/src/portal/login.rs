@@ -10,7 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig, get, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use openidconnect::{CsrfToken, Nonce};
-use std::sync::Arc;
+use secrecy::SecretString;
 use url::form_urlencoded;
 
 /// What `/login` hands on to the authorization request.
@@ -25,9 +25,9 @@ pub fn routes(routes: &mut ServiceConfig) {
 #[derive(Clone, Debug)]
 pub struct PendingLogin {
     /// The secret in the cookie of the browser that began.
-    pub browser: String,
+    pub browser: SecretString,
     pub nonce: Nonce,
-    pub pkce_verifier: Arc<String>,
+    pub pkce_verifier: SecretString,
     /// Seconds; the ID token's auth_time is held against it.
     pub max_age: Option<i64>,
     pub place: Place,
@@ -76,8 +76,9 @@ async fn log_in(portal: Data<Portal>, request: HttpRequest) -> HttpResponse {
         Ok(begun) => begun,
         Err(problem) => return portal.show_problem(&problem),
     };
-    login.browser = random::secret();
-    let cookie = portal.login_cookie(state.secret(), login.browser.clone());
+    let browser = random::secret();
+    login.browser = browser.clone().into();
+    let cookie = portal.login_cookie(state.secret(), browser);
     portal.pending.insert(CsrfToken::secret(&state).clone(), login, now());
     let mut answer = see_other(address.as_str());
     for cookie in portal.surplus_login_cookies(&request).iter().chain([&cookie]) {

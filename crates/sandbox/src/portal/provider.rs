@@ -67,9 +67,9 @@ impl Provider {
         }
         let (address, state, nonce) = request.url();
         let login = PendingLogin {
-            browser: String::new(),
+            browser: String::new().into(),
             nonce,
-            pkce_verifier: Arc::new(pkce_verifier.into_secret()),
+            pkce_verifier: pkce_verifier.into_secret().into(),
             max_age: wishes.max_age,
             place: wishes.place,
         };

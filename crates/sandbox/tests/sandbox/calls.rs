@@ -157,8 +157,11 @@ async fn a_customer_that_fails_fails_the_call_and_the_inbox_says_why() {
         _ => (200, "<Response><Dial>+12025550100</Dial></Response>".into()),
     });
     let carrier = start_carrier(settings());
-    for (path, reason) in [("/broken?secret=1", "answered 500"), ("/odd", "<Dial>")] {
-        let sid = carrier.call(&[("Url", &customer.url(path))]).await;
+    let nobody = "http://127.0.0.1:1/voice?secret=1".to_owned();
+    for (url, reason) in
+        [(customer.url("/broken?secret=1"), "answered 500"), (customer.url("/odd"), "<Dial>"), (nobody, "refused")]
+    {
+        let sid = carrier.call(&[("Url", &url)]).await;
         let (_, call) = carrier.press(&sid, "1").await;
         let text = call["text"].as_str().unwrap();
         assert!(call["status"] == "failed" && text.contains(reason) && !text.contains("secret"), "{call}");

@@ -77,11 +77,8 @@ impl Provider {
             facts.totp_step = account.as_ref().and_then(|account| self.find_totp_step(account, code, now));
         }
         if let Some(label) = &needs.code_label {
-            let digits = self.vault.derive_digits(
-                Purpose::ChallengeCode,
-                &[visit.flow.as_bytes(), label.as_bytes()],
-                needs.code_digits,
-            );
+            let digits =
+                self.vault.derive_digits(Purpose::ChallengeCode, &[&visit.seed, label.as_bytes()], needs.code_digits);
             facts.code = Some(digits.to_string());
         }
         facts.account = account.as_ref().map(account_facts);

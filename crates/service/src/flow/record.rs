@@ -29,6 +29,8 @@ pub(super) enum FlowRecord {
 pub(super) struct Running {
     /// Browser it is bound to.
     pub(super) browser: KeyedHash,
+    /// Random: what codes and secrets of this flow are derived from.
+    pub(super) seed: [u8; 16],
     /// Request it will be answered to.
     pub(super) request: AuthorizationRequest,
     /// Where the policy stands.

@@ -105,10 +105,13 @@ impl Tx {
 
 type Manager<C> = <C as AsyncConnection>::TransactionManager;
 
-/// Without `finish` the caller went away in the middle: whatever is open goes with the connection.
+/// Without `finish` the caller went away in the middle, or the connection is no good: whatever is open goes with it.
+/// Only PostgreSQL may keep one that was reading, since its driver throws late answers away.
 impl Drop for Tx {
     fn drop(&mut self) {
+        let idle = !self.in_transaction && self.fate != Fate::Closed;
         match self.link.take() {
+            Some(Link::Postgres(object)) if idle => drop(object),
             Some(Link::Postgres(object)) => drop(Object::take(*object)),
             Some(Link::Sqlite(object)) => drop(Object::take(object)),
             None => {}

@@ -72,7 +72,7 @@ impl Reporter {
             exchange.runtime.spawn(async move {
                 while let Some(form) = pending.recv().await {
                     if let Err(error) = webhooks.call(&callback.target, &form).await {
-                        tracing::warn!(url = %callback.target.url, %error, "a status callback failed");
+                        tracing::warn!(target = %callback.target, %error, "a status callback failed");
                     }
                 }
             });

@@ -13,6 +13,7 @@ use openidconnect::{
     AccessTokenHash, AuthorizationCode, ClaimsVerificationError, OAuth2TokenResponse, PkceCodeVerifier,
     RequestTokenError, SignatureVerificationError, TokenResponse,
 };
+use secrecy::ExposeSecret;
 use std::sync::Arc;
 
 /// Between the provider's clock and ours.
@@ -45,7 +46,7 @@ async fn exchange_code(
     let client = provider.client(known);
     let send = |request| provider.send(request);
     let request = client.exchange_code(AuthorizationCode::new(code)).map_err(|error| refused(&error.to_string()))?;
-    let verifier = PkceCodeVerifier::new(login.pkce_verifier.to_string());
+    let verifier = PkceCodeVerifier::new(login.pkce_verifier.expose_secret().to_owned());
     request.set_pkce_verifier(verifier).request_async(&send).await.map_err(|error| match error {
         RequestTokenError::ServerResponse(answer) => {
             let message = "The sign-in service did not accept the code.";

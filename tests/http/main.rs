@@ -1,0 +1,19 @@
+//! Black-box tests over HTTP, a module per specification: what a client, a browser and an operator see of the binary.
+//! Each test starts a demo of its own, so it tells a whole story.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
+
+mod command_line;
+mod discovery;
+mod fixture;
+mod logs;
+mod management;
+mod oidc_core;
+mod openid_client;
+mod pages;
+mod rfc6749_authorization;
+mod rfc6749_token;
+mod rfc6750;
+mod rfc7636;
+mod rfc9068;
+mod rfc9207;
+mod rfc9700;
