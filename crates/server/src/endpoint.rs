@@ -65,6 +65,7 @@ async fn not_found(node: Data<Node>, request: HttpRequest) -> impl Responder {
         return HttpResponse::NotFound().finish();
     }
     let page = PageRequest::new("not_found", request::locale(&node, &request, None), &node.brand);
+    let page = PageRequest { here: flow_page::here(&request, false), ..page };
     flow_page::respond(&node, &request, StatusCode::NOT_FOUND, page, &FormAction::Own)
 }
 

@@ -72,7 +72,8 @@ pub fn person_failure(node: &Node, request: &HttpRequest, error: &ServiceError) 
 
 /// A request that may not be answered to any client (RFC 6749, 4.1.2.1).
 pub fn refused_page(node: &Node, request: &HttpRequest, error: &OAuthError) -> HttpResponse {
-    let page = PageRequest::new("error", request::locale(node, request, None), &node.brand)
+    let page = PageRequest::new("error", request::locale(node, request, None), &node.brand);
+    let page = PageRequest { here: flow_page::here(request, true), ..page }
         .with_value("error", error.code.as_str())
         .with_value("description", error.public_description());
     flow_page::respond(node, request, StatusCode::BAD_REQUEST, page, &FormAction::Own)

@@ -25,7 +25,7 @@ pub fn answer(node: &Node, request: &HttpRequest, locale: Locale, answered: Answ
         Answer::Respond(Response::FormPost { action, fields }) => form_post(node, request, locale, action, fields),
         Answer::Refused(refusal) => error::refused_page(node, request, &refusal),
         Answer::Gone => {
-            let page = PageRequest::new("flow_gone", locale, &node.brand);
+            let page = PageRequest { here: here(request, false), ..PageRequest::new("flow_gone", locale, &node.brand) };
             respond(node, request, StatusCode::GONE, page, &FormAction::Own)
         }
     };
@@ -124,7 +124,7 @@ fn page_key<'a>(node: &Node, page: &'a str, kind: &str) -> &'a str {
 }
 
 /// This page's own address, for the language links: that of a GET as it is, that of a POST not at all.
-fn here(request: &HttpRequest, is_first: bool) -> Option<String> {
+pub fn here(request: &HttpRequest, is_first: bool) -> Option<String> {
     if request.method() != actix_web::http::Method::GET {
         return None;
     }

@@ -13,11 +13,7 @@ use crate::page::{Locale, LocaleHints, choose_locale};
 pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
     // Bound first: a borrow of the extensions must not outlive its line, `connection_info` borrows them mutably.
     let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    RequestContext {
-        request_id,
-        address: address(node, request),
-        accept_language: header(request, &ACCEPT_LANGUAGE).map(str::to_owned),
-    }
+    RequestContext { request_id, address: address(node, request) }
 }
 
 /// The peer's address; behind a proxy the one the proxy reports.

@@ -13,8 +13,6 @@ pub struct RequestContext {
     pub request_id: String,
     /// Address of the other side.
     pub address: Option<String>,
-    /// `Accept-Language` of the browser, if any.
-    pub accept_language: Option<String>,
 }
 
 /// Starts an event about something that happened in `context` at `now`.

@@ -5,7 +5,8 @@ use countersign_model::{AuditKind, AuditOutcome, Client, ClientId, FlowId, Prove
 use countersign_protocol::authorization::{self, Refusal};
 use countersign_protocol::interaction::{self, Demand};
 use countersign_protocol::{
-    AuthorizationRequest, AuthorizationResponse, OAuthError, Params, ResponseTarget, SessionDecision, choose_policy,
+    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Params, ResponseTarget, SessionDecision,
+    choose_policy,
 };
 
 use crate::ServiceError;
@@ -64,6 +65,11 @@ impl Provider {
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         let target = request.target(client).ok_or(ServiceError::Internal("a checked redirect URI does not hold"))?;
+        if request.demands_consent() && !client.first_party {
+            // There is no page to ask on yet; for first-party clients the operator has consented.
+            let error = OAuthError::new(ErrorCode::ConsentRequired, "Consent cannot be asked for");
+            return self.refuse(target, &error, Some(client), call.context).await;
+        }
         let policy = match choose_policy(&request, client, self.policies.login()) {
             Ok(policy) => policy,
             Err(error) => return self.refuse(target, &error, Some(client), call.context).await,

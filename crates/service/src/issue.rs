@@ -256,14 +256,12 @@ impl Provider {
                     prepared.sends.push(self.send(visit, label, *channel, &letter, *expires_at, now)?);
                 }
                 Effect::Audit { kind, outcome, subject, detail } if !is_told_here(*kind, *outcome) => {
-                    prepared.events.push(
-                        audit::event(visit.context, now, *kind, *outcome)?
-                            .subject(subject.as_ref())
-                            .client(&visit.client.id)
-                            .flow(visit.flow)
-                            .details(detail.clone())
-                            .build(),
-                    )
+                    let event = audit::event(visit.context, now, *kind, *outcome)?
+                        .subject(subject.as_ref())
+                        .client(&visit.client.id)
+                        .flow(visit.flow)
+                        .details(detail.clone());
+                    prepared.events.push(event.build());
                 }
                 Effect::ForgetRemembered { policy } => {
                     let event = audit::event(visit.context, now, AuditKind::LoginForgotten, AuditOutcome::Success)?

@@ -22,6 +22,8 @@ pub use tx::{Link, Tx};
 
 /// How often a transaction that collides with another one is run.
 const ATTEMPTS: u32 = 5;
+/// How long it waits before the second run; longer each time.
+const FIRST_WAIT: Duration = Duration::from_millis(5);
 
 /// Where the database is and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -163,8 +165,9 @@ impl Db {
             if result.is_ok() || !again {
                 return result;
             }
+            // The other one, which is just waking up, goes first.
+            tokio::time::sleep(FIRST_WAIT * attempt).await;
             attempt += 1;
-            tokio::task::yield_now().await;
         }
     }
 
