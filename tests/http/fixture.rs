@@ -84,6 +84,7 @@ fn clients() -> Value {
         client("native", &public(&json!({"application_type": "native", "redirect_uris": native_uris}))),
         client("es256", &json!({"id_token_signed_response_alg": "ES256", "countersign_access_token_alg": "ES256"})),
         client("eddsa", &json!({"id_token_signed_response_alg": "EdDSA"})),
+        client("mail", &json!({"countersign_policy": "email"})),
         client("strict", &json!({"countersign_required_acr": ["urn:countersign:acr:password-email"]})),
         client("query", &json!({})),
         client("two", &json!({"redirect_uris": ["https://two.example.com/cb", "https://two.example.com/other"]})),

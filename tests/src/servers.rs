@@ -11,7 +11,7 @@ mod redis;
 
 pub use browser::{Browser, BrowserOptions};
 pub use clock::FakeClock;
-pub use demo::{Demo, DemoOptions};
+pub use demo::{Demo, DemoOptions, binary};
 pub use inbox::{Inbox, InboxMessage};
 pub use port::free_port;
 pub use process::Running;

@@ -1,5 +1,10 @@
 //! A browser without scripts, by hand: cookies, forms read from the HTML, redirects that are looked at, not followed.
-#![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a step that fails is a test that fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a step that fails is a test that fails"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -78,9 +83,8 @@ impl Answer {
         let html = html.unwrap_or_else(|| panic!("no form with {control:?} at {}: {}", self.url, self.body));
         let action = attribute(html, "action").expect("an action");
         let inputs = html.split("<input ").skip(1).filter(|input| input.starts_with(r#"type="hidden""#));
-        let hidden = inputs.map(|input| {
-            (attribute(input, "name").expect("a name"), attribute(input, "value").expect("a value"))
-        });
+        let hidden = inputs
+            .map(|input| (attribute(input, "name").expect("a name"), attribute(input, "value").expect("a value")));
         Form { action: self.url.join(&action).expect("a URL"), hidden: hidden.collect() }
     }
 
@@ -106,7 +110,15 @@ fn attribute(html: &str, name: &str) -> Option<String> {
 }
 
 fn unescape(text: &str) -> String {
-    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&#x2f;", "/")];
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&#x2f;", "/"),
+    ];
     let plain = entities.into_iter().fold(text.to_owned(), |text, (entity, plain)| text.replace(entity, plain));
     plain.replace("&amp;", "&")
 }

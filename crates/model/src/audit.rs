@@ -75,8 +75,6 @@ audit_kinds! {
     UserChanged = "user.changed",
     /// A signing key was made.
     KeyCreated = "key.created",
-    /// A policy set was activated.
-    PolicyActivated = "policy.activated",
 }
 
 /// How it ended.

@@ -266,6 +266,12 @@ impl Config {
                 "server.issuer is http: tokens and passwords would travel in clear (server.allow_http permits it for development)",
             );
         }
+        if issuer.as_str().splitn(4, '/').nth(3).is_some() {
+            return refuse("server.issuer has a path; the provider serves its endpoints at the root of a host");
+        }
+        if self.policies.demo && self.policies.directory.is_some() {
+            return refuse("policies.demo adds to the policies built in; with policies.directory put the file there");
+        }
         if self.server.tls_cert_file.is_some() != self.server.tls_key_file.is_some() {
             return refuse("server.tls_cert_file and server.tls_key_file go together");
         }
@@ -398,6 +404,8 @@ mod tests {
         for (change, word) in [
             (json!({"server": {"issuer": "http://login.example.com"}}), "in clear"),
             (json!({"server": {"issuer": "https://login.example.com/?a=b"}}), "issuer"),
+            (json!({"server": {"issuer": "https://login.example.com/realm"}}), "has a path"),
+            (json!({"policies": {"demo": true, "directory": "policies"}}), "built in"),
             (json!({"server": {"tls_cert_file": "a.pem"}}), "go together"),
             (json!({"server": {"listen": []}}), "names no address"),
             (json!({"server": {"management_listen": "127.0.0.1:8080"}}), "management_listen"),

@@ -16,7 +16,7 @@ use crate::request;
 /// The answer to a browser.
 pub fn answer(node: &Node, request: &HttpRequest, locale: Locale, answered: Answered) -> HttpResponse {
     let mut response = match answered.answer {
-        Answer::Page(page) => flow_page(node, request, locale, *page),
+        Answer::Page(page) => flow_page(node, request, *page),
         Answer::SeeFlow { flow, out_of_date } => {
             let query = if out_of_date { "?out_of_date=1" } else { "" };
             see_other(&format!("/flow/{flow}{query}"))
@@ -84,8 +84,9 @@ fn set_cookies(
     }
 }
 
-fn flow_page(node: &Node, request: &HttpRequest, locale: Locale, flow: FlowPage) -> HttpResponse {
+fn flow_page(node: &Node, request: &HttpRequest, flow: FlowPage) -> HttpResponse {
     let forms = Url::parse(&flow.redirect_uri).map_or(FormAction::Own, |uri| FormAction::AndTo(vec![uri]));
+    let locale = Locale::parse(&flow.locale).unwrap_or_default();
     let view = flow.view;
     let mut values: std::collections::BTreeMap<String, String> =
         view.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -1,5 +1,7 @@
 //! What a request says of itself: its id, its address, its language, its parameters.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
 use countersign_protocol::{ErrorCode, OAuthError, Params};
@@ -16,11 +18,13 @@ pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
     RequestContext { request_id, address: address(node, request) }
 }
 
-/// The peer's address; behind a proxy the one the proxy reports.
+/// The peer's address; behind a proxy the last one that the proxy added, since a client may write the others.
 fn address(node: &Node, request: &HttpRequest) -> Option<String> {
-    let info = request.connection_info();
-    let address = if node.behind_proxy { info.realip_remote_addr() } else { info.peer_addr() };
-    address.map(str::to_owned)
+    let forwarded = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
+    let reported = forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let address = if node.behind_proxy { reported.or(peer) } else { peer };
+    address.map(|address| address.to_canonical().to_string())
 }
 
 /// The language to answer in.
@@ -32,6 +36,13 @@ pub fn locale(node: &Node, request: &HttpRequest, params: Option<&Params>) -> Lo
         ui_locales: params.and_then(|params| params.get("ui_locales")),
         accept_language: header(request, &ACCEPT_LANGUAGE),
     })
+}
+
+/// The language the person chose on these pages, if they did.
+pub fn chosen_locale(node: &Node, request: &HttpRequest) -> Option<Locale> {
+    let query = Params::parse_query(request.query_string()).ok();
+    let link = query.as_ref().and_then(|query| query.get("lang")).and_then(Locale::parse);
+    link.or_else(|| node.cookies.read_locale(request).as_deref().and_then(Locale::parse))
 }
 
 /// A header's text; none when absent, repeated or not ASCII.

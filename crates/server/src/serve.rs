@@ -41,6 +41,10 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
     let overrides = if args.listen.is_empty() { json!({}) } else { json!({"server": {"listen": args.listen}}) };
     let config = Config::load(args.config.config.as_deref(), overrides).map_err(|error| error.to_string())?;
     telemetry::start_log(config.log.format);
+    let missing = open_database(&config)?.pending_migrations().await.map_err(|error| error.to_string())?;
+    if missing > 0 {
+        return Err(format!("the schema lacks {missing} migrations: run `countersign migrate` first"));
+    }
     let provider = build_provider(&config).await?;
     register_clients(&config, &provider).await?;
     run_node(&config, provider, || (), crate::stop_signal()).await?;

@@ -46,6 +46,8 @@ pub struct FlowPage {
     pub client: ClientView,
     /// Where the answer will go in the end; a form's redirects must be allowed to go there.
     pub redirect_uri: String,
+    /// Language to show it in.
+    pub locale: String,
     /// Absolute end of the flow.
     pub ends_at: Timestamp,
     /// Whether the person pressed a button on a page that was out of date.
@@ -140,8 +142,8 @@ pub struct FlowCall<'a> {
     pub flow: FlowId,
     /// Cookies of the browser.
     pub cookies: &'a BrowserCookies,
-    /// Language of the pages.
-    pub locale: &'a str,
+    /// Language the person chose on these pages; none: that of the flow.
+    pub locale: Option<&'a str>,
     /// Where the request came from.
     pub context: &'a RequestContext,
 }
@@ -192,8 +194,13 @@ impl Provider {
         let mut answered = match &advance.next {
             Next::Page | Next::Stop { .. } => {
                 let ends_at = advance.instance.end(self.policies.set()).unwrap_or(now);
-                let running =
-                    Running { browser: browser.hash, seed: [0; 16], request: new.request, instance: advance.instance };
+                let running = Running {
+                    browser: browser.hash,
+                    seed: [0; 16],
+                    locale: locale.to_owned(),
+                    request: new.request,
+                    instance: advance.instance,
+                };
                 let start = record::seal_start(&self.vault, flow, &running, ends_at)?;
                 Answered::plain(Answer::Page(Box::new(self.page(flow, &running, new.client, 1, Some(start), now)?)))
             }
@@ -232,10 +239,11 @@ impl Provider {
             Ok(mut page) => {
                 page.ends_at = stored.end;
                 page.out_of_date = out_of_date;
+                running.locale_of(call).clone_into(&mut page.locale);
                 Ok(Answered::plain(Answer::Page(Box::new(page))))
             }
             // The policy was edited under it: a restart, never an error.
-            Err(_) => self.restart_flow(running.request, &client, call).await,
+            Err(_) => self.restart_flow(*running, &client, call).await,
         }
     }
 
@@ -288,22 +296,23 @@ impl Provider {
             return Ok(Answered::plain(Answer::Gone));
         };
         let signed_in = self.load_signed_in(call.cookies, now).await?;
+        let locale = running.locale_of(call).to_owned();
         let visit = Visit {
             flow: call.flow,
             seed: running.seed,
             context: call.context,
-            locale: call.locale,
+            locale: &locale,
             client: &client,
             request: &running.request,
             signed_in: &signed_in,
         };
         let input = Input { control: form.control.clone(), fields: form.fields.clone() };
         let needs = countersign_flow::needs(self.policies.set(), &running.instance, &input, now);
-        let (facts, rehash) = self.find_facts(&visit, &needs, &input, nonce, call.locale, now).await?;
+        let (facts, rehash) = self.find_facts(&visit, &needs, &input, nonce, &locale, now).await?;
         let advance = match countersign_flow::advance(self.policies.set(), &running.instance, &input, &facts, now) {
             Ok(advance) => advance,
             Err(FlowError::PolicyGone | FlowError::Expired) => {
-                return self.restart_flow(running.request.clone(), &client, call).await;
+                return self.restart_flow(*running.clone(), &client, call).await;
             }
             Err(_) => return Ok(see_flow(call.flow, true)),
         };
@@ -316,7 +325,8 @@ impl Provider {
         }
         let record = match &stored {
             StoredAnswer::Show => {
-                FlowRecord::Running(Box::new(Running { instance: advance.instance.clone(), ..*running.clone() }))
+                let instance = advance.instance.clone();
+                FlowRecord::Running(Box::new(Running { instance, locale: locale.clone(), ..*running.clone() }))
             }
             StoredAnswer::Respond { .. } => FlowRecord::Done,
         };
@@ -445,7 +455,7 @@ impl Provider {
             };
         };
         match self.find_client(&running.request.client).await? {
-            Some(client) => self.restart_flow(running.request, &client, call).await,
+            Some(client) => self.restart_flow(running, &client, call).await,
             None => Ok(Answered::plain(Answer::Gone)),
         }
     }
@@ -457,14 +467,16 @@ impl Provider {
 
     async fn restart_flow(
         &self,
-        request: AuthorizationRequest,
+        running: Running,
         client: &Client,
         call: FlowCall<'_>,
     ) -> Result<Answered, ServiceError> {
         let signed_in = self.load_signed_in(call.cookies, self.clock.now()).await?;
+        let locale = running.locale_of(call).to_owned();
+        let request = running.request;
         let policy = self.policy_of(&request, client);
         let new = NewFlow { request, client, policy: &policy, signed_in: &signed_in };
-        let mut answered = self.begin_flow(new, call.cookies, call.locale, call.context).await?;
+        let mut answered = self.begin_flow(new, call.cookies, &locale, call.context).await?;
         if let Answer::Page(page) = &mut answered.answer {
             page.out_of_date = true;
         }
@@ -517,6 +529,7 @@ impl Provider {
                 brand: client.brand.clone(),
             },
             redirect_uri: running.request.redirect_uri.as_str().to_owned(),
+            locale: running.locale.clone(),
             ends_at: running.instance.end(self.policies.set()).unwrap_or(now),
             out_of_date: false,
         })

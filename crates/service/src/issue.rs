@@ -59,11 +59,11 @@ impl Provider {
         let refuse = |error: &OAuthError| self.respond_error(visit, error);
         let authentication = Self::authentication(visit, issued, now)?;
         if let Err(error) = self.check_login(visit, &authentication, now) {
-            self.apply(visit, effects, now).await?;
+            self.write_refused(visit, issued, effects, &error, now).await?;
             return refuse(&error);
         }
-        let code = self.derive_secret(Purpose::AuthorizationCode, visit);
-        let session = if issued.silent { None } else { Some(self.derive_secret(Purpose::Session, visit)) };
+        let code = self.derive_secret(Purpose::AuthorizationCode, visit, issued);
+        let session = if issued.silent { None } else { Some(self.derive_secret(Purpose::Session, visit, issued)) };
         let rows = self.rows(visit, issued, authentication, &code, session.as_ref(), now)?;
         let prepared = self.prepare(visit, effects, now)?;
         let old = visit.signed_in.session.as_ref().map(|session| session.token);
@@ -109,6 +109,20 @@ impl Provider {
         let result = self.db.write(async |tx| prepared.write(tx, now).await).await;
         self.outbox.notify_one();
         result
+    }
+
+    /// What was done on the way to a login that the client's demands forbid, and that they do.
+    async fn write_refused(
+        &self,
+        visit: &Visit<'_>,
+        issued: &Issued,
+        effects: &[Effect],
+        error: &OAuthError,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let mut prepared = self.prepare(visit, effects, now)?;
+        prepared.events.push(refused(visit, issued, error.code.as_str(), now)?);
+        self.db.write(async |tx| prepared.write(tx, now).await).await
     }
 
     /// An error to the client of the request, signed in or not.
@@ -161,8 +175,10 @@ impl Provider {
         interaction::check_login(&demand, &login, now)
     }
 
-    fn derive_secret(&self, purpose: Purpose, visit: &Visit<'_>) -> SecretString {
-        SecretString::from(URL_SAFE_NO_PAD.encode(self.vault.derive(purpose, &[&visit.seed])))
+    /// The same at every try of one person to end this flow, and no other person's.
+    fn derive_secret(&self, purpose: Purpose, visit: &Visit<'_>, issued: &Issued) -> SecretString {
+        let context: [&[u8]; 2] = [&visit.seed, issued.user.as_str().as_bytes()];
+        SecretString::from(URL_SAFE_NO_PAD.encode(self.vault.derive(purpose, &context)))
     }
 
     fn rows(
@@ -218,15 +234,10 @@ impl Provider {
                 .build())
         };
         Ok(Rows {
-            key: format!("issue/{}", URL_SAFE_NO_PAD.encode(visit.seed)),
+            key: format!("issue/{}/{}", URL_SAFE_NO_PAD.encode(visit.seed), issued.user),
             login: event(kind)?,
             code_issued: event(AuditKind::CodeIssued)?,
-            refused: audit::event(visit.context, now, AuditKind::RequestRefused, AuditOutcome::Failure)?
-                .subject(Some(&issued.user))
-                .client(&visit.client.id)
-                .flow(visit.flow)
-                .detail("reason", "the account may not sign in")
-                .build(),
+            refused: refused(visit, issued, "the account may not sign in", now)?,
             code: AuthorizationCode {
                 hash: self.vault.hash(Purpose::AuthorizationCode, code.expose_secret().as_bytes()),
                 grant: grant.id.clone(),
@@ -335,6 +346,16 @@ impl Provider {
     }
 }
 
+fn refused(visit: &Visit<'_>, issued: &Issued, reason: &str, now: Timestamp) -> Result<AuditEvent, ServiceError> {
+    Ok(audit::event(visit.context, now, AuditKind::RequestRefused, AuditOutcome::Failure)?
+        .subject(Some(&issued.user))
+        .client(&visit.client.id)
+        .flow(visit.flow)
+        .detail("policy", issued.policy.as_str())
+        .detail("reason", reason)
+        .build())
+}
+
 /// Whether an event is written by this file, with what the machine cannot know: the grant, the message.
 fn is_told_here(kind: AuditKind, outcome: AuditOutcome) -> bool {
     outcome == AuditOutcome::Success
@@ -427,6 +448,7 @@ async fn move_remembered(
         tx.delete_remembered_login(old, &login.policy).await?;
         if login.user == session.authentication.user && login.policy != session.authentication.policy {
             login.browser = session.token;
+            login.authentication.session.clone_from(&session.id);
             tx.upsert_remembered_login(&login).await?;
         }
     }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{AuditKind, AuditOutcome, KeyId, SigningAlgorithm, SigningKey, Timestamp};
 use countersign_protocol::PrivateKey;
 use countersign_protocol::keys;
+use countersign_store::Tx;
 use zeroize::Zeroizing;
 
 use crate::ServiceError;
@@ -58,7 +59,7 @@ impl Provider {
             if !stored.iter().any(|key| key.algorithm == algorithm) {
                 let now = self.clock.now();
                 // Nobody can have cached a JWKS yet, so the first key needs no announcement.
-                self.create_key(algorithm, now, now).await?;
+                self.create_key(algorithm, now, now, true).await?;
             }
         }
         stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
@@ -74,7 +75,7 @@ impl Provider {
     pub async fn rotate_keys(&self) -> Result<(), ServiceError> {
         let now = self.clock.now();
         for algorithm in SigningAlgorithm::ALL {
-            self.create_key(algorithm, now, now.plus(self.settings.key_announcement)).await?;
+            self.create_key(algorithm, now, now.plus(self.settings.key_announcement), false).await?;
         }
         self.load_keys().await
     }
@@ -89,6 +90,7 @@ impl Provider {
         algorithm: SigningAlgorithm,
         now: Timestamp,
         use_from: Timestamp,
+        first: bool,
     ) -> Result<(), ServiceError> {
         let key = generate(&self.vault, algorithm, now, use_from)?;
         let event = audit::event(&RequestContext::default(), now, AuditKind::KeyCreated, AuditOutcome::Success)?
@@ -97,12 +99,26 @@ impl Provider {
             .build();
         self.db
             .write(async |tx| {
+                if first && !is_first(tx, &key).await? {
+                    return Ok(());
+                }
                 tx.insert_signing_key(&key).await?;
                 tx.insert_audit_events(std::slice::from_ref(&event)).await?;
                 Ok::<_, ServiceError>(())
             })
             .await
     }
+}
+
+/// Whether no other node made the first key of this algorithm. Nodes that start at once wait here for each other.
+async fn is_first(tx: &mut Tx, key: &SigningKey) -> Result<bool, ServiceError> {
+    let name = format!("first_key/{}", key.algorithm.as_str());
+    let standing = tx.insert_setting_if_absent(&name, key.id.as_str().as_bytes()).await?;
+    if standing == key.id.as_str().as_bytes() {
+        return Ok(true);
+    }
+    // There was a first one; it may have been removed since.
+    Ok(!tx.list_signing_keys().await?.iter().any(|known| known.algorithm == key.algorithm))
 }
 
 fn open(vault: &Vault, key: &SigningKey) -> Result<PrivateKey, ServiceError> {

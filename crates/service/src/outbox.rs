@@ -141,20 +141,19 @@ impl OutboxWorker {
             "email" => self.send_mail(message, &letter).await,
             _ => return Fate::Failed("no carrier for this channel"),
         };
-        let outcome = if sent.is_ok() { "delivered" } else { "failed" };
+        if let Err(error) = &sent {
+            tracing::warn!(%error, message = %message.id, "a message was not delivered");
+        }
+        let (fate, outcome) = match sent {
+            Ok(()) => (Fate::Delivered, "delivered"),
+            Err(SendError::Temporary(_)) => (Fate::Later, "later"),
+            Err(SendError::Permanent(_)) => (Fate::Failed("refused by the carrier"), "failed"),
+            // Sent again it could arrive twice.
+            Err(SendError::Uncertain(_)) => (Fate::Failed("handed over, its arrival unknown"), "uncertain"),
+        };
         metrics::counter!("countersign_sends_total", "channel" => message.channel.clone(), "outcome" => outcome)
             .increment(1);
-        match sent {
-            Ok(()) => Fate::Delivered,
-            Err(error) => {
-                tracing::warn!(%error, message = %message.id, "a message was not taken by the carrier");
-                if matches!(error, SendError::Temporary(_)) {
-                    Fate::Later
-                } else {
-                    Fate::Failed("refused by the carrier")
-                }
-            }
-        }
+        fate
     }
 
     async fn send_mail(&self, message: &OutboxMessage, letter: &Letter) -> Result<(), SendError> {

@@ -29,7 +29,7 @@ const SHIPPED: &[(&str, &str)] = shipped!["login-options.toml", "email.toml", "t
 const DEMO: &[(&str, &str)] = shipped!["demo/lab.toml"];
 
 /// Largest policy file, in bytes.
-const MAX_FILE: u64 = 256 * 1024;
+const MAX_FILE: u64 = countersign_flow::MAX_FILE as u64;
 
 /// A set that was read, and everything `check` has to say about it.
 #[derive(Debug)]

@@ -72,7 +72,9 @@ impl Provider {
         if kept == expected {
             Ok(())
         } else {
-            Err(ServiceError::Configuration("the database was written under another master key".into()))
+            Err(ServiceError::Configuration(
+                "the database was written under another master key (a demo keeps its key in --data-dir)".into(),
+            ))
         }
     }
 

@@ -120,7 +120,7 @@ impl Demo {
 }
 
 /// The binary that `tests/run` built, else the one beside this test's own.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("COUNTERSIGN_BIN") {
         return path.into();
     }

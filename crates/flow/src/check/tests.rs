@@ -206,13 +206,13 @@ fn kinds_this_version_can_not_run_are_e09() {
         .filter(|finding| finding.code == "E09" && finding.policy == "phone")
         .filter_map(|finding| finding.message.split('`').nth(1))
         .collect();
-    assert_eq!(kinds, ["otp", "terms"]);
+    assert_eq!(kinds, ["otp", "terms", "account.terms_due"]);
     assert!(findings.iter().any(Finding::blocks_serve));
 }
 
 #[test]
 fn guards_this_version_can_not_ask_are_e09() {
-    for guard in ["account.locked", "org.code_valid"] {
+    for guard in ["account.locked", "org.code_valid", "account.legacy", "registration.incomplete"] {
         let branched = mutated(&[("if = \"account.phone\"", &format!("if = \"{guard}\""))]);
         assert_eq!(only(&branched, "E09").line, line_of(&[], "phone_on_file ="));
         let more = format!("[{{ if = \"{guard}\", factors = [\"phone\"] }}, {{ factors = [\"password\",");

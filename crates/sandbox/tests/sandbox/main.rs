@@ -1,4 +1,5 @@
 //! The carrier and the portal on real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod api;
 mod calls;

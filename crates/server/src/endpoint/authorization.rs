@@ -3,8 +3,8 @@
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use countersign_protocol::Params;
 use countersign_protocol::discovery::paths;
+use countersign_protocol::{ErrorCode, OAuthError, Params};
 use countersign_service::AuthorizeCall;
 
 use crate::error;
@@ -12,12 +12,16 @@ use crate::flow_page;
 use crate::node::Node;
 use crate::request;
 
-/// Longest form that is turned into a query, in bytes.
-const MAX_FORM: usize = 16 * 1024;
+/// Longest request, in bytes: sealed into the first page it still fits into that page's form.
+const MAX_REQUEST: usize = 8 * 1024;
 
 /// GET: the request is in the query.
 pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     let params = match Params::parse_query(request.query_string()) {
+        Ok(_) if request.query_string().len() > MAX_REQUEST => {
+            let refusal = OAuthError::new(ErrorCode::InvalidRequest, "The request is too long");
+            return error::refused_page(&node, &request, &refusal);
+        }
         Ok(params) => params,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
@@ -34,7 +38,7 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
 /// has them again.
 pub async fn post(node: Data<Node>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let form = match request::form(&request, &body) {
-        Ok(form) if body.len() <= MAX_FORM => form,
+        Ok(form) if body.len() <= MAX_REQUEST => form,
         Ok(_) => return HttpResponse::PayloadTooLarge().finish(),
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };

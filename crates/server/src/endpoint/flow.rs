@@ -11,6 +11,7 @@ use countersign_service::{Answer, Answered, CookieChanges, FlowCall, FlowForm};
 use crate::error;
 use crate::flow_page;
 use crate::node::Node;
+use crate::page::Locale;
 use crate::request;
 
 /// GET: the current page. Never sends, never advances.
@@ -19,7 +20,8 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
     let locale = request::locale(&node, &request, None);
     let Ok(flow) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
     let out_of_date = Params::parse_query(request.query_string()).is_ok_and(|query| query.has("out_of_date"));
-    let call = FlowCall { flow, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let chosen = request::chosen_locale(&node, &request).map(Locale::as_str);
+    let call = FlowCall { flow, cookies: &cookies, locale: chosen, context: &context };
     match node.provider.show_flow(call, out_of_date).await {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
         Err(failure) => error::person_failure(&node, &request, &failure),
@@ -35,7 +37,8 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
         Ok(params) => read_form(&params),
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
-    let call = FlowCall { flow, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let chosen = request::chosen_locale(&node, &request).map(Locale::as_str);
+    let call = FlowCall { flow, cookies: &cookies, locale: chosen, context: &context };
     match node.provider.advance_flow(call, form).await {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
         Err(failure) => error::person_failure(&node, &request, &failure),

@@ -77,8 +77,10 @@ impl Provider {
             facts.totp_step = account.as_ref().and_then(|account| self.find_totp_step(account, code, now));
         }
         if let Some(label) = &needs.code_label {
-            let digits =
-                self.vault.derive_digits(Purpose::ChallengeCode, &[&visit.seed, label.as_bytes()], needs.code_digits);
+            // For this account alone: a code that one person was sent is never another's.
+            let user = account.as_ref().map_or("", |account| account.user.id.as_str());
+            let context: [&[u8]; 3] = [&visit.seed, label.as_bytes(), user.as_bytes()];
+            let digits = self.vault.derive_digits(Purpose::ChallengeCode, &context, needs.code_digits);
             facts.code = Some(digits.to_string());
         }
         facts.account = account.as_ref().map(account_facts);
@@ -173,8 +175,8 @@ impl Provider {
     async fn charge_address(&self, visit: &Visit<'_>, needs: &Needs, nonce: PageNonce) -> Result<bool, ServiceError> {
         let Some(address) = &visit.context.address else { return Ok(true) };
         let limits = self.settings.address_limits;
-        let (name, allowed) =
-            if needs.code_label.is_some() { ("sends", limits.sends) } else { ("attempts", limits.attempts) };
+        let sends = needs.charges.iter().any(|charge| charge.name.starts_with("send/"));
+        let (name, allowed) = if sends { ("sends", limits.sends) } else { ("attempts", limits.attempts) };
         let key = self.counter_name("address", name, address);
         let limit = CounterLimit { allowed, window: Seconds::minutes(1), lock: None };
         let charged = self.short_lived.charge(&key, &once(visit, nonce), &limit).await?;
@@ -202,7 +204,7 @@ impl Provider {
 
 /// One page of one flow: sent twice, it is charged once.
 fn once(visit: &Visit<'_>, nonce: PageNonce) -> Vec<u8> {
-    [visit.flow.as_bytes().as_slice(), &nonce.page].concat()
+    [visit.flow.as_bytes().as_slice(), &visit.seed, &nonce.page].concat()
 }
 
 fn limit(charge: &Charge) -> CounterLimit {

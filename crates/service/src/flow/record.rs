@@ -8,7 +8,7 @@ use countersign_protocol::AuthorizationRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::StoredAnswer;
+use super::{FlowCall, StoredAnswer};
 use crate::ServiceError;
 use crate::vault::{Purpose, Vault};
 
@@ -31,10 +31,19 @@ pub(super) struct Running {
     pub(super) browser: KeyedHash,
     /// Random: what codes and secrets of this flow are derived from.
     pub(super) seed: [u8; 16],
+    /// Language of its first page, for as long as the person chooses no other.
+    pub(super) locale: String,
     /// Request it will be answered to.
     pub(super) request: AuthorizationRequest,
     /// Where the policy stands.
     pub(super) instance: Instance,
+}
+
+impl Running {
+    /// The language to speak: what the person chose, else that of the flow.
+    pub(super) fn locale_of<'a>(&'a self, call: FlowCall<'a>) -> &'a str {
+        call.locale.unwrap_or(&self.locale)
+    }
 }
 
 pub(super) fn seal(vault: &Vault, flow: FlowId, record: &FlowRecord) -> Result<Vec<u8>, ServiceError> {

@@ -1,0 +1,225 @@
+//! The command line: exit 0 fine, 1 a finding or a refusal, 2 usage (CONTRACT.md).
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_tests::servers::binary;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.current_dir(folder).args(arguments).env("RUST_LOG", "warn");
+    command.output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, code: i32, case: &str) {
+    assert_eq!(output.status.code(), Some(code), "{case}: {}{}", out(output), err(output));
+}
+
+/// The policies of `config/policies`, with changes.
+fn policies(changes: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies");
+    for name in ["login-options.toml", "email.toml", "totp.toml"] {
+        fs::copy(shipped.join(name), folder.path().join(name)).unwrap();
+    }
+    for (name, text) in changes {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn usage_errors_exit_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&[][..], &["dance"], &["serve", "--nonsense"], &["policy"], &["policy", "check", "--jsn"], &["keys", "rotate", "x"], &["demo", "--idp-port", "x"]] {
+        let output = run(folder.path(), arguments);
+        assert_exit(&output, 2, &format!("{arguments:?}"));
+        assert!(err(&output).contains("Usage") && out(&output).is_empty(), "{arguments:?}");
+    }
+    for arguments in [&["--help"][..], &["--version"], &["policy", "check", "--help"]] {
+        assert_exit(&run(folder.path(), arguments), 0, &format!("{arguments:?}"));
+    }
+    // Where the demo's settings travel is nothing to offer.
+    assert!(!out(&run(folder.path(), &["--help"])).contains("demo-child"));
+}
+
+#[test]
+fn policy_check_finds_where_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = policies(&[]);
+    for arguments in [&["policy", "check"][..], &["policy", "check", sound.path().to_str().unwrap()]] {
+        let output = run(folder.path(), arguments);
+        assert_exit(&output, 0, "sound policies");
+        assert!(out(&output).contains("policies, 0 errors"), "{}", out(&output));
+    }
+    let lab = fs::read_to_string(Path::new(HERE).join("../config/policies/demo/lab.toml")).unwrap();
+    let demands_more = lab.replace(r#"require = [{ factors = ["password"] }]"#, r#"require = [{ factors = ["password", "mailbox"] }]"#);
+    assert_ne!(lab, demands_more);
+    let unknown_step = lab.replace(r#"ok = "issue""#, r#"ok = "nowhere""#);
+    for (case, text, place) in [
+        ("syntax", "format = 1\nid = \n", ":2:"),
+        ("a step that is not there", unknown_step.as_str(), ".toml:"),
+        ("a path without a factor", demands_more.as_str(), ".toml:"),
+        ("an unknown key", &format!("{lab}\nsurprise = 1\n"), ".toml:"),
+    ] {
+        let broken = policies(&[("lab.toml", text)]);
+        let path = broken.path().to_str().unwrap();
+        let output = run(folder.path(), &["policy", "check", path]);
+        assert_exit(&output, 1, case);
+        let said = out(&output);
+        assert!(said.contains("lab.toml:") && said.contains(place), "{case}: {said}");
+        let output = run(folder.path(), &["policy", "check", "--json", path]);
+        assert_exit(&output, 1, case);
+        let findings: Value = serde_json::from_str(&out(&output)).unwrap();
+        let error = findings.as_array().unwrap().iter().find(|finding| finding["severity"] == "error").unwrap().clone();
+        assert!(error["file"].as_str().unwrap().ends_with("lab.toml"), "{case}: {error}");
+        assert!(error["line"].as_u64() > Some(0) && error["column"].as_u64() > Some(0), "{case}: {error}");
+        let (line, column) = (&error["line"], &error["column"]);
+        assert!(said.contains(&format!("lab.toml:{line}:{column}: {} ", error["code"].as_str().unwrap())), "{case}: {said}");
+        assert!(!error["message"].as_str().unwrap().is_empty());
+        if case == "a path without a factor" {
+            // The counterexample: the steps from the start to the token.
+            assert!(error["path"].as_array().is_some_and(|path| path.len() > 1), "{error}");
+        }
+        // What does not pass does not run.
+        let node = Node::new(&format!("[policies]\ndirectory = \"{path}\"\n"));
+        let output = node.run(&["serve"]);
+        assert_exit(&output, 1, case);
+        assert!(err(&output).contains("lab.toml:"), "{case}: {}", err(&output));
+    }
+    let missing = run(folder.path(), &["policy", "check", "no/such/folder"]);
+    assert_exit(&missing, 1, "missing folder");
+    assert!(err(&missing).contains("no/such/folder"));
+}
+
+/// A folder with a sound configuration.
+struct Node {
+    folder: TempDir,
+}
+
+impl Node {
+    /// With lines of one further section.
+    fn new(more: &str) -> Self {
+        let node = Self { folder: tempfile::tempdir().unwrap() };
+        fs::write(node.folder.path().join("master.key"), STANDARD.encode([7; 32])).unwrap();
+        node.configure(&format!(
+            "[server]\nissuer = \"https://login.example.org\"\nlisten = [\"127.0.0.1:0\"]\n\
+             management_listen = \"127.0.0.1:1\"\n[secrets]\nmaster_key_file = \"master.key\"\n\
+             [database]\nurl = \"sqlite:node.db\"\n{more}"
+        ));
+        node
+    }
+
+    fn configure(&self, text: &str) {
+        fs::write(self.folder.path().join("countersign.toml"), text).unwrap();
+    }
+
+    /// With words replaced.
+    fn change(&self, from: &str, to: &str) {
+        let file = self.folder.path().join("countersign.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(file, text.replace(from, to)).unwrap();
+    }
+
+    fn run(&self, command: &[&str]) -> Output {
+        run(self.folder.path(), &[command, &["--config", "countersign.toml"]].concat())
+    }
+}
+
+#[test]
+fn serve_refuses_what_is_unsafe_and_says_why() {
+    for (from, to, why) in [
+        ("https://login", "http://login", "in clear"),
+        ("login.example.org", "login.example.org/?a=b", "issuer"),
+        ("master_key_file = \"master.key\"", "", "master_key"),
+        ("master_key_file = \"master.key\"", "master_key_file = \"other.key\"", "other.key"),
+        ("master_key_file = \"master.key\"", "master_key = \"c2hvcnQ=\"", "32"),
+        ("url = \"sqlite:node.db\"", "", "database.url"),
+        ("url = \"sqlite:node.db\"", "url = \"mysql://x\"", "database"),
+        ("[database]", "[lifetimes]\ncode = 3600\n[database]", "10 minutes"),
+        ("[database]", "[hashing]\nmemory_kib = 8\n[database]", "argon2id"),
+        ("[database]", "[databse]", "databse"),
+        ("[server]", "[server", "TOML"),
+        ("[server]", "clients_file = \"none.json\"\n[server]", "none.json"),
+    ] {
+        let node = Node::new("");
+        assert_exit(&node.run(&["migrate"]), 0, "migrate");
+        node.change(from, to);
+        let output = node.run(&["serve"]);
+        assert_exit(&output, 1, why);
+        assert!(err(&output).contains(why), "{why}: {}", err(&output));
+        assert!(!err(&output).contains("panicked") && !err(&output).contains("c2hvcnQ"), "{}", err(&output));
+    }
+    let node = Node::new("");
+    let output = node.run(&["serve"]);
+    assert_exit(&output, 1, "no schema");
+    assert!(err(&output).contains("migrate"), "{}", err(&output));
+    let missing = run(node.folder.path(), &["serve", "--config", "missing.toml"]);
+    assert_exit(&missing, 1, "no file");
+    assert!(err(&missing).contains("missing.toml"));
+}
+
+#[test]
+fn database_is_migrated_keys_are_listed_and_rotated() {
+    let node = Node::new("");
+    let checked = node.run(&["config", "check"]);
+    assert_exit(&checked, 0, "config check");
+    for _ in 0..2 {
+        assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    }
+    let list = || {
+        let output = node.run(&["keys", "list", "--json"]);
+        assert_exit(&output, 0, "keys list");
+        out(&output).lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    let first = list();
+    let algorithms = |keys: &[Value]| keys.iter().map(|key| key["alg"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let mut names = algorithms(&first);
+    names.sort();
+    assert_eq!(names, ["ES256", "EdDSA", "RS256"]);
+    assert_eq!(list(), first);
+    assert_exit(&node.run(&["keys", "rotate"]), 0, "keys rotate");
+    let second = list();
+    assert_eq!(second.len(), 6);
+    for old in &first {
+        assert!(second.contains(old));
+    }
+    // Published before use.
+    for new in second.iter().filter(|key| !first.contains(key)) {
+        assert_eq!(new["use_from"].as_i64().unwrap() - new["created_at"].as_i64().unwrap(), 86_400, "{new}");
+    }
+    let text = out(&node.run(&["keys", "list"]));
+    assert_eq!(text.lines().count(), 6);
+    let database = fs::read(node.folder.path().join("node.db")).unwrap();
+    let holds = |needle: &[u8]| database.windows(needle.len()).any(|window| window == needle);
+    assert!(!holds(b"PRIVATE KEY") && !holds(b"\"d\":"));
+
+    // Another master key opens nothing.
+    fs::write(node.folder.path().join("master.key"), STANDARD.encode([8; 32])).unwrap();
+    for command in [&["keys", "list"][..], &["serve"]] {
+        let output = node.run(command);
+        assert_exit(&output, 1, "another master key");
+        assert!(err(&output).contains("master key"), "{}", err(&output));
+    }
+    node.change("https://login", "http://login");
+    let refused = node.run(&["config", "check"]);
+    assert_exit(&refused, 1, "config check");
+    assert!(err(&refused).contains("in clear"));
+}

@@ -1,0 +1,99 @@
+//! The email policy from end to end.
+
+use countersign_model::{AuditKind, AuditOutcome};
+use countersign_tests::provider::{HOSPITAL, House, Person, code_in, parameter, redeem};
+
+use crate::claims::id_claims;
+
+on_both_stores![
+    a_person_signs_in_by_mailed_code_on_whatever_node_answers,
+    pages_can_be_reloaded_at_every_step,
+    cancel_tells_the_client_access_denied,
+    a_person_with_a_phone_is_sent_to_it_and_can_return_to_the_application,
+];
+
+async fn a_person_signs_in_by_mailed_code_on_whatever_node_answers(house: House) {
+    let (a, b) = (house.node().await, house.node().await);
+    let mut person = Person::new();
+    let options = person.arrive(&a, "").await.page();
+    assert_eq!(options.view.page, "login_options");
+    assert_eq!(house.count("audit_events", "kind = 'flow.started'").await, 0, "the first page stores nothing");
+    let sign_in = person.press(&b, &options, "email", &[]).await.page();
+    assert_eq!((sign_in.view.page.as_str(), sign_in.flow), ("sign_in", options.flow));
+    let unsent = person.give_password(&a, &sign_in, HOSPITAL).await.page();
+    assert_eq!((unsent.view.page.as_str(), unsent.view.state), ("email_verify", "unsent"));
+    assert!(unsent.view.values["masked"].starts_with("d***"), "{:?}", unsent.view.values);
+    let sent = person.press(&b, &unsent, "send", &[]).await.page();
+    assert_eq!(house.outbox().await.len(), 1);
+    let code = house.mailed_code(&a, HOSPITAL.0).await;
+    let verified = person.press(&a, &sent, "verify", &[("code", &code)]).await.page();
+    assert_eq!(verified.view.state, "verified");
+    let response = person.press(&b, &verified, "continue", &[]).await.response();
+    assert_eq!(parameter(&response, "state").as_deref(), Some("st"));
+    assert_eq!(parameter(&response, "iss").as_deref(), Some("https://id.example"));
+    assert!(person.cookies.session.is_some());
+
+    let tokens = redeem(&a, &code_in(&response)).await.unwrap().unwrap();
+    let claims = id_claims(&tokens);
+    assert_eq!(claims["sub"], house.user(HOSPITAL.0).await.as_str());
+    assert_eq!(claims["acr"], "urn:countersign:acr:password-email");
+    assert_eq!(claims["amr"], serde_json::json!(["pwd"]), "mail is no second factor");
+    assert_eq!(claims["auth_time"], house.clock.now().as_secs());
+    assert_eq!(claims["nonce"], "no");
+
+    let told: Vec<AuditKind> = house.events(None).await.into_iter().map(|event| event.kind).collect();
+    for once in [
+        AuditKind::FlowStarted,
+        AuditKind::SendQueued,
+        AuditKind::SendDelivered,
+        AuditKind::Login,
+        AuditKind::CodeIssued,
+        AuditKind::TokenIssued,
+    ] {
+        assert_eq!(told.iter().filter(|kind| **kind == once).count(), 1, "{once:?} in {told:?}");
+    }
+    let login = house.events(Some(AuditKind::Login)).await.remove(0);
+    assert_eq!((login.outcome, login.subject), (AuditOutcome::Success, Some(house.user(HOSPITAL.0).await)));
+    assert!(login.grant.is_some() && login.flow.is_some() && login.request.is_some() && login.address.is_some());
+}
+
+async fn pages_can_be_reloaded_at_every_step(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let options = person.arrive(&node, "").await.page();
+    let sign_in = person.press(&node, &options, "email", &[]).await.page();
+    let sign_in = person.reload(&node, sign_in.flow).await.page();
+    let page = person.give_password(&node, &sign_in, HOSPITAL).await.page();
+    let page = person.reload(&node, page.flow).await.page();
+    let sent = person.press(&node, &page, "send", &[]).await.page();
+    let sent = person.reload(&node, sent.flow).await.page();
+    assert_eq!(house.outbox().await.len(), 1, "a reload never sends");
+    let code = house.mailed_code(&node, HOSPITAL.0).await;
+    let verified = person.press(&node, &sent, "verify", &[("code", &code)]).await.page();
+    let verified = person.reload(&node, verified.flow).await.page();
+    let code = person.press(&node, &verified, "continue", &[]).await.code();
+    assert!(redeem(&node, &code).await.unwrap().is_ok());
+}
+
+async fn cancel_tells_the_client_access_denied(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let options = person.arrive(&node, "").await.page();
+    assert_eq!(person.press(&node, &options, "cancel", &[]).await.error(), "access_denied");
+    let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
+    assert_eq!(person.press(&node, &page, "cancel", &[]).await.error(), "access_denied");
+    assert_eq!(house.count("grants", "1 = 1").await, 0);
+    assert!(person.cookies.session.is_none());
+}
+
+async fn a_person_with_a_phone_is_sent_to_it_and_can_return_to_the_application(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let sign_in = person.arrive(&node, "p=email").await.page();
+    let stop = person.give_password(&node, &sign_in, countersign_tests::provider::DUCK).await.page();
+    assert_eq!(stop.view.page, "use_phone");
+    let again = person.press(&node, &stop, "login", &[]).await.page();
+    assert_eq!(again.view.page, "sign_in", "LOGIN starts the same policy again");
+    let stop = person.give_password(&node, &again, countersign_tests::provider::DUCK).await.page();
+    assert_eq!(person.press(&node, &stop, "return", &[]).await.error(), "access_denied");
+}

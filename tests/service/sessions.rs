@@ -1,0 +1,119 @@
+//! Single sign-on, prompt, max_age, and the limits of a session.
+
+use countersign_model::Seconds;
+use countersign_tests::provider::{ALICE, HOSPITAL, House, Person, Seen, redeem};
+
+use crate::claims::id_claims;
+
+on_both_stores![
+    a_lab_session_answers_the_next_request,
+    prompt_none_never_shows_a_page,
+    prompt_none_is_answered_by_a_remembered_login_of_any_policy_allowed,
+    prompt_login_beats_session_and_remember_me,
+    max_age_is_counted_to_the_second,
+    a_session_ends_after_an_hour_without_use,
+    a_session_ends_after_twelve_hours_whatever_happens,
+];
+
+async fn sign_in_at_lab(house: &House, person: &mut Person) {
+    let node = house.node().await;
+    let sign_in = person.arrive_from(&node, "lab-suite", "").await.page();
+    person.give_password(&node, &sign_in, ALICE).await.code();
+}
+
+async fn a_lab_session_answers_the_next_request(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    sign_in_at_lab(&house, &mut person).await;
+    let first = house.clock.now();
+    house.clock.pass(Seconds::minutes(5));
+    let code = person.arrive(&node, "p=lab").await.code();
+    let claims = id_claims(&redeem(&node, &code).await.unwrap().unwrap());
+    assert_eq!((&claims["auth_time"], &claims["acr"]), (&first.as_secs().into(), &"urn:countersign:acr:password".into()));
+    assert_eq!(person.arrive(&node, "").await.page().view.page, "login_options", "it is no answer for a stronger login");
+    assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in");
+}
+
+async fn prompt_none_never_shows_a_page(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    assert_eq!(person.arrive_from(&node, "lab-suite", "prompt=none").await.error(), "login_required");
+    assert_eq!(person.arrive(&node, "prompt=none").await.error(), "login_required");
+    sign_in_at_lab(&house, &mut person).await;
+    person.arrive_from(&node, "lab-suite", "prompt=none").await.code();
+    assert_eq!(person.arrive(&node, "prompt=none&p=email").await.error(), "login_required");
+}
+
+async fn prompt_none_is_answered_by_a_remembered_login_of_any_policy_allowed(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    person.sign_in(&house, &node, HOSPITAL, false).await;
+    assert_eq!(person.arrive(&node, "prompt=none").await.error(), "login_required", "a session alone is not enough");
+    person.sign_in(&house, &node, HOSPITAL, true).await;
+    person.arrive(&node, "prompt=none").await.code();
+    house.clock.pass(Seconds::hours(4));
+    assert_eq!(person.arrive(&node, "prompt=none").await.error(), "login_required");
+}
+
+async fn prompt_login_beats_session_and_remember_me(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    person.sign_in(&house, &node, HOSPITAL, true).await;
+    house.clock.pass(Seconds::new(40));
+    assert_eq!(person.arrive(&node, "p=email&prompt=login").await.page().view.page, "sign_in");
+    let options = person.arrive(&node, "prompt=login").await.page();
+    let sign_in = person.press(&node, &options, "email", &[("remember_customers", "on")]).await.page();
+    assert_eq!(sign_in.view.page, "sign_in", "what is remembered answers for nothing here");
+    let page = person.give_password(&node, &sign_in, HOSPITAL).await.page();
+    let verified = person.prove_mailbox(&house, &node, &page, HOSPITAL).await;
+    let code = person.press(&node, &verified, "continue", &[]).await.code();
+    let claims = id_claims(&redeem(&node, &code).await.unwrap().unwrap());
+    assert_eq!(claims["auth_time"], house.clock.now().as_secs());
+
+    sign_in_at_lab(&house, &mut person).await;
+    assert_eq!(person.arrive_from(&node, "lab-suite", "prompt=login").await.page().view.page, "sign_in");
+}
+
+async fn max_age_is_counted_to_the_second(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    sign_in_at_lab(&house, &mut person).await;
+    house.clock.pass(Seconds::new(60));
+    person.arrive_from(&node, "lab-suite", "max_age=60").await.code();
+    house.clock.pass(Seconds::new(1));
+    assert_eq!(person.arrive_from(&node, "lab-suite", "max_age=60").await.page().view.page, "sign_in");
+    assert_eq!(person.arrive_from(&node, "lab-suite", "max_age=60&prompt=none").await.error(), "login_required");
+    assert_eq!(person.arrive_from(&node, "lab-suite", "max_age=0").await.page().view.page, "sign_in");
+
+    person.sign_in(&house, &node, HOSPITAL, true).await;
+    house.clock.pass(Seconds::new(61));
+    let options = person.arrive(&node, "max_age=60").await.page();
+    let sign_in = person.press(&node, &options, "email", &[("remember_customers", "on")]).await.page();
+    assert_eq!(sign_in.view.page, "sign_in", "a remembered login can be too old");
+}
+
+async fn a_session_ends_after_an_hour_without_use(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    sign_in_at_lab(&house, &mut person).await;
+    for _ in 0..3 {
+        house.clock.pass(Seconds::new(3599));
+        assert!(matches!(person.arrive_from(&node, "lab-suite", "").await, Seen::Client(_)), "use keeps it alive");
+    }
+    house.clock.pass(Seconds::new(3600));
+    assert_eq!(person.arrive_from(&node, "lab-suite", "").await.page().view.page, "sign_in");
+}
+
+async fn a_session_ends_after_twelve_hours_whatever_happens(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    sign_in_at_lab(&house, &mut person).await;
+    for _ in 0..23 {
+        house.clock.pass(Seconds::minutes(30));
+        assert!(matches!(person.arrive_from(&node, "lab-suite", "").await, Seen::Client(_)));
+    }
+    house.clock.pass(Seconds::new(1799));
+    assert!(matches!(person.arrive_from(&node, "lab-suite", "").await, Seen::Client(_)));
+    house.clock.pass(Seconds::new(1));
+    assert_eq!(person.arrive_from(&node, "lab-suite", "").await.page().view.page, "sign_in");
+}
