@@ -8,7 +8,7 @@ use crate::journey::{EMAIL_USER, SENT, another_code, demo_with_clock, finish, op
 
 const AGAIN: &str = "Verification code has been sent again to your inbox.";
 const WRONG: &str = "That code is incorrect. Please try again.";
-const EXPIRED: &str = "The verification code has expired. Please request a new code.";
+const EXPIRED: &str = "That code is expired. Please request a new code.";
 
 #[tokio::test]
 async fn a_wrong_code_stays_on_the_page_and_the_right_one_still_works() {
@@ -40,11 +40,11 @@ async fn a_code_expires_after_thirty_seconds_and_a_new_one_works() {
         let old = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
         demo.move_clock(Duration::from_secs(31));
         verify(browser, &old).await;
-        browser.wait_for_text("expired. Please request a new code.").await;
+        browser.wait_for_text(EXPIRED).await;
         // The page says so after a reload, too.
         browser.refresh().await.unwrap();
         browser.wait_for_text(EXPIRED).await;
-        browser.press("Send new code").await;
+        browser.press_and_leave("Send new code").await;
         browser.wait_for_text(AGAIN).await;
         let new = demo.inbox().nth_code(EMAIL_USER.email, 2).await;
         assert_ne!(old, new);
@@ -61,11 +61,11 @@ async fn a_new_code_is_sent_only_after_a_while() {
     Browser::journey("code-again", &BrowserOptions::default(), async |browser| {
         open_verification(browser, &demo, &EMAIL_USER).await;
         let first = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
-        browser.press("Send new code").await;
+        browser.press_and_leave("Send new code").await;
         browser.wait_for_text("before you request a new code.").await;
         assert!(browser.text().await.contains("Please wait "), "{}", browser.text().await);
         demo.move_clock(Duration::from_secs(30));
-        browser.press("Send new code").await;
+        browser.press_and_leave("Send new code").await;
         browser.wait_for_text(AGAIN).await;
         let second = demo.inbox().nth_code(EMAIL_USER.email, 2).await;
         assert_ne!(first, second, "the first one was over");
@@ -82,13 +82,13 @@ async fn while_no_mail_gets_through_the_page_stays_usable() {
     Browser::journey("code-refused", &BrowserOptions::default(), async |browser| {
         open_verification(browser, &demo, &EMAIL_USER).await;
         inbox.fault("smtp", "refuse").await;
-        browser.press("Send verification code").await;
+        browser.press_and_leave("Send verification code").await;
         browser.wait_for_text(SENT).await;
         verify(browser, "000000").await;
         browser.wait_for_text(WRONG).await;
         demo.move_clock(Duration::from_secs(31));
         inbox.fault("smtp", "ok").await;
-        browser.press("Send new code").await;
+        browser.press_and_leave("Send new code").await;
         browser.wait_for_text(AGAIN).await;
         let code = inbox.code(EMAIL_USER.email).await;
         assert_eq!(finish(browser, &demo, &code).await.name, EMAIL_USER.name);

@@ -40,7 +40,7 @@ pub async fn open_login_options(browser: &Browser, demo: &Demo) {
 /// From the portal to the sign-in page of LOGIN WITH EMAIL.
 pub async fn open_sign_in(browser: &Browser, demo: &Demo) {
     open_login_options(browser, demo).await;
-    browser.press("LOGIN WITH EMAIL").await;
+    browser.press_and_leave("LOGIN WITH EMAIL").await;
     browser.wait_for_text(SIGN_IN).await;
 }
 
@@ -48,7 +48,7 @@ pub async fn open_sign_in(browser: &Browser, demo: &Demo) {
 pub async fn sign_in(browser: &Browser, person: &Person) {
     browser.fill("Email Address", person.email).await;
     browser.fill("Password", person.password).await;
-    browser.press("Sign in").await;
+    browser.press_and_leave("Sign in").await;
 }
 
 /// From the portal to the page that offers to mail a code.
@@ -61,7 +61,7 @@ pub async fn open_verification(browser: &Browser, demo: &Demo, person: &Person) 
 /// Lets a code be mailed and answers it.
 pub async fn send_code(browser: &Browser, inbox: &Inbox, person: &Person) -> String {
     let before = inbox.list(person.email).await.len();
-    browser.press("Send verification code").await;
+    browser.press_and_leave("Send verification code").await;
     browser.wait_for_text(SENT).await;
     inbox.nth_code(person.email, before + 1).await
 }
@@ -69,14 +69,14 @@ pub async fn send_code(browser: &Browser, inbox: &Inbox, person: &Person) -> Str
 /// Types a code and presses the button.
 pub async fn verify(browser: &Browser, code: &str) {
     browser.fill("Verification code", code).await;
-    browser.press("Verify code").await;
+    browser.press_and_leave("Verify code").await;
 }
 
 /// From the right code to the portal's home page.
 pub async fn finish(browser: &Browser, demo: &Demo, code: &str) -> Home {
     verify(browser, code).await;
     browser.wait_for_text(VERIFIED).await;
-    browser.press("Continue").await;
+    browser.press_and_leave("Continue").await;
     read_home(browser, demo).await
 }
 

@@ -18,6 +18,8 @@ struct Words {
     code: &'static str,
     verify: &'static str,
     resend: &'static str,
+    not_valid: &'static str,
+    not_found: &'static str,
 }
 
 const ENGLISH: Words = Words {
@@ -30,6 +32,8 @@ const ENGLISH: Words = Words {
     code: "Verification code",
     verify: "Verify code",
     resend: "Send new code",
+    not_valid: "THE APPLICATION'S REQUEST IS NOT VALID",
+    not_found: "PAGE NOT FOUND",
 };
 
 const SPANISH: Words = Words {
@@ -42,6 +46,8 @@ const SPANISH: Words = Words {
     code: "Código de verificación",
     verify: "Verificar código",
     resend: "Enviar nuevo código",
+    not_valid: "NO ES VÁLIDA",
+    not_found: "PÁGINA NO ENCONTRADA",
 };
 
 /// Looks at one page after the other and collects what is wrong with them.
@@ -72,17 +78,17 @@ impl Eyes<'_> {
     async fn sign_in(&self, person: &Person, password: &str) {
         self.browser.fill(self.words.email, person.email).await;
         self.browser.fill(self.words.password, password).await;
-        self.browser.press(self.words.sign_in).await;
+        self.browser.press_and_leave(self.words.sign_in).await;
     }
 
     async fn open_sign_in(&self, demo: &Demo) {
         self.browser.open(&format!("{}/login", demo.portal)).await;
-        self.browser.press(self.words.by_email).await;
+        self.browser.press_and_leave(self.words.by_email).await;
     }
 
     async fn verify(&self, code: &str) {
         self.browser.fill(self.words.code, code).await;
-        self.browser.press(self.words.verify).await;
+        self.browser.press_and_leave(self.words.verify).await;
     }
 
     /// The pages of a sign-in that succeeds, with its small mishaps.
@@ -90,7 +96,7 @@ impl Eyes<'_> {
         let browser = self.browser;
         browser.open(&format!("{}/login", demo.portal)).await;
         self.look("login-options").await;
-        browser.press(self.words.by_email).await;
+        browser.press_and_leave(self.words.by_email).await;
         browser.field(self.words.password).await;
         self.look("sign-in").await;
         let old = browser.url().await;
@@ -103,10 +109,10 @@ impl Eyes<'_> {
         browser.open(&format!("{old}?out_of_date=1")).await;
         self.look("mail-out-of-date").await;
         demo.inbox().clear().await;
-        browser.press(self.words.send).await;
+        browser.press_and_leave(self.words.send).await;
         browser.control(self.words.verify).await;
         self.look("mail-sent").await;
-        browser.press(self.words.resend).await;
+        browser.press_and_leave(self.words.resend).await;
         self.look("mail-wait").await;
         let code = demo.inbox().code(EMAIL_USER.email).await;
         self.verify(&another_code(&code)).await;
@@ -115,7 +121,7 @@ impl Eyes<'_> {
         self.verify(&code).await;
         browser.wait().for_element(fantoccini::Locator::Css("button[value='continue']:enabled")).await.unwrap();
         self.look("mail-verified").await;
-        browser.press(if self.words.locale == "en" { "Continue" } else { "Continuar" }).await;
+        browser.press_and_leave(if self.words.locale == "en" { "Continue" } else { "Continuar" }).await;
         browser.wait_for_text("You are signed in").await;
         self.look("portal-home").await;
         browser.open(&old).await;
@@ -140,21 +146,25 @@ impl Eyes<'_> {
             }
             let label = if self.words.locale == "en" { "Authenticator code" } else { "Código de la aplicación" };
             browser.fill(label, "000000").await;
-            browser.press(self.words.verify).await;
+            browser.press_and_leave(self.words.verify).await;
         }
         assert!(!browser.has_control(self.words.verify).await, "no end of attempts");
         self.look("try-later").await;
 
-        browser.press(if self.words.locale == "en" { "LOGIN" } else { "INICIAR SESIÓN" }).await;
-        browser.press(if self.words.locale == "en" { "< Cancel" } else { "< Cancelar" }).await;
+        browser.press_and_leave(if self.words.locale == "en" { "LOGIN" } else { "INICIAR SESIÓN" }).await;
+        browser.press_and_leave(if self.words.locale == "en" { "< Cancel" } else { "< Cancelar" }).await;
         browser.wait().for_element(fantoccini::Locator::Id("error-code")).await.unwrap();
         self.look("portal-refused").await;
 
-        browser
-            .open(&format!("{}/authorize?client_id=case-portal&redirect_uri=https://evil.example/", demo.issuer))
-            .await;
+        browser.open(&format!("{}/login", demo.portal)).await;
+        browser.control(self.words.by_email).await;
+        let url = browser.url().await;
+        let endpoint = url.split('?').next().unwrap();
+        browser.open(&format!("{endpoint}?client_id=case-portal&redirect_uri=https://evil.example/")).await;
+        browser.wait_for_text(self.words.not_valid).await;
         self.look("request-not-valid").await;
         browser.open(&format!("{}/no-such-page", demo.issuer)).await;
+        browser.wait_for_text(self.words.not_found).await;
         self.look("not-found").await;
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use countersign_tests::servers::{Browser, BrowserOptions, Demo};
 
 use crate::journey::{
-    EMAIL_USER, PHONE_USER, Person, UNSENT, Wire, demo_with_clock, open_login_options, open_sign_in, open_verification,
-    read_home, read_refusal, send_code, sign_in, verify,
+    EMAIL_USER, PHONE_USER, Person, UNSENT, Wire, another_code, demo_with_clock, finish, open_login_options,
+    open_sign_in, open_verification, read_home, read_refusal, send_code, sign_in, verify,
 };
 
 const WRONG: &str = "Your email address or password is incorrect. Please try again.";
@@ -17,32 +17,30 @@ async fn cancel_on_any_page_returns_to_the_portal_with_access_denied() {
     let demo = Demo::start_default().await;
     Browser::journey("cancel", &BrowserOptions::default(), async |browser| {
         open_login_options(browser, &demo).await;
-        browser.press("< Cancel").await;
+        browser.press_and_leave("< Cancel").await;
         assert_eq!(read_refusal(browser, &demo).await, "access_denied");
 
         open_sign_in(browser, &demo).await;
-        browser.press("< Cancel").await;
+        browser.press_and_leave("< Cancel").await;
         assert_eq!(read_refusal(browser, &demo).await, "access_denied");
 
         open_verification(browser, &demo, &EMAIL_USER).await;
-        browser.press("< Cancel").await;
+        browser.press_and_leave("< Cancel").await;
         assert_eq!(read_refusal(browser, &demo).await, "access_denied");
 
         open_verification(browser, &demo, &EMAIL_USER).await;
-        let code = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
-        browser.press("< Cancel").await;
+        let old = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
+        browser.press_and_leave("< Cancel").await;
         assert_eq!(read_refusal(browser, &demo).await, "access_denied");
 
-        // Nothing of it is left: neither a session nor the page.
+        // Nothing of it is left: Back does not bring the page again, and the code that came is worth nothing.
         browser.back().await.unwrap();
         assert!(!browser.has_control("Verify code").await);
         open_verification(browser, &demo, &EMAIL_USER).await;
-        browser.press("Send verification code").await;
-        let new = demo.inbox().nth_code(EMAIL_USER.email, 2).await;
-        if new != code {
-            verify(browser, &code).await;
-            browser.wait_for_text("That code is incorrect.").await;
-        }
+        let new = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
+        assert_ne!(new, old, "once in a million runs");
+        verify(browser, &old).await;
+        browser.wait_for_text("That code is incorrect. Please try again.").await;
     })
     .await;
 }
@@ -54,11 +52,11 @@ async fn an_account_with_a_phone_is_told_to_use_it() {
         open_sign_in(browser, &demo).await;
         sign_in(browser, &PHONE_USER).await;
         browser.wait_for_text("A phone number is registered for your account").await;
-        browser.press("LOGIN").await;
+        browser.press_and_leave("LOGIN").await;
         browser.wait_for_text("LOGIN OPTIONS").await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         sign_in(browser, &PHONE_USER).await;
-        browser.press("Return to Case Portal").await;
+        browser.press_and_leave("Return to Case Portal").await;
         assert_eq!(read_refusal(browser, &demo).await, "access_denied");
     })
     .await;
@@ -79,7 +77,7 @@ async fn wrong_password_and_unknown_address_look_the_same_until_the_lock_and_at_
             sign_in(browser, person).await;
             browser.wait_for_text(WRONG).await;
             pages.push(read_page(browser, person).await);
-            for _ in 1..10 {
+            for _ in 0..10 {
                 sign_in(browser, person).await;
             }
             browser.wait_for_text(TRY_LATER).await;
@@ -89,22 +87,47 @@ async fn wrong_password_and_unknown_address_look_the_same_until_the_lock_and_at_
         assert_eq!(seen[0], seen[1]);
 
         // The lock is the address's: a new start does not lift it, and the right password does not either.
-        browser.press("LOGIN").await;
+        browser.press_and_leave("LOGIN").await;
         browser.wait_for_text("LOGIN OPTIONS").await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         sign_in(browser, &EMAIL_USER).await;
         browser.wait_for_text(TRY_LATER).await;
         // A minute later it is over.
         demo.move_clock(Duration::from_secs(61));
-        browser.press("LOGIN").await;
+        browser.press_and_leave("LOGIN").await;
         browser.wait_for_text("LOGIN OPTIONS").await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         sign_in(browser, &EMAIL_USER).await;
         browser.wait_for_text(UNSENT).await;
         let code = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
         verify(browser, &code).await;
-        browser.press("Continue").await;
+        browser.press_and_leave("Continue").await;
         assert_eq!(read_home(browser, &demo).await.name, EMAIL_USER.name);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_too_many_wrong_codes_login_starts_again_with_another_code() {
+    let demo = Demo::start_default().await;
+    Browser::journey("wrong-codes", &BrowserOptions::default(), async |browser| {
+        open_verification(browser, &demo, &EMAIL_USER).await;
+        let code = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
+        for _ in 0..5 {
+            verify(browser, &another_code(&code)).await;
+            browser.wait_for_text("That code is incorrect. Please try again.").await;
+        }
+        // Now the right one comes too late.
+        verify(browser, &code).await;
+        browser.wait_for_text(TRY_LATER).await;
+        browser.press_and_leave("LOGIN").await;
+        browser.wait_for_text("LOGIN OPTIONS").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
+        sign_in(browser, &EMAIL_USER).await;
+        browser.wait_for_text(UNSENT).await;
+        let new = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
+        assert_ne!(new, code);
+        assert_eq!(finish(browser, &demo, &new).await.name, EMAIL_USER.name);
     })
     .await;
 }

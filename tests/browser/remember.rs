@@ -25,19 +25,19 @@ async fn a_remembered_login_needs_nothing_for_four_hours_in_this_browser() {
         open_login_options(browser, &demo).await;
         assert!(!is_ticked(browser).await, "nobody asked for it yet");
         tick(browser, true).await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         let first = sign_in_to_home(browser, &demo, &EMAIL_USER).await;
 
         // By the same option again: no page in between, and still the login of then.
         demo.move_clock(Duration::from_hours(2));
         open_login_options(browser, &demo).await;
         assert!(is_ticked(browser).await);
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         assert_eq!(read_home(browser, &demo).await, first);
 
         // The portal may insist.
         browser.open(&format!("{}/login?prompt=login", demo.portal)).await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
 
         // Another browser knows nothing of it.
@@ -45,7 +45,7 @@ async fn a_remembered_login_needs_nothing_for_four_hours_in_this_browser() {
             open_login_options(other, &demo).await;
             assert!(!is_ticked(other).await);
             tick(other, true).await;
-            other.press("LOGIN WITH EMAIL").await;
+            other.press_and_leave("LOGIN WITH EMAIL").await;
             other.wait_for_text(SIGN_IN).await;
         })
         .await;
@@ -53,7 +53,7 @@ async fn a_remembered_login_needs_nothing_for_four_hours_in_this_browser() {
         // Silent logins did not make it last longer.
         demo.move_clock(Duration::from_hours(2));
         open_login_options(browser, &demo).await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
     })
     .await;
@@ -68,7 +68,7 @@ async fn an_unticked_login_is_not_remembered_and_unticking_forgets() {
         sign_in_to_home(browser, &demo, &EMAIL_USER).await;
         open_login_options(browser, &demo).await;
         tick(browser, true).await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
         sign_in_to_home(browser, &demo, &EMAIL_USER).await;
 
@@ -76,12 +76,12 @@ async fn an_unticked_login_is_not_remembered_and_unticking_forgets() {
         open_login_options(browser, &demo).await;
         assert!(is_ticked(browser).await);
         tick(browser, false).await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
         open_login_options(browser, &demo).await;
         assert!(!is_ticked(browser).await);
         tick(browser, true).await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
     })
     .await;

@@ -1,5 +1,6 @@
 //! Sign-ins that succeed.
 
+use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
 use countersign_tests::servers::{Browser, BrowserOptions, Demo, DemoOptions, RedisServer};
@@ -20,7 +21,7 @@ async fn sign_in_reading_every_page(browser: &Browser, demo: &Demo) -> Home {
     }
     // What leads to a policy that is not there yet is hidden (N05).
     assert!(!browser.has_control("LOGIN WITH PHONE").await && !browser.has_control("LOGIN").await);
-    browser.press("LOGIN WITH EMAIL").await;
+    browser.press_and_leave("LOGIN WITH EMAIL").await;
 
     browser.wait_for_text(SIGN_IN).await; // R34
     sign_in(browser, &EMAIL_USER).await;
@@ -39,7 +40,7 @@ async fn sign_in_reading_every_page(browser: &Browser, demo: &Demo) -> Home {
     verify(browser, &code).await;
 
     browser.wait_for_text(VERIFIED).await; // R44
-    browser.press("Continue").await;
+    browser.press_and_leave("Continue").await;
     read_home(browser, demo).await
 }
 
@@ -139,10 +140,10 @@ async fn an_administrator_signs_in_with_an_authenticator_app() {
         sign_in(browser, &ADMINISTRATOR).await;
         browser.wait_for_text("Open your authenticator app and enter the code it shows").await;
         browser.fill("Authenticator code", "12345").await;
-        browser.press("Verify code").await;
+        browser.press_and_leave("Verify code").await;
         browser.wait_for_text("Please enter the six digits of the verification code.").await;
         browser.fill("Authenticator code", &totp("KRSXG5CTMVRXEZLUKN2XAZLSKNSWG4TF")).await;
-        browser.press("Verify code").await;
+        browser.press_and_leave("Verify code").await;
         let home = read_home(browser, &demo).await;
         assert_eq!((home.name.as_str(), home.acr.as_str()), (ADMINISTRATOR.name, "urn:countersign:acr:password-totp"));
         let mut amr = home.amr;
@@ -157,7 +158,7 @@ fn totp(seed: &str) -> String {
     let mut bits = String::new();
     for letter in seed.bytes() {
         let value = if letter.is_ascii_digit() { letter - b'2' + 26 } else { letter - b'A' };
-        bits.push_str(&format!("{value:05b}"));
+        write!(bits, "{value:05b}").unwrap();
     }
     let seed: Vec<u8> =
         bits.as_bytes().chunks_exact(8).map(|byte| byte.iter().fold(0, |n, bit| n << 1 | (bit - b'0'))).collect();

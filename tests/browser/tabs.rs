@@ -1,5 +1,7 @@
 //! Tabs, reload, Back and double clicks.
 
+use std::time::Duration;
+
 use countersign_tests::servers::{Browser, BrowserOptions, Demo};
 use fantoccini::actions::{InputSource as _, MouseActions, PointerAction};
 
@@ -51,14 +53,14 @@ async fn one_sign_in_in_two_tabs_goes_on_in_the_faster_one() {
         browser.switch_to_window(slow).await.unwrap();
         browser.fill("Email Address", "somebody.else@example.com").await;
         browser.fill("Password", "not-the-password").await;
-        browser.press("Sign in").await;
+        browser.press_and_leave("Sign in").await;
         browser.wait_for_text(OUT_OF_DATE).await;
         browser.wait_for_text(UNSENT).await;
         let code = send_code(browser, &demo.inbox(), &EMAIL_USER).await;
 
         // And the other way round: a second "Send verification code" sends nothing.
         browser.switch_to_window(fast).await.unwrap();
-        browser.press("Send verification code").await;
+        browser.press_and_leave("Send verification code").await;
         browser.wait_for_text(OUT_OF_DATE).await;
         assert_eq!(demo.inbox().list(EMAIL_USER.email).await.len(), 1);
         assert_eq!(finish(browser, &demo, &code).await.name, EMAIL_USER.name);
@@ -86,7 +88,7 @@ async fn a_form_sent_twice_counts_once() {
         let answers = futures_util::future::join_all((0..4).map(|_| wire.post(&form, "continue", &[]))).await;
         assert!(answers[0].1.starts_with(&demo.portal) && answers[0].1.contains("code="), "{answers:?}");
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-        browser.press("Continue").await;
+        browser.press_and_leave("Continue").await;
         assert_eq!(read_home(browser, &demo).await.name, EMAIL_USER.name);
     })
     .await;
@@ -130,10 +132,11 @@ async fn reload_and_back_show_the_current_step_and_an_old_form_is_not_used() {
     Browser::journey("back", &BrowserOptions::default(), async |browser| {
         open_login_options(browser, &demo).await;
         reload(browser, "LOGIN OPTIONS").await;
-        browser.press("LOGIN WITH EMAIL").await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
-        reload(browser, SIGN_IN).await;
+        // Not the very form that will be sent below: that one again would be a double submit.
         let old = Form::with(browser, "login").await;
+        reload(browser, SIGN_IN).await;
         sign_in(browser, &EMAIL_USER).await;
         browser.wait_for_text(UNSENT).await;
         reload(browser, UNSENT).await;
@@ -157,7 +160,7 @@ async fn reload_and_back_show_the_current_step_and_an_old_form_is_not_used() {
         verify(browser, &code).await;
         browser.wait_for_text(VERIFIED).await;
         reload(browser, VERIFIED).await;
-        browser.press("Continue").await;
+        browser.press_and_leave("Continue").await;
         let home = read_home(browser, &demo).await;
 
         // Nothing of it can be done again.
@@ -179,5 +182,10 @@ async fn go_back(browser: &Browser) {
     browser.back().await.unwrap();
     // From the browser's memory the page asks for its current state by itself: wait until it is the server's.
     let ready = "return document.readyState === 'complete'";
-    while browser.execute(ready, vec![]).await.ok().and_then(|ready| ready.as_bool()) != Some(true) {}
+    let wait = async {
+        while browser.execute(ready, vec![]).await.ok().and_then(|ready| ready.as_bool()) != Some(true) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("a page");
 }

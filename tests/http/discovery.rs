@@ -19,29 +19,54 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     let metadata = first.json();
     // Discovery, 4.3: byte for byte.
     assert_eq!(metadata["issuer"], provider.demo.issuer.as_str());
-    let list = |name: &str| -> Vec<String> { serde_json::from_value(metadata[name].clone()).unwrap_or_else(|_| panic!("{name}")) };
+    let list = |name: &str| -> Vec<String> {
+        serde_json::from_value(metadata[name].clone()).unwrap_or_else(|_| panic!("{name}"))
+    };
     assert_eq!(list("response_types_supported"), ["code"]);
     assert_eq!(list("subject_types_supported"), ["public"]);
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
-    assert_eq!(list("id_token_signing_alg_values_supported").into_iter().collect::<BTreeSet<_>>(), ["RS256", "ES256", "EdDSA"].map(str::to_owned).into());
+    assert_eq!(
+        list("id_token_signing_alg_values_supported").into_iter().collect::<BTreeSet<_>>(),
+        ["RS256", "ES256", "EdDSA"].map(str::to_owned).into()
+    );
     assert_eq!(list("token_endpoint_auth_methods_supported"), ["client_secret_basic", "client_secret_post", "none"]);
     assert_eq!(list("grant_types_supported"), ["authorization_code", "refresh_token", "client_credentials"]);
-    assert_eq!(list("response_modes_supported").into_iter().collect::<BTreeSet<_>>(), ["query", "fragment", "form_post"].map(str::to_owned).into());
+    assert_eq!(
+        list("response_modes_supported").into_iter().collect::<BTreeSet<_>>(),
+        ["query", "fragment", "form_post"].map(str::to_owned).into()
+    );
     assert!(list("scopes_supported").contains(&"openid".to_owned()));
     assert!(list("acr_values_supported").contains(&crate::fixture::LAB_ACR.to_owned()));
-    assert_eq!(list("ui_locales_supported").into_iter().collect::<BTreeSet<_>>(), ["en", "es"].map(str::to_owned).into());
+    assert_eq!(
+        list("ui_locales_supported").into_iter().collect::<BTreeSet<_>>(),
+        ["en", "es"].map(str::to_owned).into()
+    );
     assert_eq!(metadata["request_parameter_supported"], false);
     assert_eq!(metadata["request_uri_parameter_supported"], false);
     assert_eq!(metadata["claims_parameter_supported"], true);
     // Every advertised endpoint is there, under the issuer; what is not advertised is not there.
-    let endpoints: Vec<_> = metadata.as_object().unwrap().iter().filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri").collect();
+    let endpoints: Vec<_> = metadata
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
+        .collect();
     assert_eq!(endpoints.len(), 4, "{endpoints:?}");
     for (name, url) in endpoints {
         let url = url.as_str().unwrap();
         assert!(url.starts_with(&format!("{}/", provider.demo.issuer)), "{name}: {url}");
         assert_ne!(Answer::to(provider.http.get(url)).await.status, 404, "{name}");
     }
-    for path in ["/introspect", "/revoke", "/register", "/par", "/device_authorization", "/end_session", "/.well-known/nothing", "/"] {
+    for path in [
+        "/introspect",
+        "/revoke",
+        "/register",
+        "/par",
+        "/device_authorization",
+        "/end_session",
+        "/.well-known/nothing",
+        "/",
+    ] {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
 }
@@ -59,7 +84,11 @@ async fn public_documents_may_be_cached_and_read_from_anywhere() {
         assert!(tag.starts_with('"') && tag.len() > 4, "{path}: {tag}");
         for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {
             let again = Answer::to(provider.http.get(&url).header("if-none-match", &known)).await;
-            assert_eq!((again.status, again.body.as_str(), again.header("etag")), (304, "", tag.as_str()), "{path} {known}");
+            assert_eq!(
+                (again.status, again.body.as_str(), again.header("etag")),
+                (304, "", tag.as_str()),
+                "{path} {known}"
+            );
             assert_eq!(again.header("cache-control"), first.header("cache-control"));
         }
         let other = Answer::to(provider.http.get(&url).header("if-none-match", "\"other\"")).await;

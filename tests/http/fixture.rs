@@ -84,6 +84,7 @@ fn clients() -> Value {
         client("native", &public(&json!({"application_type": "native", "redirect_uris": native_uris}))),
         client("es256", &json!({"id_token_signed_response_alg": "ES256", "countersign_access_token_alg": "ES256"})),
         client("eddsa", &json!({"id_token_signed_response_alg": "EdDSA"})),
+        client("options", &json!({"countersign_policy": "login-options", "countersign_policies": ["email"]})),
         client("mail", &json!({"countersign_policy": "email"})),
         client("strict", &json!({"countersign_required_acr": ["urn:countersign:acr:password-email"]})),
         client("query", &json!({})),
@@ -92,9 +93,12 @@ fn clients() -> Value {
         client("narrow", &json!({"scope": "openid"})),
         client("pkce", &json!({"countersign_require_pkce": true})),
         client("aged", &json!({"default_max_age": 0})),
-        client("machine", &json!({
-            "grant_types": ["client_credentials"], "redirect_uris": [], "scope": "jobs.read jobs.write",
-        })),
+        client(
+            "machine",
+            &json!({
+                "grant_types": ["client_credentials"], "redirect_uris": [], "scope": "jobs.read jobs.write",
+            })
+        ),
         client(ODD_ID, &json!({})),
     ])
 }

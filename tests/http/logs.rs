@@ -22,7 +22,8 @@ async fn log_of_a_whole_journey_holds_no_secret() {
     };
     let provider = Provider::start_with(options).await;
     let agent = UserAgent::new();
-    let mut secrets = vec![MAIL_USER.1.to_owned(), ALICE.1.to_owned(), VERIFIER.to_owned(), "state-of-the-request".to_owned()];
+    let mut secrets =
+        vec![MAIL_USER.1.to_owned(), ALICE.1.to_owned(), VERIFIER.to_owned(), "state-of-the-request".to_owned()];
 
     let ask = provider.ask("mail").with("scope", "openid offline_access").with("state", "state-of-the-request");
     let page = agent.follow(agent.get(&ask.url()).await).await;
@@ -60,6 +61,7 @@ async fn log_of_a_whole_journey_holds_no_secret() {
 
     let log = std::fs::read_to_string(&file).unwrap();
     assert!(log.contains("countersign_") && log.contains("request_id") && log.lines().count() > 30, "{log}");
+    assert!(!log.contains(MAIL_USER.0), "a full mail address is in the log");
     for secret in &secrets {
         assert!(secret.len() > 8);
         let line = log.lines().find(|line| line.contains(secret.as_str()));

@@ -78,13 +78,19 @@ async fn auth_time_stays_across_silent_answers_and_is_later_after_a_login() {
         assert_eq!((&again["auth_time"], &again["sub"]), (&first["auth_time"], &first["sub"]), "{ask:?}");
         assert!(again["iat"].as_i64() >= Some(auth_time(&first) + 100));
     }
-    for (case, stale) in [("max_age", ask().with("max_age", 1)), ("max_age=0", ask().with("max_age", 0)), ("default_max_age", provider.ask("aged"))] {
+    for (case, stale) in [
+        ("max_age", ask().with("max_age", 1)),
+        ("max_age=0", ask().with("max_age", 0)),
+        ("default_max_age", provider.ask("aged")),
+    ] {
         let refused = agent.get(&stale.clone().with("prompt", "none").url()).await.response();
         assert_eq!(refused["error"], "login_required", "{case}");
         assert!(agent.get(&stale.url()).await.asks_for_password(), "{case}");
     }
     let mut last = auth_time(&first);
-    for again in [ask().with("prompt", "login"), ask().with("max_age", 0), ask().with("max_age", 5), provider.ask("aged")] {
+    for again in
+        [ask().with("prompt", "login"), ask().with("max_age", 0), ask().with("max_age", 5), provider.ask("aged")]
+    {
         provider.demo.move_clock(Duration::from_secs(10));
         let page = agent.get(&again.url()).await;
         assert!(page.asks_for_password(), "{again:?}");
@@ -103,7 +109,9 @@ async fn demanded_login_is_not_answered_by_another_request() {
     let provider = Provider::start().await;
     let agent = UserAgent::new();
     provider.grant(&agent, &provider.ask("basic")).await;
-    let demanded = agent.follow(agent.get(&provider.ask("basic").with("prompt", "login").with("state", "demanded").url()).await).await;
+    let demanded = agent
+        .follow(agent.get(&provider.ask("basic").with("prompt", "login").with("state", "demanded").url()).await)
+        .await;
     assert!(demanded.asks_for_password());
     let silent = agent.get(&provider.ask("basic").url()).await.response();
     assert_eq!(silent["state"], "state-1");
@@ -123,7 +131,11 @@ async fn hint_must_be_of_the_person_who_is_signed_in() {
     let ask = || provider.ask("basic");
     let page = donald.get(&ask().url()).await;
     let code = donald.sign_in(&page, DONALD.0, DONALD.1).await.response()["code"].clone();
-    let granted = crate::fixture::Granted { client: "basic".to_owned(), code, redirect_uri: crate::fixture::redirect_uri_of("basic") };
+    let granted = crate::fixture::Granted {
+        client: "basic".to_owned(),
+        code,
+        redirect_uri: crate::fixture::redirect_uri_of("basic"),
+    };
     let his = text(&provider.redeem(&granted).await, "id_token").to_owned();
     let hers = provider.id_token(&alice, &ask()).await;
     let silent = |hint: &str| ask().with("prompt", "none").with("id_token_hint", hint);
@@ -154,7 +166,9 @@ async fn acr_is_what_was_done_and_essential_values_are_met_or_refused() {
     let agent = UserAgent::new();
     let ask = || provider.ask("basic");
     let strong = "urn:countersign:acr:password-email";
-    let claims = |acr: &str, essential: bool| json!({"id_token": {"acr": {"values": [acr], "essential": essential}}}).to_string();
+    let claims = |acr: &str, essential: bool| {
+        json!({"id_token": {"acr": {"values": [acr], "essential": essential}}}).to_string()
+    };
     provider.grant(&agent, &ask()).await;
     let voluntary = [
         ask().with("acr_values", LAB_ACR),
@@ -169,10 +183,15 @@ async fn acr_is_what_was_done_and_essential_values_are_met_or_refused() {
     let unmet = agent.get(&ask().with("claims", claims("urn:unknown", true)).url()).await.response();
     assert_eq!(unmet["error"], "unmet_authentication_requirements");
     // Step-up is not met by an older, weaker session, and naming a policy does not lower what is required.
-    for ask in [ask().with("claims", claims(strong, true)), provider.ask("strict"), provider.ask("strict").with("p", "lab")] {
+    for ask in
+        [ask().with("claims", claims(strong, true)), provider.ask("strict"), provider.ask("strict").with("p", "lab")]
+    {
         let silent = agent.get(&ask.clone().with("prompt", "none").url()).await.response();
         let error = silent["error"].as_str();
-        assert!(matches!(error, "login_required" | "unmet_authentication_requirements" | "interaction_required"), "{error}");
+        assert!(
+            matches!(error, "login_required" | "unmet_authentication_requirements" | "interaction_required"),
+            "{error}"
+        );
         let mut answer = agent.follow(agent.get(&ask.url()).await).await;
         if answer.asks_for_password() {
             answer = agent.sign_in(&answer, ALICE.0, ALICE.1).await;
@@ -196,15 +215,31 @@ async fn claims_are_those_of_the_scope_or_asked_for_by_name() {
         ("openid email", &["email", "email_verified"]),
         ("openid phone", &["phone_number", "phone_number_verified"]),
         ("openid address", &["address"]),
-        ("openid profile", &[
-            "birthdate", "family_name", "gender", "given_name", "locale", "middle_name", "name", "nickname", "picture",
-            "preferred_username", "profile", "updated_at", "website", "zoneinfo",
-        ]),
+        (
+            "openid profile",
+            &[
+                "birthdate",
+                "family_name",
+                "gender",
+                "given_name",
+                "locale",
+                "middle_name",
+                "name",
+                "nickname",
+                "picture",
+                "preferred_username",
+                "profile",
+                "updated_at",
+                "website",
+                "zoneinfo",
+            ],
+        ),
     ];
     for (scope, expected) in scopes {
         let tokens = provider.redeem(&provider.grant(&agent, &provider.ask("basic").with("scope", scope)).await).await;
         let answer = provider.userinfo(text(&tokens, "access_token")).await.json();
-        let names: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).filter(|name| *name != "sub").collect();
+        let names: Vec<_> =
+            answer.as_object().unwrap().keys().map(String::as_str).filter(|name| *name != "sub").collect();
         assert_eq!(names, expected, "{scope}");
         assert_eq!(answer["sub"], peek(text(&tokens, "id_token"))["sub"]);
     }

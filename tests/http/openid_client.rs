@@ -10,7 +10,13 @@ async fn openid_client_on_node_completes_a_code_flow() {
     let folder = std::env::var_os("COUNTERSIGN_TEST_NODE_DIR").map(PathBuf::from);
     let folder = folder.expect("COUNTERSIGN_TEST_NODE_DIR is not set: run ./tests/run");
     let provider = Provider::start().await;
-    for (client, method) in [("basic", "client_secret_basic"), ("post", "client_secret_post"), ("spa", "none"), ("es256", "client_secret_basic"), ("eddsa", "client_secret_basic")] {
+    for (client, method) in [
+        ("basic", "client_secret_basic"),
+        ("post", "client_secret_post"),
+        ("spa", "none"),
+        ("es256", "client_secret_basic"),
+        ("eddsa", "client_secret_basic"),
+    ] {
         let settings = serde_json::json!({
             "issuer": provider.demo.issuer,
             "client_id": client,

@@ -8,11 +8,13 @@ use crate::fixture::{Provider, assert_not_cached, text};
 async fn userinfo_takes_one_token_from_header_or_form() {
     let provider = Provider::start().await;
     let agent = UserAgent::new();
-    let tokens = provider.redeem(&provider.grant(&agent, &provider.ask("basic").with("scope", "openid email")).await).await;
+    let tokens =
+        provider.redeem(&provider.grant(&agent, &provider.ask("basic").with("scope", "openid email")).await).await;
     let token = text(&tokens, "access_token");
     let url = provider.url("/userinfo");
     let (get, post) = (|| provider.http.get(&url), || provider.http.post(&url));
     let form = [("access_token", token)];
+    let in_query = || provider.http.get(format!("{url}?access_token={token}"));
 
     let good = [
         ("GET", get().bearer_auth(token)),
@@ -47,8 +49,8 @@ async fn userinfo_takes_one_token_from_header_or_form() {
     // Section 2: one method a request; RFC 9700, 4.3.2: never the query.
     let malformed = [
         ("header and form", post().bearer_auth(token).form(&form)),
-        ("query", get().query(&form)),
-        ("query and header", get().query(&form).bearer_auth(token)),
+        ("query", in_query()),
+        ("query and header", in_query().bearer_auth(token)),
         ("two headers", get().bearer_auth(token).bearer_auth(token)),
         ("JSON", post().json(&serde_json::json!({"access_token": token}))),
         ("no characters of a token", get().header("authorization", "Bearer a b")),
@@ -66,7 +68,10 @@ async fn userinfo_takes_one_token_from_header_or_form() {
 fn assert_challenge(answer: &Answer, status: u16, error: &str, case: &str) {
     assert_eq!(answer.status, status, "{case}: {}", answer.body);
     let challenge = answer.header("www-authenticate");
-    assert!(challenge.starts_with("Bearer ") && challenge.contains(&format!(r#"error="{error}""#)), "{case}: {challenge}");
+    assert!(
+        challenge.starts_with("Bearer ") && challenge.contains(&format!(r#"error="{error}""#)),
+        "{case}: {challenge}"
+    );
     assert_eq!(answer.json()["error"], error, "{case}");
     assert_not_cached(answer);
 }

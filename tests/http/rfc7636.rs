@@ -42,7 +42,15 @@ async fn verifier_proves_who_asked() {
         let granted = provider.grant(&agent, &provider.ask(client)).await;
         let other = "x".repeat(43);
         let long = "x".repeat(129);
-        for verifier in ["", CHALLENGE, other.as_str(), &VERIFIER[1..], long.as_str(), "short", "spaces are not unreserved characters, so no"] {
+        for verifier in [
+            "",
+            CHALLENGE,
+            other.as_str(),
+            &VERIFIER[1..],
+            long.as_str(),
+            "short",
+            "spaces are not unreserved characters, so no",
+        ] {
             let answer = provider.redeem_with(&granted, &[("code_verifier", verifier)]).await;
             assert_error(&answer, 400, "invalid_grant");
         }

@@ -1,4 +1,5 @@
 //! The use cases, driven in process: a clock that is moved, nodes over one pair of stores, people who walk pages.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")]
 
 /// Runs tests on SQLite with the in-process store and on PostgreSQL with Redis.
 macro_rules! on_both_stores {

@@ -29,8 +29,15 @@ async fn a_lab_session_answers_the_next_request(house: House) {
     house.clock.pass(Seconds::minutes(5));
     let code = person.arrive(&node, "p=lab").await.code();
     let claims = id_claims(&redeem(&node, &code).await.unwrap().unwrap());
-    assert_eq!((&claims["auth_time"], &claims["acr"]), (&first.as_secs().into(), &"urn:countersign:acr:password".into()));
-    assert_eq!(person.arrive(&node, "").await.page().view.page, "login_options", "it is no answer for a stronger login");
+    assert_eq!(
+        (&claims["auth_time"], &claims["acr"]),
+        (&first.as_secs().into(), &"urn:countersign:acr:password".into())
+    );
+    assert_eq!(
+        person.arrive(&node, "").await.page().view.page,
+        "login_options",
+        "it is no answer for a stronger login"
+    );
     assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in");
 }
 

@@ -150,7 +150,7 @@ impl House {
             policies: checked.set,
             hashing: HashSettings { parameters: CHEAP, threads: 2, queue: 4096 },
             key: 7,
-            address_limits: AddressLimits { attempts: 100_000, sends: 100_000, client_failures: 100_000 },
+            address_limits: AddressLimits { attempts: 100_000, sends: 100_000, client_failures: 100_000, ..AddressLimits::default() },
         }
     }
 
@@ -332,7 +332,8 @@ impl House {
     /// # Panics
     /// When the database refuses.
     pub async fn set_status(&self, email: &str, status: UserStatus) {
-        let word = status.as_str();
+        let word = serde_json::to_value(status).expect("status");
+        let word = word.as_str().expect("word");
         self.database
             .raw(&format!("UPDATE users SET status = '{word}' WHERE email = '{email}'"))
             .await

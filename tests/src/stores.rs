@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use countersign_model::{Seconds, Timestamp};
 use countersign_store::{
-    DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisSettings, ShortLived, StoreError,
+    DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisMode, RedisSettings, ShortLived, StoreError,
 };
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
@@ -213,6 +213,33 @@ impl TestShortLived {
         let url = redis_url();
         let store = Arc::new(Redis::connect(&redis_settings(&url)).expect("settings"));
         Self { store, time: Time::Server { url } }
+    }
+
+    /// In the Redis Cluster of `COUNTERSIGN_TEST_REDIS_CLUSTER_URL`.
+    ///
+    /// # Panics
+    /// When it is not given.
+    pub fn redis_cluster() -> Self {
+        let urls = required("COUNTERSIGN_TEST_REDIS_CLUSTER_URL");
+        Self::redis_by(&urls, RedisMode::Cluster)
+    }
+
+    /// In the Redis that the Sentinel of `COUNTERSIGN_TEST_REDIS_SENTINEL_URL` names.
+    ///
+    /// # Panics
+    /// When it is not given.
+    pub fn redis_sentinel() -> Self {
+        let service = required("COUNTERSIGN_TEST_REDIS_SENTINEL_MASTER");
+        Self::redis_by(&required("COUNTERSIGN_TEST_REDIS_SENTINEL_URL"), RedisMode::Sentinel { service })
+    }
+
+    /// All servers of a test run share one clock, so that of the standalone one serves.
+    fn redis_by(urls: &str, mode: RedisMode) -> Self {
+        let mut settings = redis_settings(urls.split(',').next().unwrap_or_default());
+        settings.urls = urls.split(',').map(|url| url.to_owned().into()).collect();
+        settings.mode = mode;
+        let store = Arc::new(Redis::connect(&settings).expect("settings"));
+        Self { store, time: Time::Server { url: redis_url() } }
     }
 
     /// The store's time.

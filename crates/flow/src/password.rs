@@ -94,11 +94,11 @@ pub fn verify_with(memory: &mut Vec<Block>, password: &str, stored: &str) -> Res
     Ok(verify_slices_are_equal(&out, expected.as_bytes()).is_ok())
 }
 
-/// Whether a stored hash was made with other parameters than `params`; a damaged one always.
+/// Whether a stored hash was made with less memory or fewer passes than `params`; a damaged one always. Nodes of an old
+/// configuration must not undo what those of a new one renewed.
 pub fn needs_rehash(stored: &str, params: HashParams) -> bool {
     let Ok((_, used)) = parse(stored) else { return true };
-    let used = HashParams { memory_kib: used.m_cost(), passes: used.t_cost(), lanes: used.p_cost() };
-    used != params
+    used.m_cost() < params.memory_kib || used.t_cost() < params.passes
 }
 
 /// A PHC string that no password matches, with the cost of `params`: what unknown accounts are verified against.
@@ -188,6 +188,8 @@ mod tests {
         let stored = hash("x", SALT, CHEAP).unwrap();
         assert!(!needs_rehash(&stored, CHEAP));
         assert!(needs_rehash(&stored, HashParams { passes: 2, ..CHEAP }));
+        let weaker = HashParams { memory_kib: CHEAP.memory_kib / 2, ..CHEAP };
+        assert!(!needs_rehash(&stored, weaker), "never weakened");
         assert!(needs_rehash("garbage", CHEAP));
     }
 

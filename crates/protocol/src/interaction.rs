@@ -70,7 +70,7 @@ pub fn decide_session(demand: &Demand<'_>, session: Option<&SessionFacts>, now: 
             ErrorCode::UnmetAuthenticationRequirements
         };
         interact(request, false, code, "The session does not meet the authentication requirements")
-    } else if !meets(session.facts, &chosen_facts(demand)) {
+    } else if !chosen_facts(demand).iter().any(|wanted| session.facts.is_superset(*wanted)) {
         interact(request, false, ErrorCode::LoginRequired, "The session is weaker than what is asked for")
     } else {
         SessionDecision::Answer

@@ -75,7 +75,7 @@ impl CarrierSettings {
 /// Where the carrier listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CarrierAddresses {
-    /// On 127.0.0.1 and, if the machine has it, [::1].
+    /// On 127.0.0.1 and, if the machine has it, `[::1]`.
     pub http_port: u16,
     /// Likewise.
     pub smtp_port: u16,

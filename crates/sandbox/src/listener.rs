@@ -18,7 +18,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// One port on 127.0.0.1 and, where the machine has it, on [::1]: `localhost` may mean either.
+/// One port on 127.0.0.1 and, where the machine has it, on `[::1]`: `localhost` may mean either.
 pub struct Loopback {
     pub port: u16,
     pub listeners: Vec<TcpListener>,

@@ -10,6 +10,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// The default of every key, with its comment.
 pub const DEFAULTS: &str = include_str!("../../../config/countersign.toml");
@@ -176,6 +177,8 @@ pub struct Hashing {
 pub struct Limits {
     pub attempts: u32,
     pub sends: u32,
+    pub starts: u32,
+    pub refusals: u32,
     pub client_failures: u32,
 }
 
@@ -269,6 +272,9 @@ impl Config {
         if issuer.as_str().splitn(4, '/').nth(3).is_some() {
             return refuse("server.issuer has a path; the provider serves its endpoints at the root of a host");
         }
+        if self.policies.demo && !self.server.allow_http {
+            return refuse("policies.demo lets in by password alone: for development (server.allow_http)");
+        }
         if self.policies.demo && self.policies.directory.is_some() {
             return refuse("policies.demo adds to the policies built in; with policies.directory put the file there");
         }
@@ -300,6 +306,31 @@ impl Config {
             return refuse("mail.username without mail.tls would send the password in clear");
         }
         Ok(())
+    }
+
+    /// What is accepted and yet worth a word to the operator.
+    pub fn warnings(&self) -> Result<Vec<&'static str>, ConfigError> {
+        let database = Url::parse(self.database_url()?.expose_secret()).ok();
+        let postgres = database.filter(|url| url.scheme().starts_with("postgres"));
+        let has_tls = |url: &Url| url.query_pairs().any(|(name, value)| name == "sslmode" && value != "disable");
+        let in_clear =
+            postgres.as_ref().is_some_and(|url| !is_here(url.host_str().unwrap_or_default()) && !has_tls(url));
+        let findings = [
+            (
+                self.is_secure() && self.server.tls_cert_file.is_none() && !self.server.behind_proxy,
+                "https without server.tls_cert_file or server.behind_proxy: all people share the proxy's address, and its limits",
+            ),
+            (in_clear, "database.url has no sslmode: the database is reached in clear"),
+            (
+                postgres.is_some() && self.short_lived.store == ShortLivedKind::InProcess,
+                "short_lived.store is in_process: a second node on this database would know nothing of running sign-ins",
+            ),
+            (
+                self.mail.tls == MailTls::None && !is_here(&self.mail.host),
+                "mail.tls is none: codes travel to the mail server in clear",
+            ),
+        ];
+        Ok(findings.into_iter().filter(|(holds, _)| *holds).map(|(_, warning)| warning).collect())
     }
 
     /// The issuer identifier.
@@ -360,12 +391,19 @@ impl Config {
             address_limits: AddressLimits {
                 attempts: self.limits.attempts,
                 sends: self.limits.sends,
+                starts: self.limits.starts,
+                refusals: self.limits.refusals,
                 client_failures: self.limits.client_failures,
             },
             mail: MailIdentity { company: self.mail.company.clone(), product: self.mail.product.clone() },
             key_announcement: Seconds::new(lifetimes.key_announcement),
         })
     }
+}
+
+/// Whether `host` is this machine.
+fn is_here(host: &str) -> bool {
+    matches!(host, "" | "localhost" | "127.0.0.1" | "::1" | "[::1]") || host.starts_with("%2F")
 }
 
 fn secret(inline: Option<&SecretString>, file: Option<&Path>, key: &str) -> Result<Option<SecretString>, ConfigError> {
@@ -405,7 +443,8 @@ mod tests {
             (json!({"server": {"issuer": "http://login.example.com"}}), "in clear"),
             (json!({"server": {"issuer": "https://login.example.com/?a=b"}}), "issuer"),
             (json!({"server": {"issuer": "https://login.example.com/realm"}}), "has a path"),
-            (json!({"policies": {"demo": true, "directory": "policies"}}), "built in"),
+            (json!({"policies": {"demo": true}}), "password alone"),
+            (json!({"server": {"allow_http": true}, "policies": {"demo": true, "directory": "policies"}}), "built in"),
             (json!({"server": {"tls_cert_file": "a.pem"}}), "go together"),
             (json!({"server": {"listen": []}}), "names no address"),
             (json!({"server": {"management_listen": "127.0.0.1:8080"}}), "management_listen"),
@@ -418,6 +457,26 @@ mod tests {
             let error = Config::load(None, &change).expect_err(&change.to_string());
             assert!(error.to_string().contains(word), "{change}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_doubtful_is_told() {
+        let warned = |change: serde_json::Value, word: &str| {
+            let config = Config::load(None, change).unwrap();
+            config.warnings().unwrap().iter().any(|warning| warning.contains(word))
+        };
+        let postgres = |url: &str| json!({"database": {"url": url}});
+        assert!(warned(postgres("postgres://db.example.com/c"), "sslmode"));
+        assert!(warned(postgres("postgres://localhost/c"), "in_process"));
+        for fine in ["postgres://localhost/c", "postgres://db.example.com/c?sslmode=verify-full", "sqlite:c.db"] {
+            assert!(!warned(postgres(fine), "sslmode"), "{fine}");
+        }
+        let mail = |host: &str| json!({"database": {"url": "sqlite:c.db"}, "mail": {"tls": "none", "host": host}});
+        assert!(warned(mail("mail.example.com"), "mail.tls"));
+        assert!(!warned(mail("localhost"), "mail.tls"));
+        assert!(warned(postgres("sqlite:c.db"), "behind_proxy"));
+        let proxied = json!({"database": {"url": "sqlite:c.db"}, "server": {"behind_proxy": true}});
+        assert!(!warned(proxied, "behind_proxy"));
     }
 
     #[test]

@@ -165,7 +165,10 @@ struct RunningPart {
 async fn start(part: Part, settings: &DemoSettings) -> Result<RunningPart, String> {
     let name = part.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let binary = std::env::current_exe().map_err(|error| error.to_string())?;
-    let json = SecretString::from(serde_json::to_string(settings).map_err(|error| error.to_string())?);
+    // Only the provider needs the master key.
+    let master_key = if part == Part::Provider { settings.master_key.clone() } else { String::new() };
+    let settings = DemoSettings { master_key, ..settings.clone() };
+    let json = SecretString::from(serde_json::to_string(&settings).map_err(|error| error.to_string())?);
     let mut child = Command::new(binary)
         .args(["demo-child", &name])
         .env(SETTINGS, json.expose_secret())

@@ -8,7 +8,7 @@ mod jwks;
 mod token;
 mod userinfo;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use countersign_protocol::discovery::paths;
@@ -56,8 +56,13 @@ pub fn routes(routes: &mut ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
+/// Methods of a public document.
+const ALLOWED: &str = "GET, HEAD, OPTIONS";
+
 fn read_only(path: &str, get: actix_web::Route, head: actix_web::Route) -> actix_web::Resource {
-    web::resource(path).route(get).route(head).default_service(web::to(|| async { method_not_allowed("GET, HEAD") }))
+    let options = web::method(Method::OPTIONS).to(|| async { discovery::options(ALLOWED) });
+    let others = web::to(|| async { method_not_allowed(ALLOWED) });
+    web::resource(path).route(get).route(head).route(options).default_service(others)
 }
 
 async fn not_found(node: Data<Node>, request: HttpRequest) -> impl Responder {

@@ -1,6 +1,7 @@
 //! One node: the provider and what its endpoints share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_service::Provider;
 
@@ -19,6 +20,8 @@ pub struct Node {
     pub cookies: CookieJar,
     /// Whether forwarded headers are believed.
     pub behind_proxy: bool,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
     /// The metadata, serialized once.
     pub metadata: Document,
 }

@@ -2,14 +2,52 @@
 
 use std::net::IpAddr;
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderName};
-use actix_web::{HttpMessage, HttpRequest};
+use std::ops::Deref;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::{ErrorRequestTimeout, ErrorUnsupportedMediaType};
+use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use actix_web::web::{Bytes, Data};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use countersign_protocol::{ErrorCode, OAuthError, Params};
 use countersign_service::RequestContext;
 use tracing_actix_web::RequestId;
 
 use crate::node::Node;
 use crate::page::{Locale, LocaleHints, choose_locale};
+
+/// A request's body, of bounded size, sent in bounded time: the server's own timeout ends with the headers.
+pub struct Body(Bytes);
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromRequest for Body {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        // The extractor unpacks before it counts: a few hundred bytes would become gigabytes of memory.
+        if request.headers().contains_key(CONTENT_ENCODING) {
+            return Box::pin(async { Err(ErrorUnsupportedMediaType("compressed bodies are not accepted")) });
+        }
+        let patience = request.app_data::<Data<Node>>().map_or(Duration::from_secs(15), |node| node.body_timeout);
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            match tokio::time::timeout(patience, body).await {
+                Ok(body) => body.map(Self),
+                Err(_) => Err(ErrorRequestTimeout("the body did not arrive in time")),
+            }
+        })
+    }
+}
 
 /// Where a request came from.
 pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::Compress;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use countersign_service::outbound::{MailSettings, Mailer, Sender, Tls};
@@ -41,6 +42,9 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
     let overrides = if args.listen.is_empty() { json!({}) } else { json!({"server": {"listen": args.listen}}) };
     let config = Config::load(args.config.config.as_deref(), overrides).map_err(|error| error.to_string())?;
     telemetry::start_log(config.log.format);
+    for warning in config.warnings().map_err(|error| error.to_string())? {
+        tracing::warn!("configuration: {warning}");
+    }
     let missing = open_database(&config)?.pending_migrations().await.map_err(|error| error.to_string())?;
     if missing > 0 {
         return Err(format!("the schema lacks {missing} migrations: run `countersign migrate` first"));
@@ -164,6 +168,7 @@ pub(crate) async fn run_node(
         brand: config.pages.brand.clone(),
         cookies: CookieJar { secure: config.is_secure() },
         behind_proxy: config.server.behind_proxy,
+        body_timeout: Duration::from_secs(config.server.request_timeout),
         metadata: Document::new(&provider.metadata()),
         provider: Arc::clone(&provider),
     });
@@ -206,6 +211,8 @@ fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
         App::new()
             .app_data(node.clone())
             .app_data(PayloadConfig::new(max_body))
+            // What says nothing of caches, such as a refusal of the framework's, is not to be kept.
+            .wrap(DefaultHeaders::new().add((CACHE_CONTROL, "no-store")))
             .wrap(Compress::default())
             .wrap(TracingLogger::<RequestSpan>::new())
             .configure(endpoint::routes)

@@ -1,5 +1,7 @@
 //! Builds the events of the audit. The caller writes them in the transaction of what they report.
 
+use std::net::Ipv6Addr;
+
 use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, ClientId, FlowId, GrantId, Timestamp, UserId};
 use serde_json::{Map, Value};
 
@@ -13,6 +15,15 @@ pub struct RequestContext {
     pub request_id: String,
     /// Address of the other side.
     pub address: Option<String>,
+}
+
+impl RequestContext {
+    /// What is counted as one address: of IPv6 the /64, since who has one address of it has them all.
+    pub(crate) fn network(&self) -> Option<String> {
+        let address = self.address.as_deref()?;
+        let network = |v6: Ipv6Addr| Ipv6Addr::from(u128::from(v6) & (u128::MAX << 64)).to_string();
+        Some(address.parse::<Ipv6Addr>().map_or_else(|_| address.to_owned(), network))
+    }
 }
 
 /// Starts an event about something that happened in `context` at `now`.

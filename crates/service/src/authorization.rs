@@ -127,7 +127,9 @@ impl Provider {
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         tracing::info!(code = error.code.as_str(), detail = %error.detail, "authorization request refused");
-        if let Some(client) = client {
+        if let Some(client) = client
+            && self.charge_network(context, "refusals", self.settings.address_limits.refusals).await?.is_none()
+        {
             self.write_events(&[refusal(context, now, &client.id, error)?]).await?;
         }
         let response = AuthorizationResponse::error(target, &self.settings.issuer, error);

@@ -81,13 +81,29 @@ impl Provider {
             .build();
         self.db
             .write(async |tx| {
-                tx.upsert_client(&client).await?;
-                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                let known = tx.find_client(&client.id).await?;
+                let client = known.iter().fold(client.clone(), keep_history);
+                if known.as_ref() != Some(&client) {
+                    tx.upsert_client(&client).await?;
+                    tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                }
                 Ok::<_, ServiceError>(())
             })
             .await?;
         Ok(client.id)
     }
+}
+
+/// What a registration does not decide: when client and secrets were made, and whether an administrator disabled it.
+fn keep_history(mut client: Client, known: &Client) -> Client {
+    client.created_at = known.created_at;
+    client.disabled = known.disabled;
+    for secret in &mut client.secrets {
+        if let Some(same) = known.secrets.iter().find(|known| known.hash == secret.hash) {
+            *secret = same.clone();
+        }
+    }
+    client
 }
 
 /// The client that `registration` describes, if it is sound.

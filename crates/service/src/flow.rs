@@ -272,12 +272,12 @@ impl Provider {
                     return Ok(Answered::plain(Answer::Gone));
                 }
                 let result = self.advance_claimed(call, nonce, running, &form).await;
-                if let Err(ServiceError::Lost) = result {
-                    return Ok(see_flow(call.flow, true));
-                }
                 if result.is_err() {
                     // Let the person try again at once; if even this fails the lease runs out by itself.
                     let _ = self.short_lived.release(call.flow, nonce.version, &nonce.page).await;
+                }
+                if let Err(ServiceError::Lost) = result {
+                    return Ok(see_flow(call.flow, true));
                 }
                 result
             }
@@ -314,10 +314,10 @@ impl Provider {
             Err(FlowError::PolicyGone | FlowError::Expired) => {
                 return self.restart_flow(*running.clone(), &client, call).await;
             }
-            Err(_) => return Ok(see_flow(call.flow, true)),
+            Err(_) => return Err(ServiceError::Lost),
         };
-        let advance =
-            if advance.next == Next::Restart { self.start_again(&visit, advance, &facts, now)? } else { advance };
+        let restarted = advance.next == Next::Restart;
+        let advance = if restarted { self.start_again(&visit, advance, &facts, now)? } else { advance };
         let (stored, session) = self.finish(&visit, &advance, now).await?;
         self.reset_counters(&visit, &advance.effects).await?;
         if let Some(rehash) = rehash {
@@ -326,7 +326,9 @@ impl Provider {
         let record = match &stored {
             StoredAnswer::Show => {
                 let instance = advance.instance.clone();
-                FlowRecord::Running(Box::new(Running { instance, locale: locale.clone(), ..*running.clone() }))
+                // Visits and challenges are counted anew: the codes of before must not come back.
+                let seed = if restarted { random()? } else { running.seed };
+                FlowRecord::Running(Box::new(Running { instance, seed, locale: locale.clone(), ..*running.clone() }))
             }
             StoredAnswer::Respond { .. } => FlowRecord::Done,
         };
@@ -412,7 +414,8 @@ impl Provider {
     /// Claims the version; the same page sent twice waits until the first is answered, so that both get one answer.
     async fn claim(&self, flow: FlowId, nonce: PageNonce) -> Result<Claim, ServiceError> {
         let mut pause = tokio::time::interval(std::time::Duration::from_millis(50));
-        for _ in 0..200 {
+        // A little longer than the lease of a node that died.
+        for _ in 0..210 {
             let claim = self.short_lived.claim(flow, nonce.version, &nonce.page, LEASE).await?;
             if !matches!(claim, Claim::Busy) {
                 return Ok(claim);
@@ -427,6 +430,9 @@ impl Provider {
         let Some((running, end)) = record::open_start(&self.vault, call.flow, start) else { return Ok(()) };
         if running.browser != *browser || end <= now {
             return Ok(());
+        }
+        if let Some(wait) = self.charge_network(call.context, "starts", self.settings.address_limits.starts).await? {
+            return Err(ServiceError::Busy(wait));
         }
         let idle = running.instance.idle(self.policies.set()).unwrap_or(LEASE);
         let client = running.request.client.clone();
@@ -446,13 +452,13 @@ impl Provider {
 
     /// A form whose nonce or cookie does not hold: from a first page the flow starts anew, with the same request.
     async fn recover_start(&self, call: FlowCall<'_>, form: &FlowForm) -> Result<Answered, ServiceError> {
+        if call.cookies.binding.is_none() {
+            // Another site's form, or a browser without cookies: a new binding would end this browser's other flows.
+            return Ok(Answered::plain(Answer::Gone));
+        }
         let start = form.start.as_ref().and_then(|start| record::open_start(&self.vault, call.flow, start));
         let Some((running, _)) = start.filter(|(_, end)| self.clock.now() < *end) else {
-            return if call.cookies.binding.is_some() {
-                Ok(see_flow(call.flow, true))
-            } else {
-                Ok(Answered::plain(Answer::Gone))
-            };
+            return Ok(see_flow(call.flow, true));
         };
         match self.find_client(&running.request.client).await? {
             Some(client) => self.restart_flow(running, &client, call).await,

@@ -75,9 +75,12 @@ impl Provider {
                     tx.insert_audit_events(std::slice::from_ref(&rows.refused)).await?;
                     return Ok(false);
                 }
+                prepared.write(tx, now).await?;
                 if tx.insert_effect(&rows.key, now).await? {
-                    prepared.write(tx, now).await?;
                     write_rows(tx, &rows, old, now).await?;
+                } else {
+                    // A node died after this transaction and before its answer; the code is still to be redeemed.
+                    tx.renew_code(&rows.code.hash, rows.code.expires_at).await?;
                 }
                 Ok::<_, ServiceError>(true)
             })

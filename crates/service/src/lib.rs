@@ -15,6 +15,7 @@ mod hash_pool;
 mod housekeeping;
 mod issue;
 mod key_ring;
+mod limits;
 mod mail_text;
 mod outbox;
 mod page_nonce;

@@ -78,8 +78,8 @@ impl Provider {
         remembered.chain(session).collect()
     }
 
-    /// The remembered logins that a running flow may count on for `request`: none when it wants a fresh login, and none
-    /// older than its `max_age`.
+    /// The remembered logins that a running flow may count on for `request`: none when it wants a fresh login, none
+    /// older than its `max_age`, none of another person than it asks for.
     pub(crate) fn remembered_facts(
         &self,
         signed_in: &SignedIn,
@@ -94,11 +94,16 @@ impl Provider {
         let is_fresh = |candidate: &Candidate| {
             max_age.is_none_or(|age| now.millis_since(candidate.authentication.auth_time) <= age.as_millis())
         };
+        let is_wanted = |candidate: &Candidate| {
+            let user = &candidate.authentication.user;
+            request.hint.iter().chain(&request.subject).all(|wanted| wanted == user.as_str())
+        };
         let facts = |candidate: Candidate| {
             let at = candidate.authentication.auth_time;
             let facts = candidate.authentication.facts.iter().map(|fact| ProvenFact { fact, at }).collect();
             RememberedFacts { policy: candidate.policy, user: candidate.authentication.user, facts }
         };
-        self.candidates(signed_in, now).into_iter().filter(is_fresh).map(facts).collect()
+        let candidates = self.candidates(signed_in, now).into_iter();
+        candidates.filter(|candidate| is_fresh(candidate) && is_wanted(candidate)).map(facts).collect()
     }
 }

@@ -58,13 +58,17 @@ pub struct AddressLimits {
     pub attempts: u32,
     /// Mails, texts and calls.
     pub sends: u32,
+    /// Flows begun: what a stranger can make the short-lived store hold.
+    pub starts: u32,
+    /// Refused authorization requests that are audited; further ones are only counted.
+    pub refusals: u32,
     /// Failed client authentications.
     pub client_failures: u32,
 }
 
 impl Default for AddressLimits {
     fn default() -> Self {
-        Self { attempts: 120, sends: 30, client_failures: 120 }
+        Self { attempts: 120, sends: 30, starts: 300, refusals: 60, client_failures: 120 }
     }
 }
 

@@ -2,16 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{
-    Account, AuditEvent, AuditKind, AuditOutcome, Client, KeyedHash, Seconds, Timestamp, UserStatus,
-};
+use countersign_model::{Account, AuditEvent, AuditKind, AuditOutcome, Client, KeyedHash, Timestamp, UserStatus};
 use countersign_protocol::client_authentication;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
     AccessTokenClaims, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts, TokenRequest, access_token,
     id_token,
 };
-use countersign_store::{Charged, CounterLimit, Rotation, Tx};
+use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -160,16 +158,9 @@ impl Provider {
         now: Timestamp,
     ) -> Result<(), ServiceError> {
         tracing::info!(code = error.code.as_str(), detail = %error.detail, "client authentication failed");
-        if let Some(address) = &context.address {
-            let limit = CounterLimit {
-                allowed: self.settings.address_limits.client_failures,
-                window: Seconds::minutes(1),
-                lock: None,
-            };
-            let key = self.counter_name("address", "client_failures", address);
-            if let Charged::Refused { retry_after } = self.short_lived.charge(&key, &[], &limit).await? {
-                return Err(ServiceError::Busy(retry_after));
-            }
+        let allowed = self.settings.address_limits.client_failures;
+        if let Some(retry_after) = self.charge_network(context, "client_failures", allowed).await? {
+            return Err(ServiceError::Busy(retry_after));
         }
         let mut event = audit::event(context, now, AuditKind::ClientAuthenticationFailed, AuditOutcome::Failure)?
             .detail("reason", error.detail.as_str());

@@ -76,6 +76,14 @@ impl Tx {
         Ok(found.map(|(code, with)| CodeWithGrant { code, grant: with.grant, account: with.account }))
     }
 
+    /// Moves the end of a code that was not redeemed yet: its answer was lost and is given again.
+    pub async fn renew_code(&mut self, hash: &KeyedHash, expires_at: Timestamp) -> Result<bool, StoreError> {
+        use authorization_codes::{consumed_at, expires_at as end, hash as key};
+        let fresh = authorization_codes::table.filter(key.eq(hash.as_slice()).and(consumed_at.is_null()));
+        let query = diesel::update(fresh).set(end.eq(expires_at.as_millis()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
     /// Redeems a code: of any number of callers exactly one gets true. Expiry is the caller's to check.
     pub async fn consume_code(&mut self, hash: &KeyedHash, now: Timestamp) -> Result<bool, StoreError> {
         use authorization_codes::{consumed_at, hash as key};

@@ -11,7 +11,7 @@ use crate::StoreError;
 /// Longest accepted body of an instance, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 /// Longest accepted stored result, in bytes.
-pub const MAX_RESULT: usize = 4 * 1024;
+pub const MAX_RESULT: usize = 16 * 1024;
 /// Longest accepted key of a counter, in bytes.
 pub const MAX_COUNTER_KEY: usize = 512;
 /// Longest accepted `once` of a charge, in bytes.

@@ -4,9 +4,9 @@ use countersign_model::Seconds;
 use countersign_store::{Charged, CounterLimit, CounterLock};
 use countersign_tests::stores::{TestShortLived, race};
 
-use super::on_both;
+use super::on_each;
 
-on_both!(
+on_each!(
     tries_past_the_limit_are_refused,
     of_200_parallel_tries_at_a_limit_of_5_five_are_looked_at,
     of_64_parallel_tries_that_lock_at_the_fifth_five_are_looked_at,

@@ -4,9 +4,9 @@ use countersign_model::{FlowId, Seconds};
 use countersign_store::{Advanced, Claim, NextInstance, StoreError};
 use countersign_tests::stores::{TestShortLived, race};
 
-use super::on_both;
+use super::on_each;
 
-on_both!(
+on_each!(
     created_instance_is_loaded_and_cannot_be_created_again,
     unknown_instance_is_gone,
     instance_is_gone_after_its_idle_time,

@@ -1,5 +1,7 @@
 //! What only a server can do: lose connections, forget scripts, be absent, hold foreign bytes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use countersign_model::{FlowId, Seconds, Timestamp};
@@ -8,6 +10,7 @@ use countersign_store::{
 };
 use countersign_tests::stores::{block_on, race, raw_redis, redis_settings, redis_url, unique};
 use redis::cmd;
+use tokio::net::TcpListener;
 
 const ID: FlowId = FlowId::new([4; 16]);
 const IDLE: Seconds = Seconds::minutes(10);
@@ -110,6 +113,29 @@ fn absent_server_is_unavailable_for_all_who_ask() {
         let store = Redis::connect(&settings).unwrap();
         let answers = race(16, async |_| store.load(ID).await);
         assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))), "{answers:?}");
+    });
+}
+
+/// Otherwise each of a thousand waiting callers would try three times, one after the other.
+#[test]
+fn callers_who_waited_for_a_failed_connection_fail_with_it() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("redis://{}", listener.local_addr().unwrap());
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
+        let hanging_up = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                drop(connection);
+            }
+        });
+        let store = Redis::connect(&redis_settings(&address)).unwrap();
+        let answers = race(64, async |_| store.ping().await);
+        assert!(answers.iter().all(Result::is_err));
+        let accepted = accepted.load(Ordering::SeqCst);
+        assert!((3..64).contains(&accepted), "three for each round of callers, not for each caller: {accepted}");
+        hanging_up.abort();
     });
 }
 

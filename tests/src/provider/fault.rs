@@ -1,5 +1,6 @@
 //! A short-lived store whose node dies at a chosen moment.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -42,7 +43,7 @@ impl Faulty {
     ///
     /// # Panics
     /// When it ends without dying.
-    pub async fn until_death<T>(&self, work: impl Future<Output = T>) {
+    pub async fn until_death<T>(&self, work: Pin<Box<impl Future<Output = T>>>) {
         tokio::select! {
             biased;
             _ = work => panic!("the node went on"),

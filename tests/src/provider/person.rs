@@ -1,6 +1,8 @@
 //! A person with a browser, walking through pages.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use countersign_model::FlowId;
 use countersign_protocol::Params;
@@ -90,9 +92,11 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody with a fresh browser.
+    /// Somebody with a fresh browser, at an address of their own.
     pub fn new() -> Self {
-        let context = RequestContext { request_id: "request".to_owned(), address: Some("192.0.2.7".to_owned()) };
+        static PEOPLE: AtomicU32 = AtomicU32::new(0);
+        let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 1)) + PEOPLE.fetch_add(1, Ordering::Relaxed));
+        let context = RequestContext { request_id: "request".to_owned(), address: Some(address.to_string()) };
         Self { cookies: BrowserCookies::default(), context }
     }
 

@@ -99,7 +99,7 @@ async fn talk(stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await.ok()?;
                 let text = read_mail(&mut stream).await?;
-                take(&state, Letter { to: to.clone(), text })?
+                take(&state, Letter { to: to.clone(), text })
             }
             _ => "250 ok",
         };
@@ -110,10 +110,10 @@ async fn talk(stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
     }
 }
 
-fn take(state: &Mutex<State>, letter: Letter) -> Option<&'static str> {
+fn take(state: &Mutex<State>, letter: Letter) -> &'static str {
     let mut state = lock(state);
     state.tries += 1;
-    Some(match state.temper {
+    match state.temper {
         Temper::Takes => {
             state.letters.push(letter);
             "250 taken"
@@ -121,7 +121,7 @@ fn take(state: &Mutex<State>, letter: Letter) -> Option<&'static str> {
         Temper::RefusesForNow => "451 later",
         Temper::RefusesForGood => "550 never",
         Temper::Hangs => "",
-    })
+    }
 }
 
 async fn read_mail(stream: &mut BufReader<TcpStream>) -> Option<String> {

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -96,8 +97,24 @@ impl Browser {
 
     /// What a person can read on the page.
     pub async fn text(&self) -> String {
-        let body = self.client.wait().at_most(PATIENCE).for_element(Locator::Css("body")).await.expect("a body");
-        body.text().await.expect("text")
+        self.retry_while_it_changes("text", async || self.client.find(Locator::Css("body")).await?.text().await).await
+    }
+
+    /// What `act` answers. Tries again while the page it acts on is being replaced: then nothing was done.
+    async fn retry_while_it_changes<T>(&self, what: &str, act: impl AsyncFn() -> Result<T, CmdError>) -> T {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        let retry = async {
+            loop {
+                ticks.tick().await;
+                match act().await {
+                    Err(error) if error.is_stale_element_reference() || error.is_no_such_element() => {}
+                    outcome => return outcome,
+                }
+            }
+        };
+        let outcome = tokio::time::timeout(PATIENCE, retry).await;
+        let outcome = outcome.unwrap_or_else(|_| panic!("the page did not come to rest: {what}"));
+        outcome.unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
     /// Waits until the page says `text`.
@@ -143,7 +160,22 @@ impl Browser {
 
     /// Presses the button or link with this name.
     pub async fn press(&self, name: &str) {
-        self.control(name).await.click().await.unwrap_or_else(|error| panic!("press {name:?}: {error}"));
+        self.retry_while_it_changes(name, async || self.control(name).await.click().await).await;
+    }
+
+    /// Presses it and waits until the page has been left, for the same address or another.
+    pub async fn press_and_leave(&self, name: &str) {
+        let page = self.client.find(Locator::Css("html")).await.expect("a page");
+        self.press(name).await;
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let wait = async {
+            // An element of a page that is gone answers with an error.
+            while page.tag_name().await.is_ok() {
+                ticks.tick().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "{name:?} did not lead away from {}:\n{}", self.url().await, self.text().await);
     }
 
     /// The field with this label or accessible name, once it is there.
@@ -160,9 +192,12 @@ impl Browser {
 
     /// Types `text` into the field with this label, in place of what is there.
     pub async fn fill(&self, label: &str, text: &str) {
-        let field = self.field(label).await;
-        field.clear().await.unwrap_or_else(|error| panic!("clear {label:?}: {error}"));
-        field.send_keys(text).await.unwrap_or_else(|error| panic!("fill {label:?}: {error}"));
+        let fill = async || {
+            let field = self.field(label).await;
+            field.clear().await?;
+            field.send_keys(text).await
+        };
+        self.retry_while_it_changes(label, fill).await;
     }
 
     async fn find_soon(&self, path: &str, what: &str) -> Element {

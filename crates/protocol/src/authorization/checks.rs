@@ -79,6 +79,8 @@ fn check_state_and_nonce(asked: &Asked<'_>, request: &mut AuthorizationRequest) 
     request.nonce = asked.params.get("nonce").map(str::to_owned);
     match &request.nonce {
         Some(nonce) if nonce.len() > MAX_NONCE => Err(invalid("The nonce is too long")),
+        // PostgreSQL keeps no such text: found now, not when the person has signed in.
+        Some(nonce) if nonce.contains('\0') => Err(invalid("The nonce has a null character")),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! `authorization_endpoint` (RFC 6749, 3.1; OpenID Connect Core, 3.1.2.1).
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::discovery::paths;
 use countersign_protocol::{ErrorCode, OAuthError, Params};
@@ -10,7 +10,7 @@ use countersign_service::AuthorizeCall;
 use crate::error;
 use crate::flow_page;
 use crate::node::Node;
-use crate::request;
+use crate::request::{self, Body};
 
 /// Longest request, in bytes: sealed into the first page it still fits into that page's form.
 const MAX_REQUEST: usize = 8 * 1024;
@@ -36,15 +36,14 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
 
 /// POST: a browser withholds `SameSite=Lax` cookies from another site's POST, so the request goes on as a GET, which
 /// has them again.
-pub async fn post(node: Data<Node>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
     let form = match request::form(&request, &body) {
         Ok(form) if body.len() <= MAX_REQUEST => form,
         Ok(_) => return HttpResponse::PayloadTooLarge().finish(),
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
-    drop(form);
-    // Form-encoded text is a query as it stands (RFC 6749, appendix B); its characters were checked by the parser.
-    let query = std::str::from_utf8(&body).unwrap_or_default();
+    // Encoded anew: a form may hold raw characters that no header may.
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
     HttpResponse::SeeOther()
         .insert_header((LOCATION, format!("{}?{query}", paths::AUTHORIZATION)))
         .insert_header(("cache-control", "no-store"))

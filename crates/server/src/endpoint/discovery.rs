@@ -1,6 +1,6 @@
 //! `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 
-use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -27,4 +27,9 @@ pub fn document(request: &HttpRequest, document: &Document, media_type: &'static
     } else {
         response.insert_header((CONTENT_TYPE, media_type)).body(document.body.clone())
     }
+}
+
+/// OPTIONS: scripts of any origin may read it.
+pub fn options(allowed: &'static str) -> HttpResponse {
+    HttpResponse::NoContent().insert_header((ALLOW, allowed)).insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*")).finish()
 }

@@ -1,18 +1,20 @@
 //! `/flow/{id}`: the pages of a running flow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_model::FlowId;
 use countersign_protocol::Params;
-use countersign_service::{Answer, Answered, CookieChanges, FlowCall, FlowForm};
+use countersign_service::{Answer, Answered, CookieChanges, FlowCall, FlowForm, ServiceError};
+use tracing::Instrument as _;
 
 use crate::error;
 use crate::flow_page;
 use crate::node::Node;
 use crate::page::Locale;
-use crate::request;
+use crate::request::{self, Body};
 
 /// GET: the current page. Never sends, never advances.
 pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
@@ -29,7 +31,7 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
 }
 
 /// POST: a person's answer to a page.
-pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
     let locale = request::locale(&node, &request, None);
     let Ok(flow) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
@@ -38,8 +40,14 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
     let chosen = request::chosen_locale(&node, &request).map(Locale::as_str);
-    let call = FlowCall { flow, cookies: &cookies, locale: chosen, context: &context };
-    match node.provider.advance_flow(call, form).await {
+    let provider = Arc::clone(&node.provider);
+    let step = async move {
+        let call = FlowCall { flow, cookies: &cookies, locale: chosen, context: &context };
+        provider.advance_flow(call, form).await
+    };
+    // A task of its own ends its work when the browser goes away half way; else the lease would hold up the next try.
+    let advanced = actix_web::rt::spawn(step.in_current_span()).await;
+    match advanced.unwrap_or(Err(ServiceError::Internal("a step broke off"))) {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
         Err(failure) => error::person_failure(&node, &request, &failure),
     }

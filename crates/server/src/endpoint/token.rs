@@ -1,17 +1,17 @@
 //! `token_endpoint` (RFC 6749, 3.2).
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::{OAuthError, Params};
 use countersign_service::TokenCall;
 
 use crate::error;
 use crate::node::Node;
-use crate::request;
+use crate::request::{self, Body};
 
 /// POST: an exchange.
-pub async fn post(node: Data<Node>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
     let context = request::context(&node, &request);
     let (authorization, query, form) = match parse(&request, &body) {
         Ok(parsed) => parsed,

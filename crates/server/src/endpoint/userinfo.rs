@@ -2,14 +2,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::{OAuthError, Params};
 use countersign_service::UserInfoCall;
 
 use crate::error;
 use crate::node::Node;
-use crate::request;
+use crate::request::{self, Body};
 
 /// GET: the token is in the header.
 pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
@@ -17,7 +17,7 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
 }
 
 /// POST: the token is in the header or in the form.
-pub async fn post(node: Data<Node>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
     let has_body = !body.is_empty() || request.headers().contains_key(CONTENT_TYPE);
     let form = if has_body { request::form(&request, &body) } else { Ok(Params::default()) };
     answer(&node, &request, form).await

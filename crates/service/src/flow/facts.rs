@@ -171,34 +171,25 @@ impl Provider {
         Ok(verdicts)
     }
 
-    /// The address's own budget, over every flow and account.
+    /// The network's own budget, over every flow and account.
     async fn charge_address(&self, visit: &Visit<'_>, needs: &Needs, nonce: PageNonce) -> Result<bool, ServiceError> {
-        let Some(address) = &visit.context.address else { return Ok(true) };
         let limits = self.settings.address_limits;
         let sends = needs.charges.iter().any(|charge| charge.name.starts_with("send/"));
         let (name, allowed) = if sends { ("sends", limits.sends) } else { ("attempts", limits.attempts) };
-        let key = self.counter_name("address", name, address);
-        let limit = CounterLimit { allowed, window: Seconds::minutes(1), lock: None };
-        let charged = self.short_lived.charge(&key, &once(visit, nonce), &limit).await?;
-        Ok(matches!(charged, Charged::Allowed { .. }))
+        Ok(self.charge_network_once(visit.context, name, allowed, &once(visit, nonce)).await?.is_none())
     }
 
     /// The counter's name: what it counts is hashed, so that the store never holds an address or a number.
     pub(super) fn counter_key(&self, visit: &Visit<'_>, charge: &Charge) -> String {
-        let flow = visit.flow.to_string();
+        // The seed, not the flow: LOGIN on a stop page begins another instance in the same flow.
+        let (instance, network) = (format!("{:032x}", u128::from_be_bytes(visit.seed)), visit.context.network());
         let subject = match charge.scope {
-            CountScope::Instance => flow.as_str(),
-            CountScope::Ip => visit.context.address.as_deref().unwrap_or("unknown"),
+            CountScope::Instance => instance.as_str(),
+            CountScope::Ip => network.as_deref().unwrap_or("unknown"),
             CountScope::Client => visit.client.id.as_str(),
             CountScope::Identifier | CountScope::Account | CountScope::Target => charge.subject.as_str(),
         };
         self.counter_name(&format!("{:?}", charge.scope), &charge.name, subject)
-    }
-
-    pub(crate) fn counter_name(&self, scope: &str, name: &str, subject: &str) -> String {
-        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-        let hash = self.vault.derive(Purpose::Counter, &[scope.as_bytes(), name.as_bytes(), subject.as_bytes()]);
-        URL_SAFE_NO_PAD.encode(&hash[..18])
     }
 }
 

@@ -1,0 +1,145 @@
+//! The audit: told with what happened or not at all, and never a secret.
+
+use countersign_model::{AuditKind, AuditOutcome};
+use countersign_tests::provider::{ALICE, HOSPITAL, House, PORTAL_SECRET, Person, form, redeem, refresh};
+use secrecy::ExposeSecret as _;
+
+on_both_stores![
+    no_event_holds_an_address_a_code_a_password_or_a_token,
+    a_login_that_cannot_be_audited_does_not_happen,
+    a_send_that_cannot_be_audited_does_not_happen,
+    a_failure_that_cannot_be_audited_is_an_error,
+    a_token_that_cannot_be_audited_is_not_issued,
+];
+
+/// One text per event, every column of it.
+async fn read_all(house: &House) -> Vec<String> {
+    let columns =
+        ["id", "kind", "outcome", "subject", "client_id", "grant_id", "jti", "flow", "request", "address", "detail"];
+    let all = columns.map(|column| format!("COALESCE({column}, '-')")).join(" || ' ' || ");
+    house.texts(&format!("SELECT {all} AS text FROM audit_events ORDER BY id")).await
+}
+
+async fn no_event_holds_an_address_a_code_a_password_or_a_token(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let options = person.arrive(&node, "scope=openid+offline_access+email&prompt=consent").await.page();
+    let sign_in = person.press(&node, &options, "email", &[("remember_customers", "on")]).await.page();
+    let sign_in = person.give_password(&node, &sign_in, ("nobody@example.com", "a-typed-password")).await.page();
+    let sign_in = person.give_password(&node, &sign_in, (HOSPITAL.0, "another-typed-password")).await.page();
+    let page = person.give_password(&node, &sign_in, HOSPITAL).await.page();
+    let sent = person.press(&node, &page, "send", &[]).await.page();
+    let mailed = house.mailed_code(&node, HOSPITAL.0).await;
+    let typed = if mailed == "918273" { "918274" } else { "918273" };
+    let wrong = person.press(&node, &sent, "verify", &[("code", typed)]).await.page();
+    let verified = person.press(&node, &wrong, "verify", &[("code", &mailed)]).await.page();
+    let code = person.press(&node, &verified, "continue", &[]).await.code();
+    let tokens = redeem(&node, &code).await.unwrap().unwrap();
+    let first = tokens["refresh_token"].as_str().unwrap();
+    let second = refresh(&node, first).await.unwrap().unwrap();
+    refresh(&node, first).await.unwrap().unwrap_err();
+    redeem(&node, &code).await.unwrap().unwrap_err();
+    person.arrive(&node, "p=email").await.code();
+    person.arrive(&node, "p=nobody%40example.com").await.error();
+    let options = person.arrive(&node, "login_hint=nobody%40example.com").await.page();
+    person.press(&node, &options, "email", &[]).await;
+
+    let text = |tokens: &serde_json::Value, name: &str| tokens[name].as_str().unwrap().to_owned();
+    let mut secrets = vec!["@".to_owned(), mailed, typed.to_owned(), code, PORTAL_SECRET.to_owned()];
+    secrets.extend(["a-typed-password", "another-typed-password", HOSPITAL.1, "nobody"].map(str::to_owned));
+    secrets.extend(["access_token", "id_token", "refresh_token"].map(|name| text(&tokens, name)));
+    secrets.extend(["access_token", "refresh_token"].map(|name| text(&second, name)));
+    secrets.push(person.cookies.session.as_ref().unwrap().expose_secret().to_owned());
+    secrets.push(person.cookies.binding.as_ref().unwrap().expose_secret().to_owned());
+    secrets.push(options.flow.to_string());
+    secrets.push(options.nonce);
+    let events = read_all(&house).await;
+    assert!(events.len() > 20, "{}", events.len());
+    for event in events {
+        // Six digits may stand in an id by chance; the code would stand in the detail.
+        let (_, detail) = event.split_at(event.find('{').unwrap());
+        for secret in &secrets {
+            let place = if secret.len() == 6 { detail } else { event.as_str() };
+            assert!(!place.contains(secret.as_str()), "{event}");
+        }
+    }
+    let told: Vec<AuditKind> = house.events(None).await.into_iter().map(|event| event.kind).collect();
+    for kind in [
+        AuditKind::FlowStarted,
+        AuditKind::SendQueued,
+        AuditKind::SendDelivered,
+        AuditKind::Login,
+        AuditKind::SilentLogin,
+        AuditKind::CodeIssued,
+        AuditKind::TokenIssued,
+        AuditKind::TokenRefreshed,
+        AuditKind::ReplayDetected,
+        AuditKind::RequestRefused,
+        AuditKind::LoginForgotten,
+    ] {
+        assert!(told.contains(&kind), "{kind:?} is missing");
+    }
+    let failures = house.events(Some(AuditKind::Login)).await;
+    assert_eq!(failures.iter().filter(|event| event.outcome == AuditOutcome::Failure).count(), 3);
+}
+
+/// The audit cannot be written from now on.
+async fn break_audit(house: &House) {
+    house.database.raw("ALTER TABLE audit_events RENAME TO hidden").await.unwrap();
+}
+
+async fn mend_audit(house: &House) {
+    house.database.raw("ALTER TABLE hidden RENAME TO audit_events").await.unwrap();
+}
+
+async fn a_login_that_cannot_be_audited_does_not_happen(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&node, HOSPITAL, true).await;
+    let verified = person.prove_mailbox(&house, &node, &page, HOSPITAL).await;
+    break_audit(&house).await;
+    assert!(person.post(&node, verified.flow, form(&verified, "continue", &[])).await.is_err());
+    mend_audit(&house).await;
+    for table in ["grants", "authorization_codes", "browser_sessions", "remembered_logins", "effects"] {
+        assert_eq!(house.count(table, "1 = 1").await, 0, "{table}");
+    }
+    person.press(&node, &verified, "continue", &[]).await.code();
+    assert_eq!(house.events(Some(AuditKind::Login)).await.len(), 1);
+}
+
+async fn a_send_that_cannot_be_audited_does_not_happen(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
+    break_audit(&house).await;
+    assert!(person.post(&node, page.flow, form(&page, "send", &[])).await.is_err());
+    mend_audit(&house).await;
+    assert_eq!(house.outbox().await.len(), 0);
+    person.press(&node, &page, "send", &[]).await.page();
+    assert_eq!(house.outbox().await.len(), 1);
+}
+
+async fn a_failure_that_cannot_be_audited_is_an_error(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    let page = person.give_password(&node, &page, (ALICE.0, "not-her-password")).await.page();
+    break_audit(&house).await;
+    let fields = [("email", ALICE.0), ("password", "not-her-password")];
+    assert!(person.post(&node, page.flow, form(&page, "login", &fields)).await.is_err());
+    mend_audit(&house).await;
+    assert_eq!(house.events(Some(AuditKind::Login)).await.len(), 1);
+}
+
+async fn a_token_that_cannot_be_audited_is_not_issued(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    let code = person.give_password(&node, &page, ALICE).await.code();
+    break_audit(&house).await;
+    assert!(redeem(&node, &code).await.is_err());
+    mend_audit(&house).await;
+    assert_eq!(house.count("authorization_codes", "consumed_at IS NOT NULL").await, 0);
+    assert!(redeem(&node, &code).await.unwrap().is_ok());
+    assert_eq!(house.events(Some(AuditKind::TokenIssued)).await.len(), 1);
+}
