@@ -65,7 +65,7 @@ impl Eyes<'_> {
         let ready = self.browser.execute("return document.readyState", vec![]).await.unwrap();
         assert_eq!(ready, "complete", "{name}");
         self.browser.save_screenshot(&name).await;
-        let over = overflow(self.browser).await;
+        let over = overflow(self.browser, self.width).await;
         if over > 0 {
             self.problems.push(format!("{name}: {over} pixels too wide"));
         }
@@ -214,4 +214,20 @@ async fn every_page_is_sound_on_a_telephone() {
 #[tokio::test]
 async fn every_page_is_sound_on_a_desk() {
     visit_every_page(1280, 900).await;
+}
+
+/// The instruments themselves: a page with faults has them found.
+#[tokio::test]
+async fn a_page_with_faults_does_not_pass() {
+    let options = BrowserOptions { size: (390, 844), ..BrowserOptions::default() };
+    Browser::journey("pages-faulty", &options, async |browser| {
+        let page = "<meta name=viewport content='width=device-width'><p style='width:900px'>x</p><img src=x><input>";
+        browser.open(&format!("data:text/html,{page}")).await;
+        assert!(overflow(browser, 390).await > 0);
+        if let Some(axe) = find_axe() {
+            let found = find_violations(browser, &axe).await.join(" ");
+            assert!(found.contains("image-alt") && found.contains("label"), "{found}");
+        }
+    })
+    .await;
 }

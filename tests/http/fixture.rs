@@ -1,6 +1,7 @@
 //! A demo with clients of every kind, and the words to speak with it.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -134,7 +135,8 @@ pub struct Granted {
 
 impl Ask {
     /// With a parameter, instead of one of that name.
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    #[allow(clippy::needless_pass_by_value, reason = "literals, numbers and texts alike")]
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
         self = self.without(name);
         self.params.push((name.to_owned(), value.to_string()));
         self

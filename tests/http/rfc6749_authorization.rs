@@ -130,8 +130,9 @@ async fn what_is_wrong_with_a_request_is_told_to_its_client() {
         assert_error_page(&agent.get(&twice.url()).await, name);
     }
     // A broken escape and too many parameters are no request at all.
-    for tail in ["&x=%zz".to_owned(), "&x=%ff".to_owned(), (0..80).map(|i| format!("&x{i}=1")).collect()] {
-        assert_error_page(&agent.get(&format!("{}{tail}", ask().url())).await, &tail);
+    let many = (0..80).map(|i| format!("x{i}=1")).collect::<Vec<_>>().join("&");
+    for tail in ["&x=%zz", "&x=%ff", &format!("&{many}")] {
+        assert_error_page(&agent.get(&format!("{}{tail}", ask().url())).await, tail);
     }
     // Nothing was begun for any of them.
     assert!(agent.cookies().is_empty(), "{:?}", agent.cookies());
@@ -184,8 +185,6 @@ async fn requests_that_are_unusual_but_right_succeed() {
 
     let wrong = provider.http.post(provider.url("/authorization")).json(&serde_json::json!({"client_id": "basic"}));
     assert_error_page(&Answer::to(wrong).await, "a POST that is no form");
-    let raw =
-        provider.http.post(provider.url("/authorization")).header("content-type", "application/x-www-form-urlencoded");
     // Raw characters in a form, which no Location may have.
     let raw = provider.http.post(provider.url("/authorization"));
     let raw =

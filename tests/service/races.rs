@@ -163,13 +163,14 @@ async fn of_two_inputs_that_race_one_has_effects(house: House) {
         let page = seat.person.walk_to_mailbox(&node, HOSPITAL, false).await;
         let other = seat.person.reload(&node, page.flow).await.page();
         let pages = [(&page, "send"), (&other, "cancel")];
-        let answers = race(2, |index| {
+        let mut answers = race(2, |index| {
             let (page, control) = pages[index];
             let post = seat.person.post(&seat.nodes[index], page.flow, form(page, control, &[]));
-            async move { post.await.unwrap() }
+            async move { (index, post.await.unwrap().answer) }
         });
-        let send_won = matches!(answers[0].answer, Answer::SeeFlow { out_of_date: false, .. });
-        let cancel_won = matches!(answers[1].answer, Answer::Respond(_));
+        answers.sort_by_key(|(index, _)| *index);
+        let send_won = matches!(answers[0].1, Answer::SeeFlow { out_of_date: false, .. });
+        let cancel_won = matches!(answers[1].1, Answer::Respond(_));
         assert!(send_won != cancel_won, "{answers:?}");
         mails += usize::from(send_won);
         assert_eq!(house.outbox().await.len(), mails, "the loser sends nothing");
