@@ -12,6 +12,8 @@ use countersign_model::OutboxId;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
 
 use crate::{SendError, SettingsError, mask};
 use connection::{Failure, Relay};
@@ -121,7 +123,9 @@ impl Mailer {
     pub async fn send(&self, mail: &Mail) -> Result<(), SendError> {
         let message = message::compose(mail, &self.from).map_err(SendError::Permanent)?;
         let mut handed_over = false;
-        let outcome = tokio::time::timeout(self.timeout, self.deliver(&message, &mut handed_over)).await;
+        // With its feature "tracing", which any crate of a build may switch on, lettre logs whole mails and passwords.
+        let silent = self.deliver(&message, &mut handed_over).with_subscriber(NoSubscriber::default());
+        let outcome = tokio::time::timeout(self.timeout, silent).await;
         let result = outcome.unwrap_or(Err(Failure::Lost("time limit reached")));
         let result = result.map_err(|failure| failure.into_error(handed_over));
         tracing::debug!(id = %mail.id, to = mask::address(&mail.to), ?result, "relay answered");

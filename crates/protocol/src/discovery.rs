@@ -33,7 +33,7 @@ pub struct Capabilities {
     pub ui_locales: Vec<String>,
     /// Scope values of resource servers, besides those of OpenID Connect.
     pub resource_scopes: Vec<String>,
-    /// Whether there is a consent page; if not, `prompt=consent` is accepted but not advertised.
+    /// Whether there is a consent page; if not, `prompt=consent` is not advertised.
     pub consent: bool,
     /// Documentation for developers.
     pub service_documentation: Option<String>,
