@@ -150,7 +150,12 @@ impl House {
             policies: checked.set,
             hashing: HashSettings { parameters: CHEAP, threads: 2, queue: 4096 },
             key: 7,
-            address_limits: AddressLimits { attempts: 100_000, sends: 100_000, client_failures: 100_000, ..AddressLimits::default() },
+            address_limits: AddressLimits {
+                attempts: 100_000,
+                sends: 100_000,
+                client_failures: 100_000,
+                ..AddressLimits::default()
+            },
         }
     }
 

@@ -80,12 +80,16 @@ pub async fn keys(command: KeysCommand) -> Result<ExitCode, String> {
 pub fn config(command: ConfigCommand) -> Result<ExitCode, String> {
     let ConfigCommand::Check { config } = command;
     let config = load(&config)?;
-    let checks = [config.master_key().map(drop), config.database_url().map(drop), config.mail_password().map(drop)];
-    let mut refused = false;
-    for error in checks.into_iter().filter_map(Result::err) {
-        say_error(&error.to_string());
-        refused = true;
+    let refusals = serve::refusals(&config);
+    for refusal in &refusals {
+        say_error(refusal);
     }
+    if let Ok(warnings) = config.warnings() {
+        for warning in warnings {
+            say(&format!("warning: {warning}"));
+        }
+    }
+    let refused = !refusals.is_empty();
     if !refused {
         say("the configuration would be accepted");
     }

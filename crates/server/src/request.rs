@@ -1,6 +1,6 @@
 //! What a request says of itself: its id, its address, its language, its parameters.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use std::ops::Deref;
 use std::pin::Pin;
@@ -59,10 +59,16 @@ pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
 /// The peer's address; behind a proxy the last one that the proxy added, since a client may write the others.
 fn address(node: &Node, request: &HttpRequest) -> Option<String> {
     let forwarded = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
-    let reported = forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+    let reported = forwarded.and_then(|list| parse_address(list.rsplit(',').next()?.trim()));
     let peer = request.peer_addr().map(|peer| peer.ip());
     let address = if node.behind_proxy { reported.or(peer) } else { peer };
     address.map(|address| address.to_canonical().to_string())
+}
+
+/// An address as proxies write it: alone, with a port, or in brackets.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// The language to answer in.
@@ -111,4 +117,25 @@ pub fn form(request: &HttpRequest, body: &[u8]) -> Result<Params, OAuthError> {
         return Err(OAuthError::new(ErrorCode::InvalidRequest, "The body must be application/x-www-form-urlencoded"));
     }
     Params::parse_form(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_in_every_form_that_proxies_write() {
+        for (text, address) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7:5678", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:5678", "2001:db8::7"),
+        ] {
+            assert_eq!(parse_address(text), address.parse().ok(), "{text}");
+        }
+        for bad in ["", "unknown", "_hidden", "192.0.2.7, 10.0.0.1", "[192.0.2.7"] {
+            assert_eq!(parse_address(bad), None, "{bad}");
+        }
+    }
 }

@@ -11,8 +11,8 @@ use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use countersign_service::outbound::{MailSettings, Mailer, Sender, Tls};
-use countersign_service::policy::Severity;
 use countersign_service::policy::password::HashParams;
+use countersign_service::policy::{PolicySet, Severity};
 use countersign_service::store::{
     DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisMode as StoreMode, RedisSettings, ShortLived,
 };
@@ -45,10 +45,6 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
     for warning in config.warnings().map_err(|error| error.to_string())? {
         tracing::warn!("configuration: {warning}");
     }
-    let missing = open_database(&config)?.pending_migrations().await.map_err(|error| error.to_string())?;
-    if missing > 0 {
-        return Err(format!("the schema lacks {missing} migrations: run `countersign migrate` first"));
-    }
     let provider = build_provider(&config).await?;
     register_clients(&config, &provider).await?;
     run_node(&config, provider, || (), crate::stop_signal()).await?;
@@ -58,6 +54,47 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
 /// Everything that stands behind the endpoints, checked and ready.
 pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, String> {
     let clock = Clock::system();
+    let policies = checked_policies(config, &clock)?;
+    let master = master_key(config)?;
+    let vault = Vault::new(&master).map_err(|error| error.to_string())?;
+    let database = open_database(config)?;
+    let missing = database.pending_migrations().await.map_err(|error| error.to_string())?;
+    if missing > 0 {
+        return Err(format!("the schema lacks {missing} migrations: run `countersign migrate` first"));
+    }
+    let stores = Stores { db: database, short_lived: open_short_lived(config, &clock)? };
+    let settings = config.service_settings().map_err(|error| error.to_string())?;
+    let hash_pool = HashPool::start(hash_settings(config)).map_err(|error| error.to_string())?;
+    let provider = Provider::new(settings, clock, vault, stores, hash_pool, policies);
+    provider.check_master_key().await.map_err(|error| error.to_string())?;
+    provider.load_keys().await.map_err(|error| error.to_string())?;
+    Ok(Arc::new(provider))
+}
+
+/// Why `serve` would not start with this configuration, as far as can be told without reaching a store.
+pub(crate) fn refusals(config: &Config) -> Vec<String> {
+    let short_lived = || match config.short_lived.store {
+        ShortLivedKind::InProcess => Ok(()),
+        ShortLivedKind::Redis => config.redis_urls().map(drop).map_err(|error| error.to_string()),
+    };
+    let checks = [
+        master_key(config).map(drop),
+        config.database_url().map(drop).map_err(|error| error.to_string()),
+        short_lived(),
+        open_mailer(config).map(drop),
+        load_acceptor(config).map(drop),
+        read_clients(config).map(drop),
+        checked_policies(config, &Clock::system()).map(drop),
+    ];
+    checks.into_iter().filter_map(Result::err).collect()
+}
+
+fn master_key(config: &Config) -> Result<MasterKey, String> {
+    let text = config.master_key().map_err(|error| error.to_string())?;
+    MasterKey::parse(text.expose_secret()).map_err(|error| error.to_string())
+}
+
+fn checked_policies(config: &Config, clock: &Clock) -> Result<PolicySet, String> {
     let checked = load_policies(&policy_source(config), clock.now()).map_err(|error| format!("policies: {error}"))?;
     for finding in checked.findings.iter().filter(|finding| finding.severity != Severity::Note) {
         tracing::warn!(code = finding.code, "{finding}");
@@ -66,16 +103,7 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
         let findings = checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         return Err(format!("the policies are refused:\n{}", findings.join("\n")));
     }
-    let master = MasterKey::parse(config.master_key().map_err(|error| error.to_string())?.expose_secret())
-        .map_err(|error| error.to_string())?;
-    let vault = Vault::new(&master).map_err(|error| error.to_string())?;
-    let stores = Stores { db: open_database(config)?, short_lived: open_short_lived(config, &clock)? };
-    let settings = config.service_settings().map_err(|error| error.to_string())?;
-    let hash_pool = HashPool::start(hash_settings(config)).map_err(|error| error.to_string())?;
-    let provider = Provider::new(settings, clock, vault, stores, hash_pool, checked.set);
-    provider.check_master_key().await.map_err(|error| error.to_string())?;
-    provider.load_keys().await.map_err(|error| error.to_string())?;
-    Ok(Arc::new(provider))
+    Ok(checked.set)
 }
 
 /// Where the configuration says policies come from.
@@ -144,14 +172,17 @@ fn open_mailer(config: &Config) -> Result<Mailer, String> {
 
 /// Registers the clients of `clients_file`.
 pub(crate) async fn register_clients(config: &Config, provider: &Provider) -> Result<(), String> {
-    let Some(file) = &config.clients_file else { return Ok(()) };
-    let text = std::fs::read_to_string(file).map_err(|error| format!("clients_file {}: {error}", file.display()))?;
-    let clients: Vec<ClientRegistration> =
-        serde_json::from_str(&text).map_err(|error| format!("clients_file {}: {error}", file.display()))?;
-    for client in &clients {
-        provider.register_client(client).await.map_err(|error| format!("clients_file {}: {error}", file.display()))?;
+    for client in &read_clients(config)? {
+        provider.register_client(client).await.map_err(|error| format!("clients_file: {error}"))?;
     }
     Ok(())
+}
+
+fn read_clients(config: &Config) -> Result<Vec<ClientRegistration>, String> {
+    let Some(file) = &config.clients_file else { return Ok(Vec::new()) };
+    let refused = |why: String| format!("clients_file {}: {why}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| refused(error.to_string()))
 }
 
 /// Listens, calls `ready`, and serves until `stop`; then requests under way are finished.
@@ -224,10 +255,7 @@ fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
     if let Some(workers) = config.server.workers {
         server = server.workers(workers);
     }
-    let acceptor = match (&config.server.tls_cert_file, &config.server.tls_key_file) {
-        (Some(certificate), Some(key)) => Some(tls::server_config(certificate, key)?),
-        _ => None,
-    };
+    let acceptor = load_acceptor(config)?;
     for listener in bind_all(&config.server.listen)? {
         let bound = match &acceptor {
             Some(acceptor) => server.listen_rustls_0_23(listener, acceptor.clone()),
@@ -236,6 +264,13 @@ fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
         server = bound.map_err(|error| format!("listen: {error}"))?;
     }
     Ok(server.run())
+}
+
+fn load_acceptor(config: &Config) -> Result<Option<rustls::ServerConfig>, String> {
+    match (&config.server.tls_cert_file, &config.server.tls_key_file) {
+        (Some(certificate), Some(key)) => tls::server_config(certificate, key).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {

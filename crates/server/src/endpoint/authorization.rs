@@ -17,11 +17,8 @@ const MAX_REQUEST: usize = 8 * 1024;
 
 /// GET: the request is in the query.
 pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
-    let params = match Params::parse_query(request.query_string()) {
-        Ok(_) if request.query_string().len() > MAX_REQUEST => {
-            let refusal = OAuthError::new(ErrorCode::InvalidRequest, "The request is too long");
-            return error::refused_page(&node, &request, &refusal);
-        }
+    let query = request.query_string();
+    let params = match check_length(query.len()).and_then(|()| Params::parse_query(query)) {
         Ok(params) => params,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
@@ -37,9 +34,8 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
 /// POST: a browser withholds `SameSite=Lax` cookies from another site's POST, so the request goes on as a GET, which
 /// has them again.
 pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
-    let form = match request::form(&request, &body) {
-        Ok(form) if body.len() <= MAX_REQUEST => form,
-        Ok(_) => return HttpResponse::PayloadTooLarge().finish(),
+    let form = match check_length(body.len()).and_then(|()| request::form(&request, &body)) {
+        Ok(form) => form,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
     // Encoded anew: a form may hold raw characters that no header may.
@@ -48,4 +44,12 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
         .insert_header((LOCATION, format!("{}?{query}", paths::AUTHORIZATION)))
         .insert_header(("cache-control", "no-store"))
         .finish()
+}
+
+fn check_length(bytes: usize) -> Result<(), OAuthError> {
+    if bytes <= MAX_REQUEST {
+        Ok(())
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidRequest, "The request is too long"))
+    }
 }

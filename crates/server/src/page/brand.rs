@@ -48,16 +48,9 @@ struct BrandFile {
     product: String,
     logo: String,
     help_link: Option<String>,
-    mail: Mail,
     colours: Colours,
     #[serde(default)]
     texts: BTreeMap<String, Texts>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mail {
-    sender_name: String,
 }
 
 /// The colours a brand may choose; everything else is the same for all.
@@ -150,11 +143,6 @@ impl Brand {
         self.file.help_link.as_deref()
     }
 
-    /// The name that mails come from.
-    pub fn mail_sender_name(&self) -> &str {
-        &self.file.mail.sender_name
-    }
-
     pub(super) fn logo(&self) -> &str {
         &self.logo
     }
@@ -240,9 +228,7 @@ fn is_plain_name(name: &str) -> bool {
 
 fn check(file: &str, id: &str, brand: BrandFile, logo: String) -> Result<Brand, LoadError> {
     let invalid = |key: &str, reason: String| Err(LoadError::invalid(file, key, reason));
-    for (key, text) in
-        [("name", &brand.name), ("product", &brand.product), ("mail.sender_name", &brand.mail.sender_name)]
-    {
+    for (key, text) in [("name", &brand.name), ("product", &brand.product)] {
         if text.trim().is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
             return invalid(key, "is 1 to 100 bytes of plain text".to_owned());
         }
@@ -323,8 +309,6 @@ mod tests {
 name = "Duck Pond Clinic"
 product = "Pond"
 logo = "duck.svg"
-[mail]
-sender_name = "Pond"
 [colours]
 primary = "#14375e"
 on_primary = "#ffffff"
