@@ -2,6 +2,7 @@
 //! Each test starts a demo of its own, so it tells a whole story.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
+mod bounds;
 mod command_line;
 mod discovery;
 mod fixture;

@@ -77,10 +77,10 @@ pub fn decide_session(demand: &Demand<'_>, session: Option<&SessionFacts>, now: 
     }
 }
 
-/// Checks a login that just ended in `issue`, begun at `started_at`: naming a policy never lowers what is required,
+/// Checks a login that just ended in `issue`, looked at `now`: naming a policy never lowers what is required,
 /// and a demanded login is one made for this very request. Errors with `login_required` or
 /// `unmet_authentication_requirements`.
-pub fn check_login(demand: &Demand<'_>, login: &SessionFacts, started_at: Timestamp) -> Result<(), OAuthError> {
+pub fn check_login(demand: &Demand<'_>, login: &SessionFacts, now: Timestamp) -> Result<(), OAuthError> {
     let (request, client) = (demand.request, demand.client);
     let refused = |code, description| Err(OAuthError::new(code, description));
     if !is_wanted_subject(request, &login.user) {
@@ -90,8 +90,8 @@ pub fn check_login(demand: &Demand<'_>, login: &SessionFacts, started_at: Timest
         let description = "The login does not meet the authentication requirements";
         return refused(ErrorCode::UnmetAuthenticationRequirements, description);
     }
-    let stale = request.demands_fresh_login(client) && login.auth_time < started_at;
-    if stale || !is_recent_enough(request, client, login.auth_time, started_at) {
+    let stale = request.demands_fresh_login(client) && login.auth_time < now;
+    if stale || !is_recent_enough(request, client, login.auth_time, now) {
         return refused(ErrorCode::LoginRequired, "The login is older than was asked for");
     }
     Ok(())

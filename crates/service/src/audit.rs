@@ -97,3 +97,19 @@ impl EventBuilder {
 pub fn flow_tag(flow: FlowId) -> String {
     flow.to_string().chars().take(11).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(address: &str) -> Option<String> {
+        RequestContext { request_id: String::new(), address: Some(address.to_owned()) }.network()
+    }
+
+    #[test]
+    fn who_has_one_address_of_a_v6_network_is_counted_for_all_of_it() {
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("192.0.2.7").as_deref(), Some("192.0.2.7"));
+    }
+}

@@ -4,6 +4,7 @@ use countersign_model::{
     ApplicationType, AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecret, Scope, Seconds,
     SigningAlgorithm, Timestamp,
 };
+use countersign_protocol::token;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::{Host, Url};
@@ -33,8 +34,6 @@ pub struct ClientRegistration {
     pub default_max_age: Option<u32>,
     #[serde(default)]
     pub require_auth_time: bool,
-    #[serde(default)]
-    pub default_acr_values: Vec<String>,
     pub initiate_login_uri: Option<String>,
     /// Several ways to authenticate: static clients only.
     pub countersign_auth_methods: Option<Vec<String>>,
@@ -67,8 +66,6 @@ pub struct RegistrationError {
     /// What is wrong.
     pub why: String,
 }
-
-const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
 impl Provider {
     /// Registers `registration`, or replaces what was registered under its id. Secrets are stored hashed.
@@ -125,7 +122,7 @@ fn check(
     let auth_methods = auth_methods(registration).map_err(&invalid)?;
     let is_public = auth_methods == [AuthMethod::None];
     let grant_types = registration.grant_types.clone().unwrap_or_else(|| vec!["authorization_code".to_owned()]);
-    if let Some(unknown) = grant_types.iter().find(|grant| !GRANT_TYPES.contains(&grant.as_str())) {
+    if let Some(unknown) = grant_types.iter().find(|grant| !token::GRANT_TYPES.contains(&grant.as_str())) {
         return Err(invalid(format!("grant type {unknown} is not supported")));
     }
     if is_public && grant_types.iter().any(|grant| grant == "client_credentials") {

@@ -6,167 +6,28 @@
 //! 4. The machine decides. Its effects are one database transaction, found again by a retry.
 //! 5. The instance is written by compare-and-set, with the answer that a double submit gets again.
 
+mod answer;
 mod facts;
 mod record;
 
-use std::collections::BTreeMap;
-
-use countersign_flow::{Advance, Effect, FlowError, Input, Instance, Next, PageView};
+use countersign_flow::{Advance, Effect, FlowError, Input, Instance, Next};
 use countersign_model::{AuditKind, AuditOutcome, Client, FlowId, KeyedHash, Seconds, Timestamp};
-use countersign_protocol::{
-    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Rendered, choose_policy,
-};
+use countersign_protocol::{AuthorizationRequest, ErrorCode, OAuthError, ResponseTarget, choose_policy};
 use countersign_store::{Advanced, Claim, NextInstance};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
-use crate::browser::{BrowserCookies, CookieChanges};
+use crate::browser::BrowserCookies;
 use crate::clock::random;
 use crate::page_nonce::{self, PageNonce};
 use crate::provider::Provider;
+pub use answer::{Answer, Answered, ClientView, FlowCall, FlowForm, FlowPage, Response};
+use answer::{StoredAnswer, respond, see_flow};
 use record::{FlowRecord, Running};
 
 /// How long one answer to a page may take before another may be looked at.
 const LEASE: Seconds = Seconds::new(10);
-
-/// A page of a flow, ready to be rendered.
-#[derive(Clone, Debug)]
-pub struct FlowPage {
-    /// The flow; its form posts to `/flow/{id}`.
-    pub flow: FlowId,
-    /// Nonce of this rendering.
-    pub nonce: String,
-    /// The sealed start, on the first page alone: nothing is stored until it is answered.
-    pub start: Option<String>,
-    /// What to show.
-    pub view: PageView,
-    /// Client the person came from.
-    pub client: ClientView,
-    /// Where the answer will go in the end; a form's redirects must be allowed to go there.
-    pub redirect_uri: String,
-    /// Language to show it in.
-    pub locale: String,
-    /// Absolute end of the flow.
-    pub ends_at: Timestamp,
-    /// Whether the person pressed a button on a page that was out of date.
-    pub out_of_date: bool,
-}
-
-/// What pages say of a client.
-#[derive(Clone, Debug, Default)]
-pub struct ClientView {
-    /// Its name.
-    pub name: String,
-    /// Its home page.
-    pub uri: Option<String>,
-    /// Its brand.
-    pub brand: Option<String>,
-}
-
-/// What the browser gets.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// A page.
-    Page(Box<FlowPage>),
-    /// See the flow's current page (303).
-    SeeFlow {
-        /// The flow.
-        flow: FlowId,
-        /// Whether to say that the page was out of date.
-        out_of_date: bool,
-    },
-    /// An answer to the client, by redirect or by a form that posts itself.
-    Respond(Response),
-    /// An error page; the request may not be answered to anybody (RFC 6749, 4.1.2.1).
-    Refused(OAuthError),
-    /// The flow has ended, or never was this browser's.
-    Gone,
-}
-
-/// An answer to the client.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Response {
-    /// A redirect to this URI.
-    Redirect(String),
-    /// A form to be posted (OAuth 2.0 Form Post Response Mode).
-    FormPost {
-        /// Where.
-        action: String,
-        /// What.
-        fields: Vec<(String, String)>,
-    },
-}
-
-impl std::fmt::Debug for Response {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Redirect(_) => "Redirect(..)",
-            Self::FormPost { .. } => "FormPost(..)",
-        })
-    }
-}
-
-impl From<AuthorizationResponse> for Response {
-    fn from(response: AuthorizationResponse) -> Self {
-        match response.render() {
-            Rendered::Redirect(uri) => Self::Redirect(uri),
-            Rendered::FormPost { action, fields } => Self::FormPost {
-                action,
-                fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            },
-        }
-    }
-}
-
-/// An answer with the cookies that go with it.
-#[derive(Debug)]
-pub struct Answered {
-    /// What the browser gets.
-    pub answer: Answer,
-    /// What it is to keep.
-    pub cookies: CookieChanges,
-}
-
-impl Answered {
-    pub(crate) fn plain(answer: Answer) -> Self {
-        Self { answer, cookies: CookieChanges::default() }
-    }
-}
-
-/// A person's visit to a flow.
-#[derive(Clone, Copy, Debug)]
-pub struct FlowCall<'a> {
-    /// The flow.
-    pub flow: FlowId,
-    /// Cookies of the browser.
-    pub cookies: &'a BrowserCookies,
-    /// Language the person chose on these pages; none: that of the flow.
-    pub locale: Option<&'a str>,
-    /// Where the request came from.
-    pub context: &'a RequestContext,
-}
-
-/// What a person sent.
-#[derive(Clone, Default)]
-pub struct FlowForm {
-    /// The page's nonce.
-    pub nonce: String,
-    /// The sealed start, from a first page.
-    pub start: Option<String>,
-    /// Value of the pressed button.
-    pub control: String,
-    /// Everything else.
-    pub fields: BTreeMap<String, String>,
-}
-
-/// What a double submit gets again. Sealed where it is stored: it may hold a code.
-#[derive(Serialize, Deserialize)]
-enum StoredAnswer {
-    Show,
-    Respond { response: Response, session: Option<String> },
-}
 
 /// A new flow about to show its first page.
 pub(crate) struct NewFlow<'a> {
@@ -363,12 +224,7 @@ impl Provider {
 
     fn refusal(&self, visit: &Visit<'_>, error: &str) -> Result<Response, ServiceError> {
         let code = ErrorCode::from_word(error).unwrap_or(ErrorCode::AccessDenied);
-        let target = visit
-            .request
-            .target(visit.client)
-            .ok_or(ServiceError::Internal("a redirect URI is no longer registered"))?;
-        let error = OAuthError::new(code, "The sign-in was not completed");
-        Ok(AuthorizationResponse::error(target, &self.settings.issuer, &error).into())
+        Ok(self.respond_error(visit, &OAuthError::new(code, "The sign-in was not completed"))?.response)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the compare-and-set needs both what was and what is to be")]
@@ -431,7 +287,8 @@ impl Provider {
         if running.browser != *browser || end <= now {
             return Ok(());
         }
-        if let Some(wait) = self.charge_network(call.context, "starts", self.settings.address_limits.starts).await? {
+        let starts = self.settings.address_limits.starts;
+        if let Some(wait) = self.charge_network_once(call.context, "starts", starts, call.flow.as_bytes()).await? {
             return Err(ServiceError::Busy(wait));
         }
         let idle = running.instance.idle(self.policies.set()).unwrap_or(LEASE);
@@ -554,15 +411,10 @@ pub(crate) struct Visit<'a> {
     pub(crate) signed_in: &'a crate::session::SignedIn,
 }
 
-fn see_flow(flow: FlowId, out_of_date: bool) -> Answered {
-    Answered::plain(Answer::SeeFlow { flow, out_of_date })
-}
-
-fn respond(flow: FlowId, stored: StoredAnswer, session: Option<SecretString>) -> Answered {
-    match stored {
-        StoredAnswer::Show => see_flow(flow, false),
-        StoredAnswer::Respond { response, .. } => {
-            Answered { answer: Answer::Respond(response), cookies: CookieChanges { binding: None, session } }
-        }
+impl Visit<'_> {
+    /// Where the answer goes, matched against the client again.
+    pub(crate) fn target(&self) -> Result<ResponseTarget, ServiceError> {
+        let target = self.request.target(self.client);
+        target.ok_or(ServiceError::Internal("a redirect URI is no longer registered"))
     }
 }

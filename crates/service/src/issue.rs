@@ -2,11 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_flow::language::Channel;
 use countersign_flow::{Effect, Issued};
 use countersign_model::{
-    AuditEvent, AuditKind, AuditOutcome, Authentication, AuthorizationCode, BrowserSession, FactorKind, Grant, GrantId,
-    KeyedHash, OutboxId, OutboxMessage, OutboxState, RememberedLogin, SessionId, Timestamp, UserStatus,
+    AuditEvent, AuditKind, AuditOutcome, Authentication, AuthorizationCode, BrowserSession, Grant, GrantId, KeyedHash,
+    RememberedLogin, SessionId, Timestamp, UserStatus,
 };
 use countersign_protocol::interaction::{self, Demand};
 use countersign_protocol::{AuthorizationResponse, ErrorCode, OAuthError, SessionFacts};
@@ -17,7 +16,6 @@ use crate::ServiceError;
 use crate::audit;
 use crate::clock::random;
 use crate::flow::{Response, Visit};
-use crate::outbox::Letter;
 use crate::provider::Provider;
 use crate::vault::Purpose;
 
@@ -44,6 +42,7 @@ struct Rows {
     remembered: Option<RememberedLogin>,
     login: AuditEvent,
     code_issued: AuditEvent,
+    remembered_event: Option<AuditEvent>,
     refused: AuditEvent,
 }
 
@@ -75,7 +74,7 @@ impl Provider {
                     tx.insert_audit_events(std::slice::from_ref(&rows.refused)).await?;
                     return Ok(false);
                 }
-                prepared.write(tx, now).await?;
+                prepared.write(tx).await?;
                 if tx.insert_effect(&rows.key, now).await? {
                     write_rows(tx, &rows, old, now).await?;
                 } else {
@@ -90,28 +89,9 @@ impl Provider {
         }
         self.outbox.notify_one();
         metrics::counter!("countersign_logins_total", "policy" => issued.policy.clone()).increment(1);
-        let target = visit
-            .request
-            .target(visit.client)
-            .ok_or(ServiceError::Internal("a redirect URI is no longer registered"))?;
-        let response = AuthorizationResponse::success(target, &self.settings.issuer, code.expose_secret()).into();
+        let response =
+            AuthorizationResponse::success(visit.target()?, &self.settings.issuer, code.expose_secret()).into();
         Ok(SignedInNow { response, session })
-    }
-
-    /// The effects of a step that does not end the flow, in one transaction.
-    pub(crate) async fn apply(
-        &self,
-        visit: &Visit<'_>,
-        effects: &[Effect],
-        now: Timestamp,
-    ) -> Result<(), ServiceError> {
-        let prepared = self.prepare(visit, effects, now)?;
-        if prepared.is_empty() {
-            return Ok(());
-        }
-        let result = self.db.write(async |tx| prepared.write(tx, now).await).await;
-        self.outbox.notify_one();
-        result
     }
 
     /// What was done on the way to a login that the client's demands forbid, and that they do.
@@ -125,16 +105,12 @@ impl Provider {
     ) -> Result<(), ServiceError> {
         let mut prepared = self.prepare(visit, effects, now)?;
         prepared.events.push(refused(visit, issued, error.code.as_str(), now)?);
-        self.db.write(async |tx| prepared.write(tx, now).await).await
+        self.db.write(async |tx| prepared.write(tx).await).await
     }
 
     /// An error to the client of the request, signed in or not.
     pub(crate) fn respond_error(&self, visit: &Visit<'_>, error: &OAuthError) -> Result<SignedInNow, ServiceError> {
-        let target = visit
-            .request
-            .target(visit.client)
-            .ok_or(ServiceError::Internal("a redirect URI is no longer registered"))?;
-        let response = AuthorizationResponse::error(target, &self.settings.issuer, error).into();
+        let response = AuthorizationResponse::error(visit.target()?, &self.settings.issuer, error).into();
         Ok(SignedInNow { response, session: None })
     }
 
@@ -240,6 +216,7 @@ impl Provider {
             key: format!("issue/{}/{}", URL_SAFE_NO_PAD.encode(visit.seed), issued.user),
             login: event(kind)?,
             code_issued: event(AuditKind::CodeIssued)?,
+            remembered_event: remembered.as_ref().map(|_| event(AuditKind::LoginRemembered)).transpose()?,
             refused: refused(visit, issued, "the account may not sign in", now)?,
             code: AuthorizationCode {
                 hash: self.vault.hash(Purpose::AuthorizationCode, code.expose_secret().as_bytes()),
@@ -256,97 +233,6 @@ impl Provider {
             grant,
         })
     }
-
-    /// Turns what the machine asked for into rows.
-    fn prepare(&self, visit: &Visit<'_>, effects: &[Effect], now: Timestamp) -> Result<PreparedEffects, ServiceError> {
-        let mut prepared = PreparedEffects {
-            browser: visit.signed_in.session.as_ref().map(|session| session.token),
-            ..Default::default()
-        };
-        for effect in effects {
-            match effect {
-                Effect::Send { label, channel, template, to, code, expires_at } => {
-                    let letter = Self::letter(visit, template, to, code, *expires_at, now);
-                    prepared.sends.push(self.send(visit, label, *channel, &letter, *expires_at, now)?);
-                }
-                Effect::Audit { kind, outcome, subject, detail } if !is_told_here(*kind, *outcome) => {
-                    let event = audit::event(visit.context, now, *kind, *outcome)?
-                        .subject(subject.as_ref())
-                        .client(&visit.client.id)
-                        .flow(visit.flow)
-                        .details(detail.clone());
-                    prepared.events.push(event.build());
-                }
-                Effect::ForgetRemembered { policy } => {
-                    let event = audit::event(visit.context, now, AuditKind::LoginForgotten, AuditOutcome::Success)?
-                        .client(&visit.client.id)
-                        .flow(visit.flow)
-                        .detail("policy", policy.as_str())
-                        .build();
-                    prepared.forgets.push((policy.clone(), event));
-                }
-                Effect::SpendTotpStep { user, step } => prepared.totp_steps.push((user.clone(), *step)),
-                // Short-lived: set back after the transaction.
-                Effect::ResetCounter(_) | Effect::Audit { .. } => {}
-            }
-        }
-        Ok(prepared)
-    }
-
-    fn letter(
-        visit: &Visit<'_>,
-        template: &str,
-        to: &str,
-        code: &str,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Letter {
-        Letter {
-            to: to.to_owned(),
-            template: template.to_owned(),
-            locale: visit.locale.to_owned(),
-            code: code.to_owned(),
-            lifetime: u32::try_from(expires_at.millis_since(now) / 1000).unwrap_or_default(),
-            application: visit.client.name.clone(),
-        }
-    }
-
-    fn send(
-        &self,
-        visit: &Visit<'_>,
-        label: &str,
-        channel: Channel,
-        letter: &Letter,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<(OutboxMessage, AuditEvent), ServiceError> {
-        let id = OutboxId::new(now, random()?);
-        let channel = match channel {
-            Channel::Email => "email",
-            Channel::Sms => "sms",
-            Channel::Voice => "voice",
-        };
-        let sealed = letter.seal(&self.vault, &id)?;
-        let event = audit::event(visit.context, now, AuditKind::SendQueued, AuditOutcome::Success)?
-            .client(&visit.client.id)
-            .flow(visit.flow)
-            .detail("channel", channel)
-            .detail("template", letter.template.as_str())
-            .detail("message", id.as_str())
-            .build();
-        let message = OutboxMessage {
-            idempotency_key: format!("{}/{label}", URL_SAFE_NO_PAD.encode(visit.seed)),
-            channel: channel.to_owned(),
-            sealed: Some(sealed),
-            state: OutboxState::Queued,
-            attempts: 0,
-            created_at: now,
-            due_at: now,
-            expires_at,
-            id,
-        };
-        Ok((message, event))
-    }
 }
 
 fn refused(visit: &Visit<'_>, issued: &Issued, reason: &str, now: Timestamp) -> Result<AuditEvent, ServiceError> {
@@ -359,12 +245,6 @@ fn refused(visit: &Visit<'_>, issued: &Issued, reason: &str, now: Timestamp) -> 
         .build())
 }
 
-/// Whether an event is written by this file, with what the machine cannot know: the grant, the message.
-fn is_told_here(kind: AuditKind, outcome: AuditOutcome) -> bool {
-    outcome == AuditOutcome::Success
-        && matches!(kind, AuditKind::Login | AuditKind::SilentLogin | AuditKind::SendQueued)
-}
-
 /// The session a login stands for.
 pub(crate) fn session_facts(authentication: &Authentication) -> SessionFacts {
     SessionFacts {
@@ -373,50 +253,6 @@ pub(crate) fn session_facts(authentication: &Authentication) -> SessionFacts {
         acr: authentication.acr.clone(),
         facts: authentication.facts,
         may_answer: true,
-    }
-}
-
-/// Effects as rows. Writing them twice changes nothing more, but for the audit, which tells of both tries.
-#[derive(Default)]
-struct PreparedEffects {
-    browser: Option<KeyedHash>,
-    sends: Vec<(OutboxMessage, AuditEvent)>,
-    events: Vec<AuditEvent>,
-    forgets: Vec<(String, AuditEvent)>,
-    totp_steps: Vec<(countersign_model::UserId, i64)>,
-}
-
-impl PreparedEffects {
-    fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.events.is_empty() && self.forgets.is_empty() && self.totp_steps.is_empty()
-    }
-
-    async fn write(&self, tx: &mut Tx, now: Timestamp) -> Result<(), ServiceError> {
-        let _ = now;
-        let mut events = self.events.clone();
-        for (message, event) in &self.sends {
-            if tx.insert_outbox_message(message).await? {
-                events.push(event.clone());
-            }
-        }
-        for (policy, event) in &self.forgets {
-            if let Some(browser) = &self.browser
-                && tx.delete_remembered_login(browser, policy).await?
-            {
-                events.push(event.clone());
-            }
-        }
-        for (user, step) in &self.totp_steps {
-            // Another request spent this very code first: nothing of this one may stand.
-            let account = tx.find_account(user).await?;
-            let factor =
-                account.as_ref().and_then(|account| account.factor(FactorKind::Totp)).ok_or(ServiceError::Lost)?;
-            if !tx.spend_totp_step(&factor.id, *step).await? {
-                return Err(ServiceError::Lost);
-            }
-        }
-        tx.insert_audit_events(&events).await?;
-        Ok(())
     }
 }
 
@@ -435,7 +271,8 @@ async fn write_rows(tx: &mut Tx, rows: &Rows, old: Option<KeyedHash>, now: Times
     }
     tx.insert_grant(&rows.grant).await?;
     tx.insert_code(&rows.code).await?;
-    tx.insert_audit_events(&[rows.login.clone(), rows.code_issued.clone()]).await?;
+    let events = [&rows.login, &rows.code_issued].into_iter().chain(&rows.remembered_event).cloned();
+    tx.insert_audit_events(&events.collect::<Vec<_>>()).await?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod browser;
 mod clients;
 mod clock;
 mod discovery;
+mod effects;
 mod error;
 mod flow;
 mod hash_pool;

@@ -34,7 +34,11 @@ impl Provider {
         let limit = CounterLimit { allowed, window: Seconds::minutes(1), lock: None };
         match self.short_lived.charge(&key, once, &limit).await? {
             Charged::Allowed { .. } => Ok(None),
-            Charged::Refused { retry_after } => Ok(Some(retry_after)),
+            Charged::Refused { retry_after } => {
+                metrics::counter!("countersign_limits_reached_total", "limit" => format!("address/{name}"))
+                    .increment(1);
+                Ok(Some(retry_after))
+            }
         }
     }
 

@@ -60,7 +60,7 @@ pub struct AddressLimits {
     pub sends: u32,
     /// Flows begun: what a stranger can make the short-lived store hold.
     pub starts: u32,
-    /// Refused authorization requests that are audited; further ones are only counted.
+    /// Refused authorization requests that are audited; further ones are only logged.
     pub refusals: u32,
     /// Failed client authentications.
     pub client_failures: u32,

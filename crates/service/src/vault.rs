@@ -1,7 +1,7 @@
 //! The master key and everything derived from it: keyed hashes, derived secrets, sealed bytes.
 //!
 //! Secrets that must come out the same when a node dies between two writes (challenge codes, authorization codes,
-//! session secrets) are derived from what they stand for instead of drawn, so the retry finds them again.
+//! session secrets) are derived from the seed of their flow instead of drawn, so the retry finds them again.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};

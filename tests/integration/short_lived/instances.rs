@@ -249,7 +249,8 @@ async fn oversized_instance_is_refused(on: &TestShortLived) {
     let refused = on.store.create(ID, &vec![0; 65 * 1024], end, IDLE).await;
     assert!(matches!(refused, Err(StoreError::TooLarge(_))), "{refused:?}");
     create(on).await;
-    let next = NextInstance { result: &[0; 17 * 1024], body: b"", idle: IDLE, end };
+    let result = vec![0; 17 * 1024];
+    let next = NextInstance { result: &result, body: b"", idle: IDLE, end };
     let refused = on.store.advance(ID, 1, &nonce(1), next).await;
     assert!(matches!(refused, Err(StoreError::TooLarge(_))), "{refused:?}");
 }

@@ -12,8 +12,8 @@ use super::{FlowCall, StoredAnswer};
 use crate::ServiceError;
 use crate::vault::{Purpose, Vault};
 
-/// Longest start that is looked at, in characters: a request of 16 KiB, sealed and encoded, fits.
-const MAX_START: usize = 32 * 1024;
+/// Longest start that is looked at, in characters: a request of 8 KiB, sealed and encoded, fits.
+const MAX_START: usize = 16 * 1024;
 
 /// A flow at rest.
 #[derive(Serialize, Deserialize)]
