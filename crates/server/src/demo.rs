@@ -51,6 +51,9 @@ pub struct DemoArgs {
     /// Serve everything by https, with a throw-away certificate authority.
     #[arg(long)]
     pub tls: bool,
+    /// Port of mutual TLS, with --tls. Kept free: nothing listens there until clients can authenticate by certificate.
+    #[arg(long, default_value_t = 8443)]
+    pub mtls_port: u16,
     /// JSON array of RFC 7591 client metadata, with client_id and client_secret, to register at start.
     #[arg(long, value_name = "FILE")]
     pub clients: Option<PathBuf>,

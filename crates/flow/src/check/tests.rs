@@ -206,7 +206,7 @@ fn kinds_this_version_can_not_run_are_e09() {
         .filter(|finding| finding.code == "E09" && finding.policy == "phone")
         .filter_map(|finding| finding.message.split('`').nth(1))
         .collect();
-    assert_eq!(kinds, ["otp", "terms", "account.terms_due"]);
+    assert_eq!(kinds, ["account.terms_due", "otp", "terms"]);
     assert!(findings.iter().any(Finding::blocks_serve));
 }
 
