@@ -421,7 +421,7 @@ mod the_rules_can_fail {
         ] {
             assert_eq!(complain_of_text("x", bad).len(), 1, "{bad}");
         }
-        for good in [concat!("net", "/wo", "rk/x"), concat!("{base}/ho", "me/x"), "crates.io is a registry", "/usr/lib"]
+        for good in [concat!("net", "/wo", "rk/x"), concat!("{base}/ho", "me/x"), "crates-io is a registry", "/usr/lib"]
         {
             assert_none(&complain_of_text("x", good));
         }
