@@ -121,6 +121,10 @@ fn policy_check_finds_where_and_why() {
     assert!(err(&missing).contains("no/such/folder"));
 }
 
+/// Somebody to carry texts and calls.
+const CARRIER: &str = "[[telephone.carriers]]\nname = \"main\"\nbase_url = \"https://carrier.example.org\"\n\
+     account_sid = \"AC0123\"\nauth_token = \"a-token-of-the-tests\"\nfrom = \"+12025550100\"\n";
+
 /// A folder with a sound configuration.
 struct Node {
     folder: TempDir,
@@ -134,7 +138,7 @@ impl Node {
         node.configure(&format!(
             "[server]\nissuer = \"https://login.example.org\"\nlisten = [\"127.0.0.1:0\"]\n\
              management_listen = \"127.0.0.1:1\"\n[secrets]\nmaster_key_file = \"master.key\"\n\
-             [database]\nurl = \"sqlite:node.db\"\n{more}"
+             [database]\nurl = \"sqlite:node.db\"\n{more}\n{CARRIER}"
         ));
         node
     }
@@ -180,6 +184,15 @@ fn serve_refuses_what_is_unsafe_and_says_why() {
         assert!(err(&output).contains(why), "{why}: {}", err(&output));
         assert!(!err(&output).contains("panicked") && !err(&output).contains("c2hvcnQ"), "{}", err(&output));
     }
+    let node = Node::new("");
+    node.change(CARRIER, "");
+    let refused = node.run(&["config", "check"]);
+    assert_exit(&refused, 1, "nobody to carry texts and calls");
+    assert!(err(&refused).contains("telephone.carriers"), "{}", err(&refused));
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let refused = node.run(&["serve"]);
+    assert_exit(&refused, 1, "nobody to carry texts and calls");
+    assert!(err(&refused).contains("telephone.carriers"), "{}", err(&refused));
     let node = Node::new("");
     let output = node.run(&["serve"]);
     assert_exit(&output, 1, "no schema");

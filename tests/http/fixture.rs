@@ -87,6 +87,7 @@ fn clients() -> Value {
         client("eddsa", &json!({"id_token_signed_response_alg": "EdDSA"})),
         client("options", &json!({"countersign_policy": "login-options", "countersign_policies": ["email"]})),
         client("mail", &json!({"countersign_policy": "email"})),
+        client("phone", &json!({"countersign_policy": "phone"})),
         client("strict", &json!({"countersign_required_acr": ["urn:countersign:acr:password-email"]})),
         client("query", &json!({})),
         client("two", &json!({"redirect_uris": ["https://two.example.com/cb", "https://two.example.com/other"]})),
@@ -100,6 +101,7 @@ fn clients() -> Value {
                 "grant_types": ["client_credentials"], "redirect_uris": [], "scope": "jobs.read jobs.write",
             })
         ),
+        client("bound", &json!({"tls_client_certificate_bound_access_tokens": true})),
         client(ODD_ID, &json!({})),
     ])
 }

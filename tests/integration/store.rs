@@ -5,10 +5,13 @@ mod audit;
 mod codes;
 mod fixtures;
 mod housekeeping;
+mod links;
 mod migrations;
 mod outbox;
+mod recovery;
 mod sessions;
 mod transactions;
+mod users;
 
 /// Runs each test on both databases, as `postgres::<test>` and `sqlite::<test>`.
 macro_rules! on_both {

@@ -12,6 +12,7 @@ on_both_stores![
     a_node_that_dies_after_the_claim_leaves_the_page_to_another,
     a_store_that_fails_at_the_write_can_be_tried_again_at_once,
     an_answer_that_is_lost_is_found_by_the_next_post,
+    a_code_whose_answer_was_lost_lives_from_the_next_try,
     another_person_who_ends_a_flow_after_a_crash_is_not_the_first,
 ];
 
@@ -102,6 +103,21 @@ async fn an_answer_that_is_lost_is_found_by_the_next_post(house: House) {
     assert!(person.post(&mortal, verified.flow, form(&verified, "continue", &[])).await.is_err());
     let code = person.press(&other, &verified, "continue", &[]).await.code();
     assert!(person.cookies.session.is_some());
+    assert!(redeem(&other, &code).await.unwrap().is_ok());
+    assert_eq!(house.count("authorization_codes", "1 = 1").await, 1);
+}
+
+async fn a_code_whose_answer_was_lost_lives_from_the_next_try(house: House) {
+    let (faulty, mortal, other) = nodes(&house).await;
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&other, HOSPITAL, false).await;
+    let verified = person.prove_mailbox(&house, &other, &page, HOSPITAL).await;
+    faulty.arm(Fault::DiesAtAdvance);
+    faulty.until_death(Box::pin(person.post(&mortal, verified.flow, form(&verified, "continue", &[])))).await;
+    house.let_lease_end().await;
+    // Longer than a code lives.
+    house.clock.pass(countersign_model::Seconds::new(90));
+    let code = person.press(&other, &verified, "continue", &[]).await.code();
     assert!(redeem(&other, &code).await.unwrap().is_ok());
     assert_eq!(house.count("authorization_codes", "1 = 1").await, 1);
 }

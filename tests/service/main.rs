@@ -13,15 +13,19 @@ macro_rules! on_both_stores {
     };
 }
 
+mod account;
 mod audit;
 mod claims;
 mod codes;
 mod crash;
+mod federation;
 mod guesses;
 mod hashing;
 mod journey;
 mod keys;
+mod links;
 mod outbox;
+mod passkeys;
 mod pinned;
 mod races;
 mod refusals;
@@ -29,4 +33,6 @@ mod remembered;
 mod safety;
 mod sessions;
 mod size;
+mod telephone;
 mod tokens;
+mod webhooks;

@@ -1,7 +1,8 @@
 //! Who may not sign in, and where a login is not enough.
 
 use countersign_model::{AuditKind, AuditOutcome, UserStatus};
-use countersign_tests::provider::{ALICE, HOSPITAL, House, Person, Seen, encode};
+use countersign_service::{AddressLimits, ClientRegistration};
+use countersign_tests::provider::{ALICE, HOSPITAL, House, NodePlan, Person, Seen, encode};
 
 on_both_stores![
     an_account_disabled_before_the_code_is_access_denied,
@@ -11,6 +12,8 @@ on_both_stores![
     a_disabled_client_is_refused_and_its_flows_are_gone,
     an_essential_acr_that_the_policy_cannot_meet_is_told_to_the_client,
     an_essential_acr_that_nobody_can_meet_is_refused_at_once,
+    refused_requests_of_one_address_are_audited_up_to_its_limit,
+    a_client_that_was_disabled_stays_so_when_it_is_registered_again,
 ];
 
 async fn an_account_disabled_before_the_code_is_access_denied(house: House) {
@@ -105,4 +108,33 @@ async fn an_essential_acr_that_nobody_can_meet_is_refused_at_once(house: House) 
     let node = house.node().await;
     let seen = Person::new().arrive(&node, &essential("urn:example:biometric")).await;
     assert_eq!(seen.error(), "unmet_authentication_requirements");
+}
+
+async fn refused_requests_of_one_address_are_audited_up_to_its_limit(house: House) {
+    let plan = house.plan();
+    let address_limits = AddressLimits { refusals: 3, ..plan.address_limits };
+    let node = house.node_with(NodePlan { address_limits, ..plan }).await;
+    for _ in 0..5 {
+        assert_eq!(Person::new().arrive(&node, "prompt=none").await.error(), "login_required");
+    }
+    assert_eq!(house.events(Some(AuditKind::RequestRefused)).await.len(), 3);
+}
+
+async fn a_client_that_was_disabled_stays_so_when_it_is_registered_again(house: House) {
+    let node = house.node().await;
+    let registration: ClientRegistration = serde_json::from_value(serde_json::json!({
+        "client_id": "later", "client_secret": "later-secret-0123456789", "redirect_uris": ["https://later.example/cb"],
+        "countersign_policy": "lab",
+    }))
+    .unwrap();
+    let id = node.register_client(&registration).await.unwrap();
+    let db = house.database.another_node();
+    let disable = async |tx: &mut countersign_store::Tx| {
+        let client = tx.find_client(&id).await?.unwrap();
+        tx.upsert_client(&countersign_model::Client { disabled: true, ..client }).await
+    };
+    db.write(disable).await.unwrap();
+    node.register_client(&registration).await.unwrap();
+    let client = db.read(async |tx| tx.find_client(&id).await).await.unwrap().unwrap();
+    assert!(client.disabled);
 }

@@ -2,21 +2,28 @@
 //! relay that keeps what it is given, and people who walk through pages.
 #![allow(clippy::expect_used, clippy::panic, reason = "a fixture that fails is a test that fails")]
 
+mod authenticator;
+mod corporate;
 mod fault;
 mod person;
+mod phones;
 mod relay;
+mod web;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_model::{AuditEvent, AuditKind, OutboxMessage, Profile, Seconds, UserId, UserStatus};
+use countersign_outbound::Webhook;
 use countersign_outbound::{MailSettings, Mailer, Sender, Tls};
 use countersign_protocol::{OAuthError, Params};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
+use countersign_service::RegistrationSettings;
 use countersign_service::{
-    AddressLimits, ClientRegistration, Clock, HashPool, HashSettings, Lifetimes, MailIdentity, MasterKey, NewAccount,
-    OutboxWorker, PolicySource, Provider, RequestContext, ServiceError, Settings, Stores, TokenCall, Vault,
+    AddressLimits, ClientRegistration, Clock, Couriers, FederationSettings, HashPool, HashSettings, Lifetimes, MailIdentity, MasterKey, NewAccount,
+    OutboxWorker, PolicySource, Provider, RequestContext, ServiceError, Settings, Stores, Telephone, TokenCall, Vault,
     load_policies,
 };
 use countersign_store::{AuditFilter, InProcess, InProcessBounds, Redis, ShortLived, StoreError};
@@ -25,9 +32,13 @@ use diesel::{Connection as _, QueryableByName, RunQueryDsl as _};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+pub use authenticator::Authenticator;
+pub use corporate::Corporate;
 pub use fault::{Fault, Faulty};
 pub use person::{Person, Seen, code_in, form, parameter};
+pub use phones::{GENUINE, Operator, Phones, Rung};
 pub use relay::{Letter, Relay, Temper};
+pub use web::{Asked, serve_json};
 
 use crate::stores::{Backend, TestClock, TestDatabase, block_on, raw_redis, redis_settings, redis_url};
 
@@ -72,6 +83,8 @@ pub struct House {
     pub short_lived: Arc<dyn ShortLived>,
     /// Takes its mail.
     pub relay: Relay,
+    /// Takes its texts and calls.
+    pub phones: Phones,
     prefix: String,
 }
 
@@ -87,6 +100,12 @@ pub struct NodePlan {
     pub key: u8,
     /// Limits of an address.
     pub address_limits: AddressLimits,
+    /// Whom texts and calls may reach.
+    pub telephone: Telephone,
+    /// Upstream providers.
+    pub upstreams: Vec<FederationSettings>,
+    /// Webhooks, by name.
+    pub webhooks: Vec<(String, Webhook)>,
 }
 
 /// Runs `test` on a house of `pair`.
@@ -107,6 +126,7 @@ impl House {
         {
             node.create_account(&account(credentials, mailbox, phone)).await.expect("account").expect("new");
         }
+        house.database.raw("UPDATE users SET terms_version = '1'").await.expect("terms");
         for client in [case_portal(), lab_suite()] {
             let client: ClientRegistration = serde_json::from_value(client).expect("registration");
             node.register_client(&client).await.expect("client");
@@ -135,7 +155,7 @@ impl House {
             catch_up(&clock).await;
         }
         let database = TestDatabase::new(backend).await;
-        Self { pair, clock, database, short_lived, relay: Relay::open().await, prefix }
+        Self { pair, clock, database, short_lived, relay: Relay::open().await, phones: Phones::default(), prefix }
     }
 
     /// What a plain node is made with.
@@ -156,6 +176,9 @@ impl House {
                 client_failures: 100_000,
                 ..AddressLimits::default()
             },
+            telephone: Telephone { prefix_sends: 100_000, ..Telephone::default() },
+            upstreams: Vec::new(),
+            webhooks: Vec::new(),
         }
     }
 
@@ -185,16 +208,29 @@ impl House {
     pub fn idle_node(&self, plan: NodePlan) -> Arc<Provider> {
         let settings = Settings {
             issuer: "https://id.example".parse().expect("issuer"),
+            mtls_origin: None,
+            registration: RegistrationSettings::default(),
             lifetimes: Lifetimes::default(),
             address_limits: plan.address_limits,
-            mail: MailIdentity { company: "Acentra Health".to_owned(), product: "Atrezzo".to_owned() },
+            mail: MailIdentity { company: "Acentra Health".to_owned(), product: "Atrezzo".to_owned(), from: None },
+            telephone: plan.telephone,
+            terms: [("portal_terms".to_owned(), "1".to_owned())].into(),
             key_announcement: Seconds::hours(1),
         };
         let clock = self.clock.clone();
         let vault = Vault::new(&MasterKey::new([plan.key; 32])).expect("vault");
         let stores = Stores { db: self.database.another_node(), short_lived: plan.short_lived };
         let pool = HashPool::start(plan.hashing).expect("hash pool");
-        Arc::new(Provider::new(settings, Clock::new(move || clock.now()), vault, stores, pool, plan.policies))
+        let node = Provider::new(settings, Clock::new(move || clock.now()), vault, stores, pool, plan.policies);
+        Arc::new(node.with_upstreams(plan.upstreams).with_webhooks(plan.webhooks))
+    }
+
+    /// Makes another account with a phone.
+    ///
+    /// # Panics
+    /// When there is one with this address.
+    pub async fn account(&self, node: &Provider, who: Credentials, phone: &str) {
+        node.create_account(&account(who, true, Some(phone))).await.expect("account").expect("new");
     }
 
     /// One round of a node's outbox worker; how many messages it took.
@@ -220,8 +256,11 @@ impl House {
             timeout: Duration::from_secs(20),
             from: Sender { address: "noreply@id.example".to_owned(), name: None },
             ca_file: None,
+            dkim: Vec::new(),
         });
-        OutboxWorker::new(Arc::clone(node), mailer.expect("mailer")).expect("worker")
+        let couriers =
+            Couriers { mailer: mailer.expect("mailer"), carriers: self.phones.carriers(), brands: BTreeMap::new() };
+        OutboxWorker::new(Arc::clone(node), couriers).expect("worker")
     }
 
     /// Delivers, and reads the newest code mailed to `address`.
@@ -372,12 +411,11 @@ struct TextRow {
 fn account((email, password): Credentials, mailbox: bool, phone: Option<&str>) -> NewAccount {
     NewAccount {
         email: email.to_owned(),
-        password: SecretString::from(password),
+        password: Some(SecretString::from(password)),
         profile: Profile::default(),
         mailbox,
         phone: phone.map(str::to_owned),
-        totp_seed: None,
-        roles: Vec::new(),
+        ..NewAccount::default()
     }
 }
 
@@ -391,7 +429,7 @@ fn case_portal() -> Value {
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": "openid profile email phone offline_access",
         "countersign_policy": "login-options",
-        "countersign_policies": ["login-options", "email", "totp", "lab"],
+        "countersign_policies": ["login-options", "phone", "email", "totp", "lab"],
         "countersign_first_party": true,
     })
 }
@@ -430,7 +468,7 @@ async fn token(node: &Provider, grant: &str) -> Result<Result<Value, OAuthError>
     let form = format!("{grant}&client_id=case-portal&client_secret={PORTAL_SECRET}");
     let form = Params::parse_form(form.as_bytes()).expect("form");
     let context = RequestContext::default();
-    node.token(TokenCall { authorization: None, query: &Params::default(), form: &form, context: &context }).await
+    node.token(TokenCall { authorization: None, query: &Params::default(), form: &form, certificate: None, context: &context }).await
 }
 
 /// `text` in a query.

@@ -138,7 +138,12 @@ impl Default for UserAgent {
 impl UserAgent {
     /// One without cookies.
     pub fn new() -> Self {
-        Self { http: http(), cookies: Mutex::default() }
+        Self::with(http())
+    }
+
+    /// A browser that speaks through `http`, which must not follow redirects.
+    pub fn with(http: reqwest::Client) -> Self {
+        Self { http, cookies: Mutex::default() }
     }
 
     /// The value of a cookie.

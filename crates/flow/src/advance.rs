@@ -1,9 +1,14 @@
 //! What the machine answers: the next instance, what the person sees next, and the effects to apply.
 
-use countersign_model::{AuditKind, AuditOutcome, ProvenFact, Seconds, Timestamp, UserId};
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-use crate::language::{Channel, CookieLife};
+use countersign_model::{
+    AuditKind, AuditOutcome, FactorKind, KeyedHash, OrganizationId, ProvenFact, Seconds, Timestamp, UserId,
+};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::language::{Channel, CookieLife, Revocation, Voice};
 use crate::{Charge, Instance};
 
 /// One decision.
@@ -30,6 +35,11 @@ pub enum Next {
         page: String,
         /// What the client is told when the person returns there.
         error: &'static str,
+    },
+    /// Send the browser to an upstream provider; its answer comes back as the input `federated`.
+    Federate {
+        /// Which.
+        provider: String,
     },
     /// LOGIN was pressed on a stop page: start the client's policy again on the same request.
     Restart,
@@ -68,6 +78,44 @@ pub struct Remembering {
     pub cookie: CookieLife,
 }
 
+/// A call to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// What proves that it was answered.
+    pub voice: Voice,
+    /// Challenge to approve: `Needs::approval` asks for the same.
+    pub challenge: u32,
+}
+
+/// A factor to be bound.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Binding {
+    /// A mailbox; it becomes the address the person signs in with.
+    Mailbox(String),
+    /// A phone, E.164.
+    Phone(String),
+    /// An authenticator app with the seed derived from this label, whose time step is spent.
+    Totp {
+        /// Label, from `Needs::enrol_totp`.
+        label: String,
+        /// Time step of the code that proved it.
+        step: i64,
+    },
+    /// The passkey of `Facts::passkey`.
+    Passkey,
+}
+
+impl std::fmt::Debug for Binding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mailbox(_) => "Mailbox",
+            Self::Phone(_) => "Phone",
+            Self::Totp { .. } => "Totp",
+            Self::Passkey => "Passkey",
+        })
+    }
+}
+
 /// Something to be done because of a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -81,10 +129,138 @@ pub enum Effect {
         template: String,
         /// Recipient, as the account holds it.
         to: String,
-        /// The code in it.
-        code: String,
+        /// The code in it; none in calls that ask for `#` alone, and in notices.
+        code: Option<String>,
+        /// Of a call: what proves that it was answered.
+        call: Option<Call>,
         /// When the code expires, and with it the message.
         expires_at: Timestamp,
+    },
+    /// As `Send`, but there is nobody to send to: the same rows are written, nothing leaves, so that time tells nothing.
+    Pretend {
+        /// As in `Send`.
+        label: String,
+        /// As in `Send`.
+        channel: Channel,
+        /// As in `Send`.
+        expires_at: Timestamp,
+    },
+    /// Tell the person, at the mailbox they had before this decision, about a change; by mail, queued.
+    Notify {
+        /// Whom.
+        user: UserId,
+        /// As in `Send`.
+        label: String,
+        /// Message template.
+        template: String,
+        /// Another address to tell too; of the template `registration_attempt` the only one: a typed address that
+        /// somebody else has.
+        also: Option<String>,
+    },
+    /// Mail a link that begins `policy`; earlier links of this person and policy stop working.
+    SendLink {
+        /// Whom.
+        user: UserId,
+        /// As in `Send`.
+        label: String,
+        /// Policy with `entry = ["link"]`.
+        policy: String,
+        /// Message template.
+        template: String,
+        /// Life of the link.
+        ttl: Seconds,
+    },
+    /// Spend the link this flow began with: once, however many browsers opened it.
+    ConsumeLink,
+    /// Make an account whose registration is incomplete.
+    CreateAccount {
+        /// Its id, from `Facts::new_user`.
+        user: UserId,
+        /// What was typed, by field: `username`, `given_name`, `family_name`, `address1`, `address2`, `city`, `state`,
+        /// `zip`, `email`, `phone`, `fax`; checked and normalised.
+        form: BTreeMap<String, String>,
+        /// Its organization.
+        organization: Option<OrganizationId>,
+    },
+    /// Set the password, whatever it was.
+    SetPassword {
+        /// Whose.
+        user: UserId,
+        /// Its hash.
+        phc: Zeroizing<String>,
+    },
+    /// Bind a factor; the one of the same kind it had goes, but for passkeys, of which there may be several.
+    BindFactor {
+        /// Whose.
+        user: UserId,
+        /// What.
+        binding: Binding,
+    },
+    /// Unbind every factor of a kind.
+    UnbindFactor {
+        /// Whose.
+        user: UserId,
+        /// What.
+        kind: FactorKind,
+    },
+    /// Note that a version of a document was agreed to.
+    AcceptTerms {
+        /// Who.
+        user: UserId,
+        /// Which document.
+        document: String,
+        /// Which version.
+        version: String,
+    },
+    /// The registration is complete: it can not be entered again (R9).
+    CompleteRegistration {
+        /// Whose.
+        user: UserId,
+    },
+    /// Take away sessions, remembered logins or refresh tokens of a person; not what this decision makes.
+    Revoke {
+        /// Whose.
+        user: UserId,
+        /// What.
+        what: Vec<Revocation>,
+    },
+    /// A recovery code was given: it must never count again.
+    SpendRecoveryCode {
+        /// Whose.
+        user: UserId,
+        /// Which, from `Facts::recovery_code`.
+        hash: KeyedHash,
+    },
+    /// Replace all recovery codes by ten new ones, derived from this label.
+    ReplaceRecoveryCodes {
+        /// Whose.
+        user: UserId,
+        /// Label, as `Needs::code_label`.
+        label: String,
+    },
+    /// Keep the new counter of the passkey of `Facts::passkey`.
+    UsePasskey {
+        /// Whose.
+        user: UserId,
+    },
+    /// Write the account or link of `Facts::federated`.
+    AdoptFederated {
+        /// Whose.
+        user: UserId,
+    },
+    /// Call a webhook, from the outbox.
+    Webhook {
+        /// As in `Send`.
+        label: String,
+        /// Its name in the policy.
+        name: String,
+        /// Whom it is about.
+        user: Option<UserId>,
+    },
+    /// Close the account: nobody signs in to it again, what is personal in it is removed.
+    CloseAccount {
+        /// Whose.
+        user: UserId,
     },
     /// Write an audit event. `detail` holds policy, step and outcome; never a secret, an address or a number.
     Audit {

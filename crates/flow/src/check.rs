@@ -1,29 +1,68 @@
 //! Proofs before a policy may run (POLICIES.md, section 4). Exact for the model, deterministic, in milliseconds.
 //!
 //! Beside the codes of that table: `E00` more guards than can be explored, `E09` a kind or guard this version can not
-//! run, `E61` an id or acr used twice, `N05` an optional policy that is missing, `W70` pages without a cancel.
+//! run, `E61` an id or acr used twice, `N05` an optional policy that is missing, `W72` a limit above its ceiling.
 
+mod catalogue;
+mod clients;
+mod closure;
 mod explore;
+mod held;
 mod limits;
+mod secrecy;
 mod structure;
+mod way;
+mod world;
+
+pub use catalogue::{Catalogue, PageParts, Texts};
+pub use clients::ClientDemand;
+pub use closure::LeastSet;
 
 use crate::language::{Policy, Purpose};
 use crate::{Finding, PolicySet, Position, Severity};
 
-/// Proves a set as of `today` (`YYYY-MM-DD`, for waivers). Sorted by file and place.
+/// What a set is proven against.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings<'a> {
+    /// The day, `YYYY-MM-DD`, for waivers.
+    pub today: &'a str,
+    /// Pages and messages; none: E10 and E11 are not looked for.
+    pub catalogue: Option<&'a Catalogue>,
+    /// Clients, for E60.
+    pub clients: &'a [ClientDemand],
+}
+
+/// Proves a set by itself as of `today` (`YYYY-MM-DD`, for waivers). Sorted by file and place.
 pub fn check(set: &PolicySet, today: &str) -> Vec<Finding> {
+    check_within(set, &Surroundings { today, ..Surroundings::default() })
+}
+
+/// Proves a set with the pages, messages and clients around it. Sorted by file and place.
+pub fn check_within(set: &PolicySet, around: &Surroundings) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_names(set, &mut findings);
     for policy in set.iter() {
         structure::check(set, policy, &mut findings);
         limits::check(policy, &mut findings);
-        check_waivers(policy, today, &mut findings);
+        secrecy::check(set, policy, &mut findings);
+        check_waivers(policy, around.today, &mut findings);
+        if let Some(catalogue) = around.catalogue {
+            catalogue::check(catalogue, policy, &mut findings);
+        }
     }
     structure::check_loops(set, &mut findings);
-    explore::check(set, today, &mut findings);
+    let rules = explore::check(set, around.today, &mut findings);
+    closure::check(set, &rules, around.today, &mut findings);
+    clients::check(set, around.clients, &mut findings);
     findings.sort_by(|one, other| place(one).cmp(&place(other)));
     findings.dedup();
     findings
+}
+
+/// The least sets of things that pass each login policy, for every kind of finished account.
+pub fn list_least_sets(set: &PolicySet, today: &str) -> Vec<LeastSet> {
+    let rules = explore::check(set, today, &mut Vec::new());
+    closure::list_least_sets(set, &rules, today)
 }
 
 fn place(finding: &Finding) -> (&str, u32, u32, &str, &str) {

@@ -1,6 +1,9 @@
 //! What the service knows when it asks the machine to go on.
 
-use countersign_model::{Fact, FactSet, ProvenFact, Seconds, UserId};
+use std::collections::BTreeMap;
+
+use countersign_model::{Fact, FactSet, KeyedHash, OrganizationId, ProvenFact, Seconds, UserId};
+use zeroize::Zeroizing;
 
 /// Everything outside the instance that a decision may depend on. Loaded by the service, never fetched here.
 #[derive(Clone, Debug, Default)]
@@ -8,6 +11,10 @@ pub struct Facts {
     /// Logins this browser remembers and the request lets count; empty under `prompt=login`, an outdated `max_age`
     /// and the like. For a policy with `session.sso = "always"` the browser session stands here under its id.
     pub remembered: Vec<RememberedFacts>,
+    /// What this browser's session proved, where the request lets it count (`prompt=login` and an outdated `max_age` do
+    /// not): asked for by the guard `session.fresh` alone. Where it is set and `Needs::account` names nobody,
+    /// `Facts::account` is its person.
+    pub session: Option<RememberedFacts>,
     /// The client of the request; empty without one.
     pub client: String,
     /// acr values the request names.
@@ -28,12 +35,78 @@ pub struct Facts {
     pub charges: Vec<ChargeVerdict>,
     /// Digits for `Needs::code_label`.
     pub code: Option<String>,
+    /// The only person who may go on: a flow of the account page, a step-up.
+    pub subject: Option<UserId>,
+    /// Countries whose numbers may be used, ISO 3166-1 alpha-2; the first is the default.
+    pub countries: Vec<String>,
+    /// Current version of the Terms of Use, by document.
+    pub terms: BTreeMap<String, String>,
+    /// What became of `Needs::verify_legacy`.
+    pub legacy: Verdict,
+    /// PHC string for `Needs::hash_password`.
+    pub password_hash: Option<Zeroizing<String>>,
+    /// Whether nobody has `Needs::free_email`.
+    pub email_free: Option<bool>,
+    /// Whether nobody has `Needs::free_username`.
+    pub username_free: Option<bool>,
+    /// The organization `Needs::organization` asked for; none when NPI and code do not belong together.
+    pub organization: Option<OrganizationId>,
+    /// Id for `Needs::new_user`.
+    pub new_user: Option<UserId>,
+    /// Whether the call of `Needs::approval` was answered.
+    pub approved: bool,
+    /// Whether the message of `Needs::delivery` will never arrive.
+    pub undeliverable: bool,
+    /// What became of `Needs::link`; `account` is the person's it was mailed to.
+    pub link: LinkState,
+    /// What the webhooks of `Needs::webhooks` answered, or their declared fail-closed values.
+    pub webhooks: BTreeMap<String, bool>,
+    /// Keyed hash of an unspent recovery code of the account, when `Needs::recovery_code` is one.
+    pub recovery_code: Option<KeyedHash>,
+    /// Whose passkey did what `Needs::passkey` asked for; none when none did. Where `Needs::account` names nobody,
+    /// `account` is its owner.
+    pub passkey: Option<PasskeyProof>,
+    /// Whom the upstream provider vouched for, by the linking rules; none when it declined or nobody may be linked.
+    /// `account` is that person's, if there is one already.
+    pub federated: Option<Federated>,
 }
 
 impl Facts {
     pub(crate) fn find_remembered(&self, policy: &str) -> Option<&RememberedFacts> {
         self.remembered.iter().find(|remembered| remembered.policy == policy)
     }
+}
+
+/// What became of the link a flow began with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nobody asked, or there never was such a link.
+    #[default]
+    Unknown,
+    /// It holds, and was mailed to this person.
+    Holds(UserId),
+    /// It is past its end.
+    Expired,
+    /// It was used already, or a newer one was sent.
+    Used,
+}
+
+/// A passkey that signed, or was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasskeyProof {
+    /// Whose it is.
+    pub user: UserId,
+    /// Whether it verified the person (PIN, biometrics), not just their presence.
+    pub verified: bool,
+}
+
+/// A person the upstream provider vouched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Federated {
+    /// Who; of a new account its id to be.
+    pub user: UserId,
+    /// Whether account or link is still to be written: `Effect::AdoptFederated`.
+    pub is_new: bool,
 }
 
 /// A remembered login.
@@ -65,6 +138,12 @@ pub struct AccountFacts {
     pub has_password: bool,
     /// Whether the current Terms of Use are still to be accepted.
     pub terms_due: bool,
+    /// Its user name.
+    pub username: Option<String>,
+    /// The person's own names, for nobody may use them as a password.
+    pub names: Vec<String>,
+    /// Whether a lock of its own is in force.
+    pub locked: bool,
     /// Whether it has a legacy credential only.
     pub legacy: bool,
     /// Whether it has an authenticator app.
@@ -82,6 +161,9 @@ impl AccountFacts {
             user,
             active: true,
             email: None,
+            username: None,
+            names: Vec::new(),
+            locked: false,
             mailbox: None,
             phone: None,
             has_password: false,
@@ -123,15 +205,29 @@ pub fn fact_set(facts: &[ProvenFact]) -> FactSet {
     facts.iter().map(|proven| proven.fact).collect()
 }
 
-/// Authentication methods by RFC 8176 for what was proven. A mailed code has none; `mfa` only for two factors that
-/// NIST 800-63B counts, which mail is not (POLICIES.md, section 6).
-pub fn list_amr(facts: FactSet, called: bool) -> Vec<String> {
-    let phone = if called { "tel" } else { "sms" };
-    let methods = [(Fact::Password, "pwd"), (Fact::Phone, phone), (Fact::Totp, "otp"), (Fact::Passkey, "hwk")];
+/// How facts were proven, as far as `amr` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether the phone was called.
+    pub called: bool,
+    /// Whether the passkey verified the person, not just their presence.
+    pub verified: bool,
+}
+
+/// Authentication methods by RFC 8176 for what was proven. A mailed code, a recovery code and a federated sign-in have
+/// none; a passkey is taken for a software-secured key, since nothing attests to hardware. `mfa` only for two factors that
+/// NIST 800-63B counts, which mail is not (POLICIES.md, section 6), or for a passkey that verified the person.
+pub fn list_amr(facts: FactSet, manner: Manner) -> Vec<String> {
+    let phone = if manner.called { "tel" } else { "sms" };
+    let methods = [(Fact::Password, "pwd"), (Fact::Phone, phone), (Fact::Totp, "otp"), (Fact::Passkey, "swk")];
     let mut amr: Vec<String> =
         methods.iter().filter(|(fact, _)| facts.contains(*fact)).map(|(_, word)| (*word).to_owned()).collect();
+    let verified = manner.verified && facts.contains(Fact::Passkey);
+    if verified {
+        amr.push("user".to_owned());
+    }
     let held = [Fact::Phone, Fact::Totp, Fact::Passkey].into_iter().any(|fact| facts.contains(fact));
-    if facts.contains(Fact::Password) && held {
+    if verified || (facts.contains(Fact::Password) && held) {
         amr.push("mfa".to_owned());
     }
     amr
@@ -141,19 +237,29 @@ pub fn list_amr(facts: FactSet, called: bool) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn amr(facts: &[Fact], called: bool, verified: bool) -> String {
+        list_amr(facts.iter().copied().collect(), Manner { called, verified }).join(" ")
+    }
+
     #[test]
-    fn mail_is_no_second_factor_and_no_method() {
-        let mailed = FactSet::EMPTY.with(Fact::Password).with(Fact::Mailbox);
-        assert_eq!(list_amr(mailed, false), ["pwd"]);
-        assert!(list_amr(FactSet::EMPTY.with(Fact::Mailbox), false).is_empty());
+    fn mail_recovery_codes_and_federation_are_no_second_factor_and_no_method() {
+        assert_eq!(amr(&[Fact::Password, Fact::Mailbox], false, false), "pwd");
+        assert_eq!(amr(&[Fact::Password, Fact::RecoveryCode], false, false), "pwd");
+        assert_eq!(amr(&[Fact::Mailbox, Fact::Federated, Fact::Legacy], true, true), "");
     }
 
     #[test]
     fn phone_and_authenticator_make_mfa() {
-        let phone = FactSet::EMPTY.with(Fact::Password).with(Fact::Phone);
-        assert_eq!(list_amr(phone, false), ["pwd", "sms", "mfa"]);
-        assert_eq!(list_amr(phone, true), ["pwd", "tel", "mfa"]);
-        assert_eq!(list_amr(FactSet::EMPTY.with(Fact::Password).with(Fact::Totp), false), ["pwd", "otp", "mfa"]);
-        assert_eq!(list_amr(FactSet::EMPTY.with(Fact::Phone), false), ["sms"]);
+        assert_eq!(amr(&[Fact::Password, Fact::Phone], false, false), "pwd sms mfa");
+        assert_eq!(amr(&[Fact::Password, Fact::Phone], true, false), "pwd tel mfa");
+        assert_eq!(amr(&[Fact::Password, Fact::Totp], false, false), "pwd otp mfa");
+        assert_eq!(amr(&[Fact::Phone], false, false), "sms");
+    }
+
+    #[test]
+    fn a_passkey_is_mfa_by_itself_when_it_verified_the_person() {
+        assert_eq!(amr(&[Fact::Passkey], false, false), "swk");
+        assert_eq!(amr(&[Fact::Passkey], false, true), "swk user mfa");
+        assert_eq!(amr(&[Fact::Password, Fact::Passkey], false, false), "pwd swk mfa");
     }
 }

@@ -11,6 +11,9 @@ pub const MAX_CODE: usize = 16;
 /// Longest user name, in bytes.
 pub const MAX_USERNAME: usize = 100;
 
+/// Longest value that is shown again, in characters.
+const MAX_SHOWN: usize = 100;
+
 /// The posted form.
 #[derive(Clone, Default)]
 pub struct Input {
@@ -39,8 +42,16 @@ impl Input {
         self
     }
 
-    fn field(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
+    }
+
+    /// The values of some fields, cut to what a page may show again.
+    pub(crate) fn keep(&self, names: &[&str]) -> crate::instance::Typed {
+        let cut = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect::<String>();
+        let values = names.iter().map(|name| ((*name).to_owned(), cut(self.field(name))));
+        let values = values.filter(|(_, value)| !value.is_empty()).collect();
+        crate::instance::Typed { values, errors: Vec::new() }
     }
 
     /// Whether a checkbox is ticked: browsers leave unticked ones out.

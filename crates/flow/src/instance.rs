@@ -1,10 +1,12 @@
 //! One running instance: everything the machine remembers between two inputs, compact under postcard.
 
-use countersign_model::{Fact, FactSet, ProvenFact, Seconds, Timestamp, UserId};
+use std::collections::BTreeMap;
+
+use countersign_model::{Fact, FactSet, OrganizationId, ProvenFact, Seconds, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::PolicySet;
 use crate::language::Channel;
+use crate::{NoticeKey, PolicySet};
 
 /// The most callers a sub-flow remembers; beyond them the oldest is forgotten.
 pub(crate) const MAX_CALLERS: usize = 3;
@@ -20,6 +22,8 @@ pub struct Instance {
     pub(crate) entered_at: Timestamp,
     pub(crate) advanced_at: Timestamp,
     pub(crate) account: Option<UserId>,
+    /// The account that was named or made here, of which nothing is proven: it may be mailed to, and no more.
+    pub(crate) candidate: Option<UserId>,
     /// What was typed last, or suggested, as the name to sign in with.
     pub(crate) identifier: Option<String>,
     pub(crate) facts: Vec<ProvenFact>,
@@ -29,12 +33,30 @@ pub struct Instance {
     pub(crate) challenge: Option<Challenge>,
     /// Where the code of the current step goes; shown masked alone.
     pub(crate) recipient: Option<String>,
+    /// Whether that recipient is on file; else it was typed here.
+    pub(crate) fixed: bool,
     pub(crate) notice: Option<NoticeKey>,
+    /// What was typed, while a page with errors shows it again.
+    pub(crate) typed: Option<Typed>,
+    /// What accepted forms were told, until an account is made of it.
+    pub(crate) told: BTreeMap<String, String>,
+    /// The organization whose registration code was right.
+    pub(crate) organization: Option<OrganizationId>,
+    /// Version of the terms on the page, or label of the recovery codes on it.
+    pub(crate) shown: Option<String>,
     pub(crate) callers: Vec<Caller>,
+}
+
+/// Typed values without secrets, by field, and what is wrong with them.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Typed {
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) errors: Vec<(NoticeKey, String)>,
 }
 
 /// Variables: never proofs.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing to remember")]
 pub(crate) struct Vars {
     /// The Remember Me box handed on by a switch; none: the box stands on the sign-in page.
     pub(crate) remember: Option<bool>,
@@ -46,6 +68,8 @@ pub(crate) struct Vars {
     pub(crate) silent: bool,
     /// Whether the phone was proven by a call.
     pub(crate) called: bool,
+    /// Whether a passkey verified the person.
+    pub(crate) verified: bool,
 }
 
 /// A code that was sent.
@@ -57,6 +81,8 @@ pub(crate) struct Challenge {
     pub(crate) sent_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) verified_at: Option<Timestamp>,
+    /// Whether nothing was sent: no code is ever right.
+    pub(crate) pretended: bool,
 }
 
 /// Where a sub-flow was called from.
@@ -69,74 +95,6 @@ pub(crate) struct Caller {
     pub(crate) carried: FactSet,
 }
 
-/// A notice on the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NoticeKey {
-    /// Name and password do not belong together.
-    Wrong,
-    /// No address was typed.
-    EmailMissing,
-    /// No address can look like that.
-    EmailMalformed,
-    /// No user name was typed.
-    UsernameMissing,
-    /// No password was typed.
-    PasswordMissing,
-    /// A code was sent.
-    Sent,
-    /// A code was sent again.
-    Resent,
-    /// Too early to send again.
-    TooSoon,
-    /// No code was typed.
-    CodeMissing,
-    /// Not digits, or not so many.
-    CodeMalformed,
-    /// It is not the code.
-    CodeWrong,
-    /// The code is past its life.
-    Expired,
-    /// The code was right.
-    Verified,
-}
-
-impl NoticeKey {
-    /// Every key.
-    pub const ALL: [Self; 13] = [
-        Self::Wrong,
-        Self::EmailMissing,
-        Self::EmailMalformed,
-        Self::UsernameMissing,
-        Self::PasswordMissing,
-        Self::Sent,
-        Self::Resent,
-        Self::TooSoon,
-        Self::CodeMissing,
-        Self::CodeMalformed,
-        Self::CodeWrong,
-        Self::Expired,
-        Self::Verified,
-    ];
-
-    /// The last part of its message key, `notice.<word>`; pages word `wrong` each in their own way.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Wrong | Self::CodeWrong => "wrong",
-            Self::EmailMissing => "email_required",
-            Self::EmailMalformed => "email_invalid",
-            Self::UsernameMissing => "username_required",
-            Self::PasswordMissing => "password_required",
-            Self::Sent => "sent",
-            Self::Resent => "resent",
-            Self::TooSoon => "resend_wait",
-            Self::CodeMissing => "code_required",
-            Self::CodeMalformed => "code_format",
-            Self::Expired => "expired",
-            Self::Verified => "verified",
-        }
-    }
-}
-
 impl Instance {
     pub(crate) fn new(digest: [u8; 16], now: Timestamp) -> Self {
         Self {
@@ -147,13 +105,19 @@ impl Instance {
             entered_at: now,
             advanced_at: now,
             account: None,
+            candidate: None,
             identifier: None,
             facts: Vec::new(),
             carried: FactSet::EMPTY,
             vars: Vars::default(),
             challenge: None,
             recipient: None,
+            fixed: false,
             notice: None,
+            typed: None,
+            told: BTreeMap::new(),
+            organization: None,
+            shown: None,
             callers: Vec::new(),
         }
     }
@@ -162,7 +126,10 @@ impl Instance {
     pub(crate) fn leave_step(&mut self) {
         self.challenge = None;
         self.recipient = None;
+        self.fixed = false;
         self.notice = None;
+        self.typed = None;
+        self.shown = None;
     }
 
     /// Takes `user` in hand; what was proven of anybody else is gone.
@@ -170,8 +137,11 @@ impl Instance {
         if self.account.as_ref() != Some(user) {
             self.facts.clear();
             self.carried = FactSet::EMPTY;
+            self.vars.called = false;
+            self.vars.verified = false;
             self.account = Some(user.clone());
         }
+        self.candidate = None;
     }
 
     /// Notes that `fact` was proven at `at`.

@@ -1,5 +1,6 @@
 //! The policy language as data: what a file that parsed declares (POLICIES.md, sections 2 and 3).
 
+mod effect;
 mod guard;
 mod limits;
 mod step;
@@ -7,6 +8,7 @@ mod words;
 
 use countersign_model::{FactSet, Seconds};
 
+pub use effect::EffectWord;
 pub use guard::{AccountGuard, Guard};
 pub use limits::{Budget, CodeRule, LockRule, StepLimits};
 pub use step::{
@@ -14,8 +16,8 @@ pub use step::{
 };
 pub(crate) use words::Word;
 pub use words::{
-    Channel, CookieLife, CountScope, Entry, FieldName, LoginName, MailboxRule, OnEdit, Outcome, PhoneShow, Purpose,
-    Revocation, SendTo, Sso, Submit, UnknownRule, Validator, Voice,
+    Channel, CookieLife, CountScope, Entry, FieldName, FormInput, LoginName, MailboxRule, OnEdit, Outcome, PhoneShow,
+    Purpose, Revocation, SendTo, Sso, Submit, UnknownRule, Validator, Voice,
 };
 
 use crate::Position;
@@ -46,8 +48,9 @@ pub struct Policy {
     pub acr: Option<String>,
     /// Where `acr` stands.
     pub acr_at: Position,
-    /// Login policy whose acr a recovery or registration may claim.
-    pub claims_acr_of: Option<(String, Position)>,
+    /// Login policies whose acr a recovery or registration may claim, each with its place: the first whose requirements
+    /// were met is claimed.
+    pub claims_acr_of: Vec<(String, Position)>,
     /// Limits of a running instance.
     pub limits: PolicyLimits,
     /// Where `< Cancel` leads on every page.

@@ -1,14 +1,18 @@
-//! argon2id: hashing and verifying. Pure and slow; the service runs it on its own pool of threads.
+//! argon2id: hashing and verifying; imported hashes of other kinds: verifying alone. Pure and slow; the service runs it
+//! on its own pool of threads.
+
+mod imported;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
 pub use argon2::Block;
 
 use crate::MAX_PASSWORD;
 
+/// Longest stored hash, in bytes.
+const MAX_STORED: usize = 256;
 /// Most memory a stored hash may ask for, in KiB: a damaged row must not exhaust the node.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 /// Most passes a stored hash may ask for.
@@ -78,7 +82,8 @@ pub fn hash_with(
     phc(argon2.params(), salt, &*out)
 }
 
-/// Whether `password` belongs to the PHC string. Takes as long for the dummy as for a real one.
+/// Whether `password` belongs to a stored hash: a PHC string of argon2, scrypt, pbkdf2-sha256 or pbkdf2-sha512, or bcrypt
+/// `$2a$`, `$2b$`, `$2y$`. Takes as long for the dummy as for a real one.
 pub fn verify(password: &str, stored: &str) -> Result<bool, PasswordError> {
     verify_with(&mut Vec::new(), password, stored)
 }
@@ -86,15 +91,13 @@ pub fn verify(password: &str, stored: &str) -> Result<bool, PasswordError> {
 /// As `verify`, in memory that is kept for the next call.
 pub fn verify_with(memory: &mut Vec<Block>, password: &str, stored: &str) -> Result<bool, PasswordError> {
     check_length(password)?;
-    let (hash, params) = parse(stored)?;
-    let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else { return Err(PasswordError::Stored) };
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let mut out = Zeroizing::new(vec![0; expected.len()]);
-    fill(&argon2, memory, password, &salt, &mut out).map_err(|()| PasswordError::Stored)?;
-    Ok(verify_slices_are_equal(&out, expected.as_bytes()).is_ok())
+    if stored.len() > MAX_STORED {
+        return Err(PasswordError::Stored);
+    }
+    imported::verify(memory, password, stored)
 }
 
-/// Whether a stored hash was made with less memory or fewer passes than `params`; a damaged one always. Nodes of an old
+/// Whether a stored hash was made with less memory or fewer passes than `params`; an imported or damaged one always. Nodes of an old
 /// configuration must not undo what those of a new one renewed.
 pub fn needs_rehash(stored: &str, params: HashParams) -> bool {
     let Ok((_, used)) = parse(stored) else { return true };
@@ -111,7 +114,7 @@ fn check_length(password: &str) -> Result<(), PasswordError> {
 }
 
 fn parse(stored: &str) -> Result<(PasswordHash, Params), PasswordError> {
-    if stored.len() > 256 {
+    if stored.len() > MAX_STORED {
         return Err(PasswordError::Stored);
     }
     let hash = PasswordHash::new(stored).map_err(|_| PasswordError::Stored)?;
@@ -200,9 +203,67 @@ mod tests {
         assert_eq!(hash(&"p".repeat(MAX_PASSWORD + 1), SALT, CHEAP), Err(PasswordError::Length));
         assert_eq!(hash("p", b"short", CHEAP), Err(PasswordError::Params));
         let huge = hash("p", SALT, CHEAP).unwrap().replace("m=64", "m=4000000000");
-        let other = hash("p", SALT, CHEAP).unwrap().replace("argon2id", "argon2d");
-        for stored in ["", "$argon2id$", "$2b$12$abc", huge.as_str(), other.as_str()] {
+        for stored in ["", "$argon2id$", "$2b$12$abc", huge.as_str(), &"x".repeat(257)] {
             assert_eq!(verify("p", stored), Err(PasswordError::Stored), "{stored}");
+        }
+    }
+    // Made by other programs: libcrypt (bcrypt) and Python's hashlib (scrypt, PBKDF2).
+    const IMPORTED: [&str; 6] = [
+        "$2a$04$abcdefghijklmnopqrstuu5pTTdzW1hCDd3xLtvje8LLGZ4uI9cVe",
+        "$2b$04$abcdefghijklmnopqrstuu5pTTdzW1hCDd3xLtvje8LLGZ4uI9cVe",
+        "$2y$04$abcdefghijklmnopqrstuu5pTTdzW1hCDd3xLtvje8LLGZ4uI9cVe",
+        "$scrypt$ln=10,r=8,p=1$c2l4dGVlbiBieXRlcyAhIQ$+RSiIOHJNoo/VglSXv8SVRnBQf3BgirTKgWcghyu9A0",
+        "$pbkdf2-sha256$i=1000$c2l4dGVlbiBieXRlcyAhIQ$ajDQuQDrd3zODIF8diYAv3JE1zPmhOAsINBqAIBkKII",
+        "$pbkdf2-sha512$i=1000,l=64$c2l4dGVlbiBieXRlcyAhIQ$4yJKxBRX7W+JUuKZXQjwa6ck7vDCRfL0HW3Bp2+dr+ebLhr12Il8YCTKqOMxwVsYvqOXPDQUlcnmoeQNHLAl4g",
+    ];
+
+    #[test]
+    fn imported_hashes_of_other_systems_verify() {
+        for stored in IMPORTED {
+            assert_eq!(verify("pond-lily-4471", stored), Ok(true), "{stored}");
+            assert_eq!(verify("pond-lily-4472", stored), Ok(false), "{stored}");
+            assert!(needs_rehash(stored, CHEAP), "{stored}");
+        }
+    }
+
+    #[test]
+    fn an_argon2i_hash_of_the_reference_program_verifies() {
+        let stored = "$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG";
+        assert_eq!(verify("password", stored), Ok(true));
+        assert_eq!(verify("passwort", stored), Ok(false));
+    }
+
+    #[test]
+    fn absurd_costs_are_refused_at_once() {
+        let tail = "$c2l4dGVlbiBieXRlcyAhIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let costs = [
+            "$argon2id$v=19$m=1048576,t=64,p=1",
+            "$argon2d$v=19$m=4000000,t=1,p=1",
+            "$scrypt$ln=24,r=8,p=1",
+            "$scrypt$ln=31,r=4000000000,p=1",
+            "$scrypt$ln=14,r=8,p=1000000",
+            "$scrypt$ln=0,r=0,p=0",
+            "$scrypt$ln=300,r=8,p=1",
+            "$pbkdf2-sha256$i=4000000000",
+            "$pbkdf2-sha512$i=0",
+            "$pbkdf2-sha1$i=1000",
+            "$md5$i=1",
+        ];
+        for cost in costs {
+            assert_eq!(verify("p", &format!("{cost}{tail}")), Err(PasswordError::Stored), "{cost}");
+        }
+        let bcrypt = "$2b$31$ZZZZZZZZZZZZZZZZZZZZZOhTtbxTDQp0PnNE6mrFQQVCu6Y8kQe2W";
+        assert_eq!(verify("p", bcrypt), Err(PasswordError::Stored));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_stored_text_makes_verifying_panic(
+            kind in proptest::sample::select(vec!["$2b$04$", "$scrypt$ln=4,", "$pbkdf2-sha256$i=1", "$argon2i$", ""]),
+            text in proptest::arbitrary::any::<String>(), shaped in "[a-zA-Z0-9$=,./+]{0,80}"
+        ) {
+            let _ = verify("p", &format!("{kind}{text}"));
+            let _ = verify("p", &format!("{kind}{shaped}"));
         }
     }
 }

@@ -1,12 +1,16 @@
 //! What the page of an instance shows: everything a template needs, and nothing it could not show to an intruder.
 
+mod code;
+mod data;
+
 use std::collections::BTreeMap;
 
 use countersign_model::Timestamp;
 
-use crate::instance::NoticeKey;
-use crate::language::{Choice, ChoiceOption, Destination, LoginName, Otp, Outcome, Policy, Step, StepKind};
-use crate::{FlowError, Instance, MAX_CODE, MAX_EMAIL, MAX_PASSWORD, MAX_USERNAME, PolicySet, machine, totp};
+use crate::instance::Typed;
+use crate::language::{Choice, ChoiceOption, Destination, LoginName, Outcome, Policy, Step, StepKind};
+use crate::machine::{self, enrol_label};
+use crate::{FlowError, Instance, MAX_EMAIL, MAX_PASSWORD, MAX_USERNAME, NoticeKey, PolicySet, Tone, totp};
 
 /// A page, ready for its template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,11 +19,11 @@ pub struct PageView {
     pub policy: String,
     /// Step it belongs to.
     pub step: String,
-    /// Kind of the step: `choice`, `password`, `otp`, `totp`, `notice` or `stop`.
+    /// Kind of the step, as policies name it: `choice`, `password`, `otp`, `bind_phone`.
     pub kind: &'static str,
     /// Template key, such as `login_options`, `sign_in`, `email_verify`.
     pub page: String,
-    /// Of a code's page: `unsent`, `sent` or `verified`; empty elsewhere.
+    /// Of a code's page: `unsent`, `sent`, `calling` or `verified`; empty elsewhere.
     pub state: &'static str,
     /// Input fields, in order.
     pub fields: Vec<FieldView>,
@@ -27,15 +31,35 @@ pub struct PageView {
     pub controls: Vec<ControlView>,
     /// What happened last.
     pub notice: Option<Notice>,
-    /// Values for the texts: `masked`, `resend_in`, `code_left`, `code_ttl`, `code_digits`, `submit`, `ends_in` (seconds
-    /// as decimal text), and `error` on a stop page.
+    /// Every error of a form, each with its field; the first is `notice`.
+    pub errors: Vec<Notice>,
+    /// Values for the texts: `resend_in`, `code_left`, `code_ttl`, `ends_in` (seconds as decimal text), `code_digits`,
+    /// `submit`, `voice`; `masked` where the recipient is on file, `number` or `address` where it was typed; `countries`
+    /// (`US,CA`, the default first), `provider`, `document`, and `error` on a stop page.
     pub values: BTreeMap<&'static str, String>,
     /// Buttons of a choice whose policy is there.
     pub options: Vec<OptionView>,
-    /// Links of a choice whose policy is there; pressed like buttons.
+    /// Links of a choice or stop page whose policy is there; pressed like buttons.
     pub links: Vec<OptionView>,
     /// Remember Me boxes: on a choice those of its visible options, on a sign-in page its own.
     pub boxes: Vec<BoxView>,
+    /// What the page shows that only the service can derive.
+    pub asks: Asks,
+}
+
+/// Secrets a page shows: derived by the service for each showing, never part of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Label of the authenticator seed to show as QR code and text.
+    pub totp_seed: Option<String>,
+    /// Label of the ten recovery codes to show.
+    pub recovery_codes: Option<String>,
+    /// Label and number of digits of the code that is to be typed on the telephone's keypad.
+    pub keypad_code: Option<(String, u8)>,
+    /// Ceremony of a passkey to begin.
+    pub passkey: Option<crate::PasskeyUse>,
+    /// Terms of Use to show: document and version.
+    pub terms: Option<(String, String)>,
 }
 
 /// An input field.
@@ -43,7 +67,7 @@ pub struct PageView {
 pub struct FieldView {
     /// Name in the form.
     pub name: &'static str,
-    /// Type attribute: `email`, `text`, `password`.
+    /// Type attribute: `email`, `text`, `tel`, `password`, `checkbox`, `hidden`; or `select`.
     pub kind: &'static str,
     /// Autocomplete token (HTML, 4.10.18.7).
     pub autocomplete: &'static str,
@@ -77,28 +101,6 @@ pub struct Notice {
     pub field: Option<&'static str>,
 }
 
-/// How a notice is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// Plainly.
-    Info,
-    /// As good news.
-    Success,
-    /// As an error, in words beside the field and in the summary.
-    Error,
-}
-
-impl Tone {
-    /// The word for templates.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Success => "success",
-            Self::Error => "error",
-        }
-    }
-}
-
 /// A button or link of a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionView {
@@ -119,6 +121,17 @@ pub struct BoxView {
     pub checked: bool,
 }
 
+impl PageView {
+    /// Offers these countries, ISO 3166-1 alpha-2, where the page asks for a phone number; the first is the default.
+    pub fn offer_countries(&mut self, countries: &[String]) {
+        let Some(field) = self.fields.iter_mut().find(|field| field.name == "country") else { return };
+        if !countries.contains(&field.value) {
+            field.value = countries.first().cloned().unwrap_or_default();
+        }
+        self.values.insert("countries", countries.join(","));
+    }
+}
+
 /// The page `instance` waits at.
 ///
 /// # Errors
@@ -135,27 +148,79 @@ pub fn view(set: &PolicySet, instance: &Instance, now: Timestamp) -> Result<Page
     };
     let end = instance.entered_at.plus(policy.limits.lifetime).min(instance.advanced_at.plus(policy.limits.idle));
     page.values.insert("ends_in", seconds_until(end, now));
-    match &step.kind {
-        StepKind::Password { login } => show_password(set, policy, step, *login, instance, &mut page),
-        StepKind::Otp(otp) => show_otp(set, step, otp, instance, now, &mut page),
-        StepKind::Totp => {
-            page.fields.push(code_field());
-            page.values.insert("code_digits", totp::DIGITS.to_string());
-            page.controls.push(control("verify", true));
-        }
-        StepKind::Choice(choice) => show_choice(set, choice, instance, &mut page),
-        StepKind::Notice => page.controls.push(control("continue", true)),
-        StepKind::Stop(end) => {
-            page.values.insert("error", end.error.to_owned());
-            page.controls.extend([control("login", true), control("return", true)]);
-        }
-        _ => return Err(FlowError::Corrupt),
-    }
+    show(set, policy, step, instance, now, &mut page)?;
+    show_errors(instance, &mut page);
     let can_cancel = policy.cancel.is_some() || !instance.callers.is_empty();
     if can_cancel && !matches!(step.kind, StepKind::Stop(_)) {
         page.controls.push(control("cancel", true));
     }
     Ok(page)
+}
+
+fn show(
+    set: &PolicySet,
+    policy: &Policy,
+    step: &Step,
+    instance: &Instance,
+    now: Timestamp,
+    page: &mut PageView,
+) -> Result<(), FlowError> {
+    match &step.kind {
+        StepKind::Password { login } => show_password(set, policy, step, *login, instance, page),
+        StepKind::Otp(otp) | StepKind::BindPhone(otp) | StepKind::BindEmail(otp) => {
+            code::show(set, policy, step, otp, instance, now, page);
+        }
+        StepKind::Totp | StepKind::BindTotp => {
+            page.fields.push(code_field());
+            page.values.insert("code_digits", totp::DIGITS.to_string());
+            page.controls.push(control("verify", true));
+            if matches!(step.kind, StepKind::BindTotp) {
+                page.asks.totp_seed = Some(enrol_label(policy, step, instance));
+            }
+        }
+        StepKind::RecoveryCode => {
+            page.fields.push(data::recovery_code_field());
+            page.controls.push(control("verify", true));
+        }
+        StepKind::Passkey | StepKind::BindPasskey => data::show_passkey(&step.kind, page),
+        StepKind::Form { fields } => data::show_form(fields, instance, page),
+        StepKind::SetPassword { .. } => data::show_new_password(page),
+        StepKind::Terms { document } => data::show_terms(step, document, instance, page),
+        StepKind::Choice(choice) => show_choice(set, choice, instance, page),
+        StepKind::Notice => {
+            page.asks.recovery_codes.clone_from(&instance.shown);
+            page.controls.push(control("continue", true));
+        }
+        StepKind::Link { .. } => page.controls.push(control("continue", true)),
+        StepKind::Federate { provider } => {
+            page.values.insert("provider", provider.clone());
+            page.controls.push(control("continue", true));
+        }
+        StepKind::Stop(end) => {
+            page.values.insert("error", end.error.to_owned());
+            page.controls.extend([control("login", true), control("return", true)]);
+            page.links = list_open(set, &end.links);
+        }
+        _ => return Err(FlowError::Corrupt),
+    }
+    Ok(())
+}
+
+/// The errors of a form, beside their fields, with what was typed there.
+fn show_errors(instance: &Instance, page: &mut PageView) {
+    let Some(Typed { values, errors }) = &instance.typed else { return };
+    for field in &mut page.fields {
+        if let Some(value) = values.get(field.name) {
+            field.value.clone_from(value);
+        }
+    }
+    for (key, name) in errors {
+        let field = page.fields.iter().map(|field| field.name).find(|field| field == name);
+        page.errors.push(Notice { key: key.as_str(), tone: key.tone(), field });
+    }
+    if let Some(first) = page.errors.first() {
+        page.notice = Some(first.clone());
+    }
 }
 
 fn show_password(
@@ -166,25 +231,13 @@ fn show_password(
     instance: &Instance,
     page: &mut PageView,
 ) {
-    let by_email = login == LoginName::Email;
-    page.fields.push(FieldView {
-        name: if by_email { "email" } else { "username" },
-        kind: if by_email { "email" } else { "text" },
-        autocomplete: "username",
-        inputmode: if by_email { "email" } else { "" },
-        max_length: if by_email { MAX_EMAIL } else { MAX_USERNAME },
-        required: true,
-        value: instance.identifier.clone().unwrap_or_default(),
-    });
-    page.fields.push(FieldView {
-        name: "password",
-        kind: "password",
-        autocomplete: "current-password",
-        inputmode: "",
-        max_length: MAX_PASSWORD,
-        required: true,
-        value: String::new(),
-    });
+    let mut name = match login {
+        LoginName::Email => email_field(),
+        LoginName::Username | LoginName::Legacy => text_field("username", "username", MAX_USERNAME),
+    };
+    name.value = instance.identifier.clone().unwrap_or_default();
+    page.fields.push(name);
+    page.fields.push(FieldView { kind: "password", ..text_field("password", "current-password", MAX_PASSWORD) });
     page.controls.push(control("login", true));
     if step.find_route(Outcome::Forgot).is_some_and(|target| machine::is_open(set, target)) {
         page.controls.push(control("forgot", true));
@@ -194,46 +247,21 @@ fn show_password(
     }
 }
 
-fn show_otp(set: &PolicySet, step: &Step, otp: &Otp, instance: &Instance, now: Timestamp, page: &mut PageView) {
-    let masked = instance.recipient.as_deref().map(mask_email).unwrap_or_default();
-    page.values.insert("masked", masked);
-    page.values.insert("code_digits", otp.code.digits.to_string());
-    page.values.insert("code_ttl", otp.code.ttl.get().to_string());
-    page.values.insert("submit", otp.submit.as_str().to_owned());
-    match &instance.challenge {
-        None => {
-            page.state = "unsent";
-            page.controls.push(control("send", true));
-        }
-        Some(challenge) if challenge.verified_at.is_some() => page.state = "verified",
-        Some(challenge) => {
-            page.state = "sent";
-            let allowed = challenge.sent_at.plus(step.limits.resend_after);
-            page.values.insert("resend_in", seconds_until(allowed, now));
-            page.values.insert("code_left", seconds_until(challenge.expires_at, now));
-            page.fields.push(code_field());
-            page.controls.extend([control("verify", true), control("resend", now >= allowed)]);
-        }
-    }
-    if otp.confirm {
-        page.controls.push(control("continue", page.state == "verified"));
-    }
-    if step.find_route(Outcome::Change).is_some_and(|target| machine::is_open(set, target)) {
-        page.controls.push(control("change", true));
-    }
-}
-
 fn show_choice(set: &PolicySet, choice: &Choice, instance: &Instance, page: &mut PageView) {
-    let is_open = |option: &&ChoiceOption| machine::is_open(set, &option.target);
-    page.options = choice.options.iter().filter(is_open).map(option_view).collect();
-    page.links = choice.links.iter().filter(is_open).map(option_view).collect();
-    let shown = machine::list_boxes(choice.options.iter().filter(is_open));
+    page.options = list_open(set, &choice.options);
+    page.links = list_open(set, &choice.links);
+    let open = choice.options.iter().filter(|option| machine::is_open(set, &option.target));
+    let shown = machine::list_boxes(open);
     for (bit, name) in machine::list_boxes(choice.options.iter()).into_iter().enumerate() {
         if shown.contains(&name) {
             let checked = instance.vars.prechecked & (1 << bit) != 0;
             page.boxes.push(BoxView { name: format!("remember_{name}"), checked });
         }
     }
+}
+
+fn list_open(set: &PolicySet, options: &[ChoiceOption]) -> Vec<OptionView> {
+    options.iter().filter(|option| machine::is_open(set, &option.target)).map(option_view).collect()
 }
 
 fn option_view(option: &ChoiceOption) -> OptionView {
@@ -249,17 +277,18 @@ const fn control(value: &'static str, enabled: bool) -> ControlView {
     ControlView { value, enabled }
 }
 
+/// A required line of text.
+const fn text_field(name: &'static str, autocomplete: &'static str, max_length: usize) -> FieldView {
+    FieldView { name, kind: "text", autocomplete, inputmode: "", max_length, required: true, value: String::new() }
+}
+
+fn email_field() -> FieldView {
+    FieldView { kind: "email", inputmode: "email", ..text_field("email", "username", MAX_EMAIL) }
+}
+
 /// One input for all digits, pasteable (POLICIES.md, section 6).
-const fn code_field() -> FieldView {
-    FieldView {
-        name: "code",
-        kind: "text",
-        autocomplete: "one-time-code",
-        inputmode: "numeric",
-        max_length: MAX_CODE,
-        required: true,
-        value: String::new(),
-    }
+fn code_field() -> FieldView {
+    FieldView { inputmode: "numeric", ..text_field("code", "one-time-code", crate::MAX_CODE) }
 }
 
 /// Whole seconds until `then`, rounded up; never negative.
@@ -269,18 +298,7 @@ fn seconds_until(then: Timestamp, now: Timestamp) -> String {
 }
 
 const fn notice_of(key: NoticeKey) -> Notice {
-    let (tone, field) = match key {
-        NoticeKey::Wrong => (Tone::Error, None),
-        NoticeKey::EmailMissing | NoticeKey::EmailMalformed => (Tone::Error, Some("email")),
-        NoticeKey::UsernameMissing => (Tone::Error, Some("username")),
-        NoticeKey::PasswordMissing => (Tone::Error, Some("password")),
-        NoticeKey::CodeMissing | NoticeKey::CodeMalformed | NoticeKey::CodeWrong | NoticeKey::Expired => {
-            (Tone::Error, Some("code"))
-        }
-        NoticeKey::Sent | NoticeKey::Resent | NoticeKey::Verified => (Tone::Success, None),
-        NoticeKey::TooSoon => (Tone::Info, None),
-    };
-    Notice { key: key.as_str(), tone, field }
+    Notice { key: key.as_str(), tone: key.tone(), field: key.field() }
 }
 
 /// `d*****@yahoo.com`: the first letter, five asterisks whatever the length, and the domain.
@@ -310,14 +328,5 @@ mod tests {
         assert_eq!(seconds_until(at(30_000), at(30_000)), "0");
         assert_eq!(seconds_until(at(0), at(30_000)), "0");
         assert_eq!(seconds_until(at(i64::MAX), at(i64::MIN)), (i64::MAX / 1000).to_string());
-    }
-
-    #[test]
-    fn every_notice_belongs_to_a_field_or_none() {
-        for key in NoticeKey::ALL {
-            let notice = notice_of(key);
-            assert_eq!(notice.key, key.as_str());
-            assert!(notice.field.is_none() || notice.tone == Tone::Error);
-        }
     }
 }

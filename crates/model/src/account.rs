@@ -13,6 +13,24 @@ pub enum UserStatus {
     Active,
     /// Refused, in the same words as a wrong password.
     Disabled,
+    /// Closed by the person: refused for good, and nothing personal is left.
+    Closed,
+}
+
+impl UserStatus {
+    /// The word in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The status meant by `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Active, Self::Disabled, Self::Closed].into_iter().find(|status| status.as_str() == word)
+    }
 }
 
 /// What a person may do in the console.
@@ -88,7 +106,7 @@ pub struct PostalAddress {
 pub struct User {
     /// Its id; the `sub` of public subjects.
     pub id: UserId,
-    /// Mail address they sign in with, lower case.
+    /// Mail address on file, lower case; they sign in with it once they are registered.
     pub email: Option<String>,
     /// Name of the legacy portal, lower case.
     pub username: Option<String>,
@@ -100,8 +118,14 @@ pub struct User {
     pub roles: Vec<Role>,
     /// Standard claims.
     pub profile: Profile,
+    /// Fax number, E.164.
+    pub fax: Option<String>,
+    /// Language to write to them in, BCP 47; none: that of their browser.
+    pub locale: Option<String>,
     /// Version of the Terms of Use they accepted last.
     pub terms_version: Option<String>,
+    /// When their registration was completed; none: it is still to be.
+    pub registered_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When anything above changed last.
@@ -123,6 +147,21 @@ impl std::fmt::Debug for PasswordCredential {
     }
 }
 
+/// A password of the legacy portal, imported: good for moving over, never for signing in as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LegacyCredential {
+    /// Hash as imported: a PHC string or bcrypt's own form.
+    pub phc: Zeroizing<String>,
+    /// When it was imported.
+    pub imported_at: Timestamp,
+}
+
+impl std::fmt::Debug for LegacyCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LegacyCredential").field("imported_at", &self.imported_at).finish_non_exhaustive()
+    }
+}
+
 /// What a factor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,6 +172,8 @@ pub enum FactorKind {
     Phone,
     /// An authenticator app.
     Totp,
+    /// A passkey; a person may have several.
+    Passkey,
 }
 
 impl FactorKind {
@@ -142,12 +183,13 @@ impl FactorKind {
             Self::Mailbox => "mailbox",
             Self::Phone => "phone",
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
         }
     }
 
     /// The kind meant by `word`.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Mailbox, Self::Phone, Self::Totp].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Mailbox, Self::Phone, Self::Totp, Self::Passkey].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -160,12 +202,17 @@ pub struct Factor {
     pub user: UserId,
     /// What it is.
     pub kind: FactorKind,
-    /// Mail address or E.164 number in clear; a TOTP seed sealed under the master key, in base64.
+    /// Mail address or E.164 number in clear; a TOTP seed sealed under the master key, in base64; a
+    /// passkey's public credential as JSON.
     pub value: String,
+    /// What the person calls it; for passkeys, of which there may be several.
+    pub name: Option<String>,
     /// Last time step of a TOTP code that was spent; a code counts once.
     pub last_step: Option<i64>,
     /// When it was bound.
     pub bound_at: Timestamp,
+    /// When it was used last, as far as that is noted.
+    pub used_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Factor {
@@ -181,6 +228,8 @@ pub struct Account {
     pub user: User,
     /// Their password, if they have one.
     pub password: Option<PasswordCredential>,
+    /// Their imported password of the legacy portal, until they have moved over.
+    pub legacy: Option<LegacyCredential>,
     /// Their factors, oldest first.
     pub factors: Vec<Factor>,
 }

@@ -71,8 +71,46 @@ audit_kinds! {
     ClientAuthenticationFailed = "client.authentication_failed",
     /// A client was registered or changed.
     ClientChanged = "client.changed",
+    /// A provider group was entered or changed.
+    OrganizationChanged = "organization.changed",
     /// A user was made or changed.
     UserChanged = "user.changed",
+    /// An account was made.
+    AccountCreated = "account.created",
+    /// An account was closed by its person.
+    AccountClosed = "account.closed",
+    /// A registration was completed.
+    RegistrationCompleted = "registration.completed",
+    /// A version of a document was agreed to.
+    TermsAccepted = "terms.accepted",
+    /// A password was set.
+    PasswordChanged = "password.changed",
+    /// A factor was bound.
+    FactorBound = "factor.bound",
+    /// A factor was unbound.
+    FactorUnbound = "factor.unbound",
+    /// A recovery code was spent.
+    RecoveryCodeUsed = "recovery_code.used",
+    /// All recovery codes were replaced by new ones.
+    RecoveryCodesReplaced = "recovery_codes.replaced",
+    /// A sign-in came from a browser not seen before.
+    DeviceNew = "device.new",
+    /// A link was mailed.
+    LinkSent = "link.sent",
+    /// A mailed link was used.
+    LinkUsed = "link.used",
+    /// Sessions were ended early.
+    SessionEnded = "session.ended",
+    /// A person of an upstream provider was linked to an account.
+    FederationLinked = "federation.linked",
+    /// A person of an upstream provider may not be linked.
+    FederationRefused = "federation.refused",
+    /// A webhook did not answer as it should.
+    WebhookFailed = "webhook.failed",
+    /// A carrier told what became of a message.
+    DeliveryStatus = "delivery.status",
+    /// A call was answered with the right key or digits, or with wrong ones.
+    CallAnswered = "call.answered",
     /// A signing key was made.
     KeyCreated = "key.created",
 }

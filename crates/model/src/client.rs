@@ -1,6 +1,7 @@
 //! Relying parties (OAuth clients) and what they registered (RFC 7591).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{ClientId, KeyedHash, Scope, Seconds, SigningAlgorithm, Timestamp};
 
@@ -49,6 +50,15 @@ pub struct ClientSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+/// How a client registered itself (RFC 7591).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfRegistration {
+    /// Keyed hash of its registration access token (RFC 7592, 1.2).
+    pub access_token: KeyedHash,
+    /// The metadata as it was accepted.
+    pub metadata: Map<String, Value>,
+}
+
 /// A registered relying party.
 #[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its registration")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,10 +101,16 @@ pub struct Client {
     pub first_party: bool,
     /// Brand of its pages; none: the deployment's default.
     pub brand: Option<String>,
+    /// Whether its access tokens are bound to the certificate it shows (RFC 8705, 3.4).
+    #[serde(default)]
+    pub certificate_bound_tokens: bool,
     /// Where a login may be started by somebody else (OpenID Connect Core, 4).
     pub initiate_login_uri: Option<String>,
     /// The client's own home page.
     pub client_uri: Option<String>,
+    /// How it registered itself; none: an operator registered it.
+    #[serde(default)]
+    pub registration: Option<SelfRegistration>,
     /// Whether it is refused everything.
     pub disabled: bool,
     /// When it was registered.

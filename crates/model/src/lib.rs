@@ -6,26 +6,38 @@ pub mod account;
 pub mod audit;
 pub mod client;
 pub mod fact;
+pub mod federation;
 pub mod grant;
 pub mod id;
+pub mod link;
+pub mod organization;
 pub mod outbox;
+pub mod recovery_code;
 pub mod scope;
 pub mod session;
 pub mod signing_key;
+pub mod terms;
 pub mod time;
 
-pub use account::{Account, Factor, FactorKind, PasswordCredential, PostalAddress, Profile, Role, User, UserStatus};
+pub use account::{
+    Account, Factor, FactorKind, LegacyCredential, PasswordCredential, PostalAddress, Profile, Role, User, UserStatus,
+};
 pub use audit::{AuditEvent, AuditKind, AuditOutcome};
-pub use client::{ApplicationType, AuthMethod, Client, ClientSecret};
+pub use client::{ApplicationType, AuthMethod, Client, ClientSecret, SelfRegistration};
 pub use fact::{Fact, FactSet, ProvenFact};
+pub use federation::FederatedIdentity;
 pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken, RequestedClaims};
 pub use id::{
     AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
 };
+pub use link::Link;
+pub use organization::Organization;
 pub use outbox::{OutboxMessage, OutboxState};
+pub use recovery_code::RecoveryCode;
 pub use scope::Scope;
-pub use session::{BrowserSession, RememberedLogin};
+pub use session::{BrowserSession, KnownDevice, RememberedLogin, Ticket};
 pub use signing_key::{SigningAlgorithm, SigningKey};
+pub use terms::TermsAcceptance;
 pub use time::{Seconds, Timestamp};
 
 /// A keyed hash (HMAC-SHA-256) of a high-entropy secret: what the database holds instead of it.

@@ -1,6 +1,6 @@
 //! Mails, texts and calls on their way out: written with what caused them, delivered at most once.
 
-use crate::{OutboxId, Timestamp};
+use crate::{OutboxId, Timestamp, UserId};
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,14 @@ pub struct OutboxMessage {
     pub id: OutboxId,
     /// Unique: the effect (instance, step, visit, send) that caused it.
     pub idempotency_key: String,
-    /// `email`, `sms` or `voice`.
+    /// `email`, `sms`, `voice` or `webhook`; `none` leaves nothing but its row.
     pub channel: String,
+    /// Whom it is about.
+    pub subject: Option<UserId>,
+    /// Flow that caused it, as in the audit.
+    pub flow: Option<String>,
+    /// Message template.
+    pub template: Option<String>,
     /// Recipient, template, locale and values, sealed under the master key; dropped when it is done.
     pub sealed: Option<Vec<u8>>,
     /// Where it stands.
@@ -53,6 +59,12 @@ pub struct OutboxMessage {
     pub due_at: Timestamp,
     /// Not worth sending after this.
     pub expires_at: Timestamp,
+    /// Carrier that took it.
+    pub carrier: Option<String>,
+    /// The carrier's name for it.
+    pub reference: Option<String>,
+    /// What the carrier told of its delivery, in the carrier's word.
+    pub status: Option<String>,
 }
 
 impl std::fmt::Debug for OutboxMessage {

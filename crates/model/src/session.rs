@@ -1,6 +1,6 @@
 //! The browser's sign-in session and the logins it remembers.
 
-use crate::{Authentication, FactSet, KeyedHash, SessionId, Timestamp, UserId};
+use crate::{Authentication, ClientId, FactSet, KeyedHash, SessionId, Timestamp, UserId};
 
 /// A browser's sign-in session; its cookie holds a secret of which only the keyed hash is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,21 @@ pub struct BrowserSession {
     pub expires_at: Timestamp,
     /// When it was ended early.
     pub ended_at: Option<Timestamp>,
+    /// Lets one authorization request of a client count as asked for at this sign-in.
+    pub ticket: Option<Ticket>,
+    /// Browser and system in words.
+    pub device: Option<String>,
+    /// Address it began from.
+    pub address: Option<String>,
+}
+
+/// After a mailed link, the client's next request in this browser counts as this sign-in: once, and soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Whose request.
+    pub client: ClientId,
+    /// Its end.
+    pub until: Timestamp,
 }
 
 /// A login remembered in a browser for one policy ("the same login option"), four hours absolute.
@@ -34,6 +49,25 @@ pub struct RememberedLogin {
     pub authentication: Authentication,
     /// What was proven then.
     pub facts: FactSet,
+    /// When it was remembered.
+    pub created_at: Timestamp,
     /// Its absolute end.
     pub expires_at: Timestamp,
+    /// Browser and system in words.
+    pub device: Option<String>,
+}
+
+/// A browser a person has signed in from, to tell them about new ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// The person.
+    pub user: UserId,
+    /// Keyed hash of the browser's long-lived cookie.
+    pub device: KeyedHash,
+    /// Browser and system in words.
+    pub description: String,
+    /// First sign-in from it.
+    pub first_seen_at: Timestamp,
+    /// Last sign-in from it.
+    pub last_seen_at: Timestamp,
 }

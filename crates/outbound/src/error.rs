@@ -46,3 +46,21 @@ pub enum SettingsError {
         reason: &'static str,
     },
 }
+
+/// Why a call to somebody else's server gave nothing. The details are for the log: never a secret or a body.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// A later try may succeed.
+    #[error("temporary: {0}")]
+    Temporary(String),
+    /// The same call will not succeed later.
+    #[error("permanent: {0}")]
+    Permanent(String),
+}
+
+impl CallError {
+    /// Whether another try can help.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Temporary(_))
+    }
+}

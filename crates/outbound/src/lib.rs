@@ -1,15 +1,23 @@
-//! Mail, SMS and voice: the only crate that speaks SMTP or calls out over HTTP.
+//! Mail, SMS, voice, webhooks and upstream providers: the only crate that speaks SMTP or calls out over HTTP.
 
 pub mod error;
 pub mod http;
+pub mod legacy;
 pub mod mail;
 pub mod mask;
 pub mod telephone;
+pub mod upstream;
+pub mod webhook;
 
-pub use error::{SendError, SettingsError};
+pub use error::{CallError, SendError, SettingsError};
 pub use http::{HttpClient, HttpSettings};
-pub use mail::{Mail, MailSettings, Mailer, Sender, Tls};
-pub use telephone::{Call, Carrier, CarrierSettings, Receipt, Text};
+pub use legacy::{LegacyAccount, LegacyConnector, LegacySettings};
+pub use mail::{DkimSettings, Mail, MailSettings, Mailer, Sender, Tls};
+pub use telephone::{
+    Call, Callback, Carriers, Courier, Receipt, Text, Twilio, TwilioSettings, WebhookCourier, WebhookCourierSettings,
+};
+pub use upstream::{CodeExchange, ProviderMetadata, Upstream, UpstreamSettings, UpstreamTokens};
+pub use webhook::{Webhook, WebhookSettings};
 
 #[cfg(test)]
 mod test_servers;

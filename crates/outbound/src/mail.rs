@@ -1,6 +1,7 @@
 //! Mail by SMTP (RFC 5321), through lettre.
 
 mod connection;
+mod dkim;
 mod message;
 
 use std::fmt;
@@ -17,6 +18,9 @@ use tracing::subscriber::NoSubscriber;
 
 use crate::{SendError, SettingsError, mask};
 use connection::{Failure, Relay};
+pub use dkim::DkimSettings;
+use dkim::Signers;
+use message::Composed;
 
 /// How the connection to the relay is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -61,6 +65,8 @@ pub struct MailSettings {
     pub from: Sender,
     /// PEM file of CA certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// Keys that sign mails, each for its domain; mails of other domains go out unsigned.
+    pub dkim: Vec<DkimSettings>,
 }
 
 /// A mail to send.
@@ -70,6 +76,8 @@ pub struct Mail {
     pub id: OutboxId,
     /// Sender; none: the one of the settings.
     pub from: Option<Sender>,
+    /// Where answers go; none: to the sender.
+    pub reply_to: Option<String>,
     /// Address of the recipient.
     pub to: String,
     /// Subject line.
@@ -92,6 +100,7 @@ impl fmt::Debug for Mail {
 pub struct Mailer {
     relay: Relay,
     from: Sender,
+    signers: Signers,
     timeout: Duration,
     permits: Semaphore,
     idle: Mutex<Vec<AsyncSmtpConnection>>,
@@ -112,6 +121,7 @@ impl Mailer {
         }
         Ok(Self {
             relay: Relay::new(&settings)?,
+            signers: Signers::new(&settings.dkim)?,
             from: settings.from,
             timeout: settings.timeout,
             permits: Semaphore::new(settings.pool_size),
@@ -121,7 +131,7 @@ impl Mailer {
 
     /// Hands `mail` to the relay. What happens to it behind the relay is not known here.
     pub async fn send(&self, mail: &Mail) -> Result<(), SendError> {
-        let message = message::compose(mail, &self.from).map_err(SendError::Permanent)?;
+        let message = message::compose(mail, &self.from, &self.signers).map_err(SendError::Permanent)?;
         let mut handed_over = false;
         // With its feature "tracing", which any crate of a build may switch on, lettre logs whole mails and passwords.
         let silent = self.deliver(&message, &mut handed_over).with_subscriber(NoSubscriber::default());
@@ -133,7 +143,7 @@ impl Mailer {
     }
 
     /// One SMTP transaction. Sets `handed_over` before the byte that makes the relay responsible may leave.
-    async fn deliver(&self, message: &lettre::Message, handed_over: &mut bool) -> Result<(), Failure> {
+    async fn deliver(&self, message: &Composed, handed_over: &mut bool) -> Result<(), Failure> {
         let _permit = self.permits.acquire().await.map_err(|_| Failure::Lost("shut down"))?;
         let mut connection = match self.find_idle().await {
             Some(connection) => connection,

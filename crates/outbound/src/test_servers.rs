@@ -168,8 +168,17 @@ pub enum Answer {
 
 /// Runs an HTTP server that gives `answer` and remembers the requests, heads and bodies.
 pub async fn http(answer: Answer, tls: Option<&Identity>) -> (u16, Transcript) {
+    http_by_path(move |_| move |_| answer.clone(), tls).await
+}
+
+/// Runs an HTTP server whose answers depend on the path; `answers` is told the port first.
+pub async fn http_by_path<F>(answers: impl FnOnce(u16) -> F, tls: Option<&Identity>) -> (u16, Transcript)
+where
+    F: Fn(&str) -> Answer + Clone + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let answer = answers(port);
     let transcript = Transcript::default();
     let seen = transcript.clone();
     let acceptor = tls.map(|identity| identity.acceptor.clone());
@@ -189,9 +198,10 @@ pub async fn http(answer: Answer, tls: Option<&Identity>) -> (u16, Transcript) {
     (port, transcript)
 }
 
-async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answer: Answer, seen: Transcript) {
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answer: impl Fn(&str) -> Answer, seen: Transcript) {
     let mut stream = BufReader::new(stream);
     let mut length = 0;
+    let mut path = None;
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
@@ -204,12 +214,13 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answer: Answer
         if line.is_empty() {
             break;
         }
+        path = path.or_else(|| line.split(' ').nth(1).map(str::to_owned));
         seen.push(line);
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
     seen.push(&String::from_utf8(body).unwrap());
-    match answer {
+    match answer(&path.unwrap_or_default()) {
         Answer::Status(status, body) => {
             let head = format!("HTTP/1.1 {status} X\r\nlocation: http://127.0.0.1:9/\r\nconnection: close\r\n");
             let response = format!("{head}content-length: {}\r\n\r\n{body}", body.len());

@@ -4,6 +4,7 @@ use countersign_model::{ClientId, GrantId, Scope, Seconds, SigningKey, Timestamp
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::certificate::CertificateThumbprint;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
 use crate::keys;
@@ -44,6 +45,17 @@ pub struct AccessTokenClaims {
     /// The grant; none for a client on its own behalf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<String>,
+    /// Whose hands it works in; none: anybody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// Proof of possession (RFC 7800, 3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Thumbprint of the client's certificate (RFC 8705, 3.1).
+    #[serde(rename = "x5t#S256")]
+    pub certificate: String,
 }
 
 /// What an access token needs besides what was decided: random and configured values.
@@ -55,6 +67,8 @@ pub struct Terms<'a> {
     pub lifetime: Seconds,
     /// Resource servers it is for; empty: the issuer.
     pub audience: &'a [String],
+    /// Certificate it is bound to, if it is.
+    pub certificate: Option<&'a CertificateThumbprint>,
 }
 
 impl AccessTokenClaims {
@@ -76,6 +90,7 @@ impl AccessTokenClaims {
             acr: authentication.map(|authentication| authentication.acr.clone()),
             amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
             gid: issue.grant.as_ref().map(|grant| grant.id.to_string()),
+            cnf: terms.certificate.map(|certificate| Confirmation { certificate: certificate.as_str().to_owned() }),
         }
     }
 

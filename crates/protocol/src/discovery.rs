@@ -22,6 +22,8 @@ pub mod paths {
     pub const TOKEN: &str = "/token";
     /// `userinfo_endpoint`.
     pub const USERINFO: &str = "/userinfo";
+    /// `registration_endpoint`.
+    pub const REGISTRATION: &str = "/register";
 }
 
 /// What this deployment can do, as far as it varies.
@@ -35,6 +37,10 @@ pub struct Capabilities {
     pub resource_scopes: Vec<String>,
     /// Whether there is a consent page; if not, `prompt=consent` is not advertised.
     pub consent: bool,
+    /// Origin of the listener that asks for client certificates, if there is one (RFC 8705, 5).
+    pub mtls_origin: Option<String>,
+    /// Whether clients may register themselves.
+    pub registration: bool,
     /// Documentation for developers.
     pub service_documentation: Option<String>,
     /// What the operator does with data.
@@ -67,6 +73,15 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("request_parameter_supported", json!(false));
     put("request_uri_parameter_supported", json!(false));
     put("authorization_response_iss_parameter_supported", json!(true));
+    if capabilities.registration {
+        put("registration_endpoint", json!(issuer.endpoint(paths::REGISTRATION)));
+    }
+    if let Some(origin) = &capabilities.mtls_origin {
+        let alias = |path: &str| json!(format!("{origin}{path}"));
+        let aliases = json!({"token_endpoint": alias(paths::TOKEN), "userinfo_endpoint": alias(paths::USERINFO)});
+        put("mtls_endpoint_aliases", aliases);
+        put("tls_client_certificate_bound_access_tokens", json!(true));
+    }
     for (name, values) in
         [("acr_values_supported", &capabilities.acr_values), ("ui_locales_supported", &capabilities.ui_locales)]
     {

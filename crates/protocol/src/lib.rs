@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod authorization;
 pub mod authorization_response;
 pub mod bearer;
+pub mod certificate;
 pub mod client_authentication;
 pub mod discovery;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod params;
 pub mod policy_choice;
 pub mod scopes;
 pub mod token;
+pub mod upstream;
 pub mod userinfo;
 
 #[cfg(test)]
@@ -31,6 +33,7 @@ pub use authorization::{
     ValidRedirectUri,
 };
 pub use authorization_response::{AuthorizationResponse, Rendered};
+pub use certificate::CertificateThumbprint;
 pub use client_authentication::{AuthenticatedClient, Presented};
 pub use discovery::Capabilities;
 pub use error::{ErrorCode, OAuthError, TokenErrorStatus};
@@ -41,3 +44,4 @@ pub use keys::{KeyError, PrivateKey};
 pub use params::Params;
 pub use policy_choice::{LoginPolicy, choose_policy};
 pub use token::{Decision, Effect, Issue, TokenFacts, TokenRequest};
+pub use upstream::{UpstreamError, UpstreamIdentity, verify_upstream_id_token};

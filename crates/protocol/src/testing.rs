@@ -64,6 +64,8 @@ pub(crate) fn client() -> Client {
         default_max_age: None,
         require_auth_time: false,
         first_party: true,
+        certificate_bound_tokens: false,
+        registration: None,
         brand: None,
         initiate_login_uri: None,
         client_uri: None,
@@ -213,11 +215,14 @@ pub(crate) fn account() -> Account {
         organization: None,
         roles: Vec::new(),
         profile,
+        fax: None,
+        locale: None,
         terms_version: None,
+        registered_at: Some(NOW),
         created_at: NOW,
         updated_at: NOW,
     };
-    Account { user, password: None, factors: Vec::new() }
+    Account { user, password: None, legacy: None, factors: Vec::new() }
 }
 
 pub(crate) fn pkcs8(algorithm: SigningAlgorithm) -> Vec<u8> {

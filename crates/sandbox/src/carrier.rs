@@ -4,7 +4,6 @@ mod api;
 mod call;
 mod exchange;
 mod faults;
-mod form;
 mod inbox;
 mod mail;
 mod pages;
@@ -19,11 +18,12 @@ mod webhook;
 pub use signature::sign;
 
 use crate::SandboxError;
+use crate::corporate::{self, Corporate, CorporateSettings};
 use crate::lifetime::listen_for_stop;
 use crate::listener::{TlsFiles, bind_loopback};
 use crate::web::serve;
 use actix_web::web::{Data, ServiceConfig, get};
-use exchange::Exchange;
+pub(crate) use exchange::Exchange;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub struct CarrierSettings {
     pub tls: Option<TlsFiles>,
     /// The only CA (PEM) to trust when calling TwiML and status addresses; none: the system's.
     pub ca_file: Option<PathBuf>,
+    /// The corporate OpenID Provider under `/corporate`; none: there is none.
+    pub corporate: Option<CorporateSettings>,
     /// End when standard input does: the parent holds the other end.
     pub stop_when_stdin_closes: bool,
     /// How long the fault `slow` waits before the ordinary answer.
@@ -64,6 +66,7 @@ impl CarrierSettings {
             auth_token,
             tls: None,
             ca_file: None,
+            corporate: None,
             stop_when_stdin_closes: false,
             slow: Duration::from_secs(8),
             ring: Duration::from_mins(1),
@@ -88,12 +91,19 @@ pub async fn run_carrier(settings: CarrierSettings, ready: impl FnOnce(CarrierAd
     let addresses = CarrierAddresses { http_port: http.port, smtp_port: smtp.port };
     let tls = settings.tls.clone();
     let stop = listen_for_stop(settings.stop_when_stdin_closes)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let origin = format!("{scheme}://localhost:{}", addresses.http_port);
+    let corporate = settings.corporate.clone().map(|settings| Corporate::new(settings, &origin)).transpose()?;
+    let corporate = corporate.map(Data::new);
     let exchange = Arc::new(Exchange::new(settings)?);
     // Dropped at the end, and every SMTP connection with it.
     let _post_office = smtp::open(smtp.listeners, &exchange)?;
     let state = Data::from(exchange);
     let configure = move |routes: &mut ServiceConfig| {
         routes.app_data(state.clone()).configure(rest::routes).configure(api::routes).configure(pages::routes);
+        if let Some(corporate) = &corporate {
+            routes.app_data(corporate.clone()).configure(corporate::routes);
+        }
         routes.default_service(get().to(pages::not_found));
     };
     serve(http, tls.as_ref(), configure, || ready(addresses), stop).await

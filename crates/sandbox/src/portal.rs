@@ -3,7 +3,6 @@
 mod answers;
 mod callback;
 mod cookies;
-mod expiring;
 mod login;
 mod pages;
 mod provider;
@@ -11,13 +10,13 @@ mod sample;
 mod session;
 
 use crate::SandboxError;
+use crate::expiring::Expiring;
 use crate::lifetime::listen_for_stop;
 use crate::listener::{TlsFiles, bind_loopback};
 use crate::page::Pages;
 use crate::web::serve;
 use actix_web::web::{Data, ServiceConfig, get};
 use chrono::TimeDelta;
-use expiring::Expiring;
 use login::PendingLogin;
 use provider::Provider;
 use secrecy::SecretString;
@@ -90,6 +89,8 @@ pub(crate) struct Portal {
     pending: Expiring<PendingLogin>,
     sessions: Expiring<SignedIn>,
     pages: Pages,
+    /// As browsers see it.
+    origin: Url,
     /// Cookies are marked `Secure`.
     secure: bool,
 }
@@ -106,6 +107,7 @@ pub async fn run_portal(settings: PortalSettings, ready: impl FnOnce(u16)) -> Re
     let portal = Data::new(Portal {
         secure: origin.scheme() == "https",
         provider: Provider::new(&settings, &origin)?,
+        origin,
         pending: Expiring::new(MAX_HELD, LOGIN_LIFE),
         sessions: Expiring::new(MAX_HELD, SESSION_LIFE),
         pages: pages::load().map_err(|error| std::io::Error::other(error.to_string()))?,

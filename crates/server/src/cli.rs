@@ -71,6 +71,48 @@ pub enum PolicyCommand {
         /// Findings as JSON.
         #[arg(long)]
         json: bool,
+        /// Also list the least sets of things that pass each login policy.
+        #[arg(long)]
+        sets: bool,
+    },
+    /// Draw a policy's machine as SVG.
+    Draw {
+        /// Id of the policy.
+        policy: String,
+        /// Policy files, or folders of them; none: the policies built in.
+        paths: Vec<PathBuf>,
+        /// As a Mermaid flowchart.
+        #[arg(long)]
+        mermaid: bool,
+    },
+    /// List every path of a policy.
+    Paths {
+        /// Id of the policy.
+        policy: String,
+        /// Policy files, or folders of them; none: the policies built in.
+        paths: Vec<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what changes between two versions: factors, limits, paths lost and gained; exit 1 when something does.
+    Diff {
+        /// The old file or folder.
+        old: PathBuf,
+        /// The new file or folder.
+        new: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put policy files into their canonical form; comments stay.
+    Fmt {
+        /// Policy files, or folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Change nothing; exit 1 when a file is not in its canonical form.
+        #[arg(long)]
+        check: bool,
     },
 }
 

@@ -1,11 +1,13 @@
 //! The configuration: file, then environment, then flags. Refuses what is unsafe or contradicts itself.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use countersign_model::Seconds;
 use countersign_protocol::Issuer;
-use countersign_service::{AddressLimits, Lifetimes, MailIdentity, Settings};
+use countersign_service::{
+    AddressLimits, Lifetimes, MailIdentity, RegistrationAccess, RegistrationSettings, Settings, Telephone as TelephoneSettings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,6 +28,9 @@ pub struct ConfigError(pub String);
 pub struct Config {
     /// JSON array of client metadata to register at start.
     pub clients_file: Option<PathBuf>,
+    /// Current version of the Terms of Use, by document.
+    #[serde(default = "current_terms")]
+    pub terms: BTreeMap<String, String>,
     /// Listeners.
     pub server: Server,
     /// The master key.
@@ -46,8 +51,50 @@ pub struct Config {
     pub pages: Pages,
     /// Outgoing mail.
     pub mail: Mail,
+    /// Texts and calls.
+    pub telephone: Telephone,
+    /// Clients that register themselves.
+    pub registration: Registration,
+    /// Upstream providers that people may sign in at.
+    #[serde(default)]
+    pub federation: Vec<Federation>,
+    /// Servers that policies ask and tell, by name.
+    #[serde(default)]
+    pub webhooks: BTreeMap<String, Webhook>,
     /// Logging.
     pub log: Log,
+}
+
+/// Who may register a client (RFC 7591).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationBy {
+    /// Nobody.
+    Nobody,
+    /// Who holds an initial access token.
+    Token,
+    /// Everybody.
+    Everybody,
+}
+
+/// Clients that register themselves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// Who may.
+    pub by: RegistrationBy,
+    /// An initial access token.
+    pub initial_access_token: Option<SecretString>,
+    /// File that holds it.
+    pub initial_access_token_file: Option<PathBuf>,
+    /// How many such clients there may be.
+    pub most_clients: u32,
+    /// Days without use after which one is removed; 0: never.
+    pub unused_days: u32,
+    /// Policies they may name, the first by default; empty: any.
+    pub policies: Vec<String>,
+    /// Whether they skip consent.
+    pub first_party: bool,
 }
 
 /// Listeners and what they accept.
@@ -60,6 +107,11 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     /// Address of health and metrics.
     pub management_listen: SocketAddr,
+    /// Addresses that also ask for client certificates (RFC 8705).
+    #[serde(default)]
+    pub mtls_listen: Vec<SocketAddr>,
+    /// Their origin as clients reach it.
+    pub mtls_origin: Option<String>,
     /// Certificate chain, PEM.
     pub tls_cert_file: Option<PathBuf>,
     /// Private key, PEM.
@@ -180,6 +232,7 @@ pub struct Limits {
     pub starts: u32,
     pub refusals: u32,
     pub client_failures: u32,
+    pub registrations: u32,
 }
 
 /// User-flow policies.
@@ -197,6 +250,7 @@ pub struct Pages {
     pub brand: String,
     pub messages_dir: Option<PathBuf>,
     pub brand_dir: Option<PathBuf>,
+    pub terms_dir: Option<PathBuf>,
 }
 
 /// How the connection to the mail server is secured.
@@ -225,6 +279,163 @@ pub struct Mail {
     pub product: String,
     pub pool_size: usize,
     pub timeout: u64,
+    #[serde(default)]
+    pub dkim: Vec<MailDkim>,
+}
+
+/// A key that signs mails from a domain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailDkim {
+    pub domain: String,
+    pub selector: String,
+    pub key_file: PathBuf,
+}
+
+/// Texts and calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telephone {
+    pub countries: Vec<String>,
+    pub prefix_sends: u32,
+    pub timeout: u64,
+    pub ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub carriers: Vec<TelephoneCarrier>,
+}
+
+impl Telephone {
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |why: &str| Err(ConfigError(why.to_owned()));
+        let is_code = |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        if self.countries.is_empty() || !self.countries.iter().all(is_code) {
+            return refuse("telephone.countries is a list of ISO 3166-1 codes such as \"US\"");
+        }
+        if self.prefix_sends == 0 {
+            return refuse("telephone.prefix_sends is 0: nobody could be sent a code");
+        }
+        let is_name = |name: &str| {
+            (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let mut names: Vec<&str> = self.carriers.iter().map(|carrier| carrier.name.as_str()).collect();
+        if !names.iter().all(|name| is_name(name)) {
+            return refuse("telephone.carriers: a name is of 1 to 32 letters, digits and hyphens");
+        }
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return refuse("telephone.carriers: two carriers have the same name");
+        }
+        // A message must be done with, one way or the other, before another node may give it up.
+        let longest = self.timeout.saturating_mul(self.carriers.len().max(1) as u64);
+        if self.timeout == 0 || longest > 60 {
+            return refuse("telephone.timeout times the number of carriers is from 1 to 60 seconds");
+        }
+        if self.carriers.iter().any(|carrier| carrier.auth_token.is_none() && carrier.auth_token_file.is_none()) {
+            return refuse("telephone.carriers: auth_token_file is missing: nobody could tell its callbacks from others");
+        }
+        Ok(())
+    }
+}
+
+/// How a carrier is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CarrierKind {
+    /// The REST API of Twilio and those who copied it.
+    #[default]
+    Twilio,
+    /// Signed JSON to an address of the operator's own.
+    Webhook,
+}
+
+/// A carrier and our account with it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelephoneCarrier {
+    pub name: String,
+    #[serde(default)]
+    pub kind: CarrierKind,
+    pub base_url: String,
+    #[serde(default)]
+    pub account_sid: String,
+    pub auth_token: Option<SecretString>,
+    pub auth_token_file: Option<PathBuf>,
+    #[serde(default)]
+    pub from: String,
+}
+
+/// What happens when a person comes from upstream for the first time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FederationLink {
+    /// An account is made.
+    #[default]
+    Create,
+    /// An account must have been made beforehand.
+    Existing,
+}
+
+/// An upstream OpenID Provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Federation {
+    pub id: String,
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Option<SecretString>,
+    pub client_secret_file: Option<PathBuf>,
+    #[serde(default = "federation_scopes")]
+    pub scopes: String,
+    pub domains: Vec<String>,
+    #[serde(default)]
+    pub link: FederationLink,
+    #[serde(default)]
+    pub claims: BTreeMap<String, String>,
+    #[serde(default)]
+    pub allow_private: bool,
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Federation {
+    /// Claims that may be named otherwise upstream.
+    const CLAIMS: [&str; 3] = ["email", "given_name", "family_name"];
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |why: &str| Err(ConfigError(format!("federation {:?}: {why}", self.id)));
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        if !(1..=32).contains(&self.id.len()) || !self.id.bytes().all(is_name) {
+            return refuse("an id is of 1 to 32 lower-case letters, digits, hyphens and underscores");
+        }
+        let is_domain = |domain: &String| {
+            let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+            domain.contains('.') && !domain.starts_with('.') && domain.bytes().all(allowed)
+        };
+        if self.domains.is_empty() || !self.domains.iter().all(is_domain) {
+            return refuse("domains names the mail domains of its people, in lower case; nobody else can be linked");
+        }
+        if !self.scopes.split(' ').any(|scope| scope == "openid") {
+            return refuse("scopes must hold openid");
+        }
+        if self.client_secret.is_none() && self.client_secret_file.is_none() {
+            return refuse("client_secret_file is missing");
+        }
+        match self.claims.keys().find(|name| !Self::CLAIMS.contains(&name.as_str())) {
+            Some(_) => refuse("claims knows email, given_name and family_name"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A server that policies ask and tell.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    pub url: String,
+    pub secret: Option<SecretString>,
+    pub secret_file: Option<PathBuf>,
+    #[serde(default)]
+    pub allow_private: bool,
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Form of the log.
@@ -281,6 +492,15 @@ impl Config {
         if self.server.tls_cert_file.is_some() != self.server.tls_key_file.is_some() {
             return refuse("server.tls_cert_file and server.tls_key_file go together");
         }
+        if self.server.mtls_listen.is_empty() != self.server.mtls_origin.is_none() {
+            return refuse("server.mtls_listen and server.mtls_origin go together");
+        }
+        if !self.server.mtls_listen.is_empty() && self.server.tls_cert_file.is_none() {
+            return refuse("server.mtls_listen needs server.tls_cert_file and server.tls_key_file");
+        }
+        if self.server.mtls_origin.as_ref().is_some_and(|origin| !is_https_origin(origin)) {
+            return refuse("server.mtls_origin is an https origin such as https://login.example.com:8443");
+        }
         if self.server.listen.is_empty() {
             return refuse("server.listen names no address");
         }
@@ -305,7 +525,13 @@ impl Config {
         if self.mail.username.is_some() && self.mail.tls == MailTls::None {
             return refuse("mail.username without mail.tls would send the password in clear");
         }
-        Ok(())
+        let mut ids: Vec<&str> = self.federation.iter().map(|upstream| upstream.id.as_str()).collect();
+        ids.sort_unstable();
+        if ids.windows(2).any(|pair| pair[0] == pair[1]) {
+            return refuse("federation: two providers have the same id");
+        }
+        self.federation.iter().try_for_each(Federation::check)?;
+        self.telephone.check()
     }
 
     /// What is accepted and yet worth a word to the operator.
@@ -331,6 +557,29 @@ impl Config {
             ),
         ];
         Ok(findings.into_iter().filter(|(holds, _)| *holds).map(|(_, warning)| warning).collect())
+    }
+
+    fn registration_settings(&self) -> Result<RegistrationSettings, ConfigError> {
+        let own = &self.registration;
+        let token = secret(own.initial_access_token.as_ref(), own.initial_access_token_file.as_deref(), "registration.initial_access_token")?;
+        if own.by == RegistrationBy::Token && token.is_none() {
+            return Err(ConfigError("registration.by is token, and there is no initial_access_token".to_owned()));
+        }
+        if token.as_ref().is_some_and(|token| token.expose_secret().len() < 16) {
+            return Err(ConfigError("registration.initial_access_token is shorter than 16 characters".to_owned()));
+        }
+        Ok(RegistrationSettings {
+            access: match own.by {
+                RegistrationBy::Nobody => RegistrationAccess::Closed,
+                RegistrationBy::Token => RegistrationAccess::WithToken,
+                RegistrationBy::Everybody => RegistrationAccess::Open,
+            },
+            initial_access_tokens: token.into_iter().collect(),
+            most_clients: own.most_clients,
+            unused: Seconds::hours(own.unused_days.saturating_mul(24)),
+            policies: own.policies.clone(),
+            first_party: own.first_party,
+        })
     }
 
     /// The issuer identifier.
@@ -362,6 +611,27 @@ impl Config {
         secret(self.mail.password.as_ref(), self.mail.password_file.as_deref(), "mail.password")
     }
 
+    /// The password of our account with a carrier.
+    pub fn carrier_token(&self, carrier: &TelephoneCarrier) -> Result<SecretString, ConfigError> {
+        let key = format!("telephone.carriers {:?} auth_token", carrier.name);
+        secret(carrier.auth_token.as_ref(), carrier.auth_token_file.as_deref(), &key)?
+            .ok_or_else(|| ConfigError(format!("{key} (or auth_token_file) is missing")))
+    }
+
+    /// Our client secret at an upstream provider.
+    pub fn upstream_secret(&self, upstream: &Federation) -> Result<SecretString, ConfigError> {
+        let key = format!("federation {:?} client_secret", upstream.id);
+        secret(upstream.client_secret.as_ref(), upstream.client_secret_file.as_deref(), &key)?
+            .ok_or_else(|| ConfigError(format!("{key} (or client_secret_file) is missing")))
+    }
+
+    /// Key of a webhook's signatures.
+    pub fn webhook_secret(&self, name: &str, webhook: &Webhook) -> Result<SecretString, ConfigError> {
+        let key = format!("webhooks.{name}.secret");
+        secret(webhook.secret.as_ref(), webhook.secret_file.as_deref(), &key)?
+            .ok_or_else(|| ConfigError(format!("{key} (or secret_file) is missing")))
+    }
+
     /// Addresses of Redis.
     pub fn redis_urls(&self) -> Result<Vec<SecretString>, ConfigError> {
         let file = secret(None, self.short_lived.urls_file.as_deref(), "short_lived.urls")?;
@@ -379,6 +649,8 @@ impl Config {
         let lifetimes = self.lifetimes;
         Ok(Settings {
             issuer: self.issuer()?,
+            mtls_origin: self.server.mtls_origin.clone(),
+            registration: self.registration_settings()?,
             lifetimes: Lifetimes {
                 code: Seconds::new(lifetimes.code),
                 id_token: Seconds::new(lifetimes.id_token),
@@ -394,11 +666,35 @@ impl Config {
                 starts: self.limits.starts,
                 refusals: self.limits.refusals,
                 client_failures: self.limits.client_failures,
+                registrations: self.limits.registrations,
             },
-            mail: MailIdentity { company: self.mail.company.clone(), product: self.mail.product.clone() },
+            mail: MailIdentity {
+                company: self.mail.company.clone(),
+                product: self.mail.product.clone(),
+                from: None,
+            },
+            telephone: TelephoneSettings {
+                countries: self.telephone.countries.clone(),
+                prefix_sends: self.telephone.prefix_sends,
+            },
+            terms: self.terms.clone(),
             key_announcement: Seconds::new(lifetimes.key_announcement),
         })
     }
+}
+
+fn federation_scopes() -> String {
+    "openid email profile".to_owned()
+}
+
+/// The document that ships.
+fn current_terms() -> BTreeMap<String, String> {
+    BTreeMap::from([("portal_terms".to_owned(), "1".to_owned())])
+}
+
+/// Scheme, host and port, and nothing more.
+fn is_https_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.origin().ascii_serialization() == text)
 }
 
 /// Whether `host` is this machine.
@@ -437,6 +733,28 @@ mod tests {
         assert!(error.to_string().contains("isuer"), "{error}");
     }
 
+    fn carriers(names: &[&str], token: &str) -> serde_json::Value {
+        let carrier = |name: &&str| json!({"name": name, "base_url": "https://carrier.example", "auth_token": token});
+        json!({"telephone": {"carriers": names.iter().map(carrier).collect::<Vec<_>>()}})
+    }
+
+    fn upstream(change: serde_json::Value) -> serde_json::Value {
+        let mut upstream = json!({
+            "id": "corporate", "issuer": "https://corp.example.com", "client_id": "c", "client_secret": "s",
+            "domains": ["corp.example.com"],
+        });
+        upstream.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        json!({ "federation": [upstream] })
+    }
+
+    #[test]
+    fn upstream_providers_are_told_apart_by_their_ids() {
+        let one = upstream(json!({}));
+        assert!(Config::load(None, &one).is_ok());
+        let twice = json!({ "federation": [one["federation"][0], one["federation"][0]] });
+        assert!(Config::load(None, &twice).unwrap_err().to_string().contains("same id"));
+    }
+
     #[test]
     fn unsafe_and_contradictory_settings_are_refused_with_their_reason() {
         for (change, word) in [
@@ -453,6 +771,19 @@ mod tests {
             (json!({"lifetimes": {"key_announcement": 60}}), "JWKS"),
             (json!({"hashing": {"memory_kib": 8}}), "argon2id"),
             (json!({"mail": {"username": "u", "tls": "none"}}), "in clear"),
+            (upstream(json!({"id": "Corp"})), "an id is"),
+            (upstream(json!({"domains": []})), "domains"),
+            (upstream(json!({"domains": ["Corp.example.com"]})), "lower case"),
+            (upstream(json!({"scopes": "email"})), "openid"),
+            (upstream(json!({"client_secret": null})), "client_secret_file"),
+            (upstream(json!({"claims": {"sub": "oid"}})), "claims knows"),
+            (json!({"telephone": {"countries": []}}), "telephone.countries"),
+            (json!({"telephone": {"countries": ["us"]}}), "telephone.countries"),
+            (json!({"telephone": {"prefix_sends": 0}}), "prefix_sends"),
+            (json!({"telephone": {"timeout": 61}}), "telephone.timeout"),
+            (carriers(&["a", "a"], "t"), "same name"),
+            (carriers(&["a b"], "t"), "a name is"),
+            (json!({"telephone": {"carriers": [{"name": "a", "base_url": "https://a"}]}}), "auth_token_file"),
         ] {
             let error = Config::load(None, &change).expect_err(&change.to_string());
             assert!(error.to_string().contains(word), "{change}: {error}");

@@ -1,9 +1,13 @@
 //! The provider's cookies: their names, what they are read as, and how they are set.
 
 use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use countersign_service::{BrowserCookies, CookieChanges};
 use secrecy::{ExposeSecret, SecretString};
+
+/// Longest life that browsers give a cookie.
+const DEVICE_LIFE: Duration = Duration::days(400);
 
 /// How cookies are named and marked. Ports of one host share cookies, so the names are the provider's own.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +24,7 @@ impl CookieJar {
     /// The browser's binding and session.
     pub fn read(self, request: &HttpRequest) -> BrowserCookies {
         let secret = |plain| request.cookie(&self.name(plain)).map(|cookie| SecretString::from(cookie.value()));
-        BrowserCookies { binding: secret("cs_browser"), session: secret("cs_session") }
+        BrowserCookies { binding: secret("cs_browser"), session: secret("cs_session"), device: secret("cs_device") }
     }
 
     /// The language a person chose.
@@ -28,13 +32,18 @@ impl CookieJar {
         request.cookie(&self.name("cs_locale")).map(|cookie| cookie.value().to_owned())
     }
 
-    /// Cookies that carry out `changes`. They end with the browser (R48).
+    /// Cookies that carry out `changes`. They end with the browser (R48), but for the device's.
     pub fn write(self, changes: &CookieChanges) -> Vec<Cookie<'static>> {
         let secrets = [("cs_browser", &changes.binding), ("cs_session", &changes.session)];
         let cookie = |(plain, secret): (&'static str, &Option<SecretString>)| {
             secret.as_ref().map(|secret| self.cookie(plain, secret.expose_secret()))
         };
-        secrets.into_iter().filter_map(cookie).collect()
+        let device = changes.device.as_ref().map(|secret| {
+            let mut cookie = self.cookie("cs_device", secret.expose_secret());
+            cookie.set_max_age(DEVICE_LIFE);
+            cookie
+        });
+        secrets.into_iter().filter_map(cookie).chain(device).collect()
     }
 
     /// The cookie that keeps a chosen language.

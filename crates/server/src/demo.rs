@@ -51,7 +51,7 @@ pub struct DemoArgs {
     /// Serve everything by https, with a throw-away certificate authority.
     #[arg(long)]
     pub tls: bool,
-    /// Port of mutual TLS, with --tls. Kept free: nothing listens there until clients can authenticate by certificate.
+    /// Port that asks for client certificates, with --tls.
     #[arg(long, default_value_t = 8443)]
     pub mtls_port: u16,
     /// JSON array of RFC 7591 client metadata, with client_id and client_secret, to register at start.
@@ -78,6 +78,7 @@ pub(crate) struct DemoSettings {
     sandbox_port: u16,
     smtp_port: u16,
     management_port: u16,
+    mtls_port: u16,
     data_dir: PathBuf,
     database_url: Option<String>,
     redis_url: Option<String>,
@@ -85,6 +86,7 @@ pub(crate) struct DemoSettings {
     certificates: Option<certificates::Files>,
     portal_secret: String,
     carrier_token: String,
+    corporate_secret: String,
     master_key: String,
 }
 
@@ -95,6 +97,10 @@ impl DemoSettings {
 
     fn issuer(&self) -> String {
         format!("{}://localhost:{}", self.scheme(), self.idp_port)
+    }
+
+    fn mtls_origin(&self) -> String {
+        format!("https://localhost:{}", self.mtls_port)
     }
 
     fn portal(&self) -> String {
@@ -146,6 +152,7 @@ fn prepare(args: DemoArgs, folder: &data::Folder) -> Result<DemoSettings, String
         sandbox_port: args.sandbox_port,
         smtp_port: args.smtp_port,
         management_port: args.management_port,
+        mtls_port: args.mtls_port,
         data_dir: folder.path().to_owned(),
         database_url: args.database_url,
         redis_url: args.redis_url,
@@ -154,6 +161,7 @@ fn prepare(args: DemoArgs, folder: &data::Folder) -> Result<DemoSettings, String
         portal_secret: folder.secret("case-portal.secret")?.expose_secret().to_owned(),
         master_key: folder.secret("master.key")?.expose_secret().to_owned(),
         carrier_token: folder.secret("carrier.secret")?.expose_secret().to_owned(),
+        corporate_secret: folder.secret("corporate.secret")?.expose_secret().to_owned(),
     })
 }
 
@@ -203,6 +211,7 @@ fn announce(settings: &DemoSettings) {
     crate::say(&format!("portal    {}", settings.portal()));
     crate::say(&format!("sandbox   {}  (SMTP localhost:{})", settings.sandbox(), settings.smtp_port));
     if let Some(files) = &settings.certificates {
+        crate::say(&format!("mTLS      {}", settings.mtls_origin()));
         crate::say(&format!("CA        {}", files.ca.display()));
     }
     crate::say("");

@@ -1,10 +1,17 @@
 //! The endpoints, a file each, named after their discovery metadata.
 
+mod account;
 mod asset;
 mod authorization;
 mod discovery;
+mod federation;
 mod flow;
+mod help;
+mod flow_state;
 mod jwks;
+mod link;
+mod registration;
+mod telephone;
 mod token;
 mod userinfo;
 
@@ -39,6 +46,18 @@ pub fn routes(routes: &mut ServiceConfig) {
                 .route(web::post().to(userinfo::post))
                 .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
         )
+        .service(
+            web::resource(paths::REGISTRATION)
+                .route(web::post().to(registration::post))
+                .default_service(web::to(|| async { method_not_allowed("POST") })),
+        )
+        .service(
+            web::resource(format!("{}/{{client}}", paths::REGISTRATION))
+                .route(web::get().to(registration::get))
+                .route(web::put().to(registration::put))
+                .route(web::delete().to(registration::delete))
+                .default_service(web::to(|| async { method_not_allowed("GET, PUT, DELETE") })),
+        )
         .service(read_only(paths::JWKS, web::get().to(jwks::get), web::head().to(jwks::get)))
         .service(read_only(paths::OPENID_CONFIGURATION, web::get().to(discovery::get), web::head().to(discovery::get)))
         .service(read_only(
@@ -52,8 +71,43 @@ pub fn routes(routes: &mut ServiceConfig) {
                 .route(web::post().to(flow::post))
                 .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
         )
+        .service(
+            web::resource("/flow/{flow}/state")
+                .route(web::get().to(flow_state::get))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(carriers("/telephone/voice/{ticket}", web::post().to(telephone::begin)))
+        .service(carriers("/telephone/voice/{ticket}/answer", web::post().to(telephone::answer)))
+        .service(carriers("/telephone/status/{ticket}", web::post().to(telephone::status)))
+        .service(
+            web::resource("/link/{token}")
+                .route(web::get().to(link::get))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(
+            web::resource("/account")
+                .route(web::get().to(account::get))
+                .route(web::post().to(account::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(
+            web::resource("/account/{policy}")
+                .route(web::get().to(account::begin))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(
+            web::resource("/federation/{id}/callback")
+                .route(web::get().to(federation::get))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(web::resource("/help").route(web::get().to(help::get)))
+        .service(web::resource("/help/browser").route(web::get().to(help::get_browser)))
         .service(web::resource("/assets/{path:.*}").route(web::get().to(asset::get)))
         .default_service(web::to(not_found));
+}
+
+fn carriers(path: &str, post: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(post).default_service(web::to(|| async { method_not_allowed("POST") }))
 }
 
 /// Methods of a public document.
@@ -69,7 +123,7 @@ async fn not_found(node: Data<Node>, request: HttpRequest) -> impl Responder {
     if !wants_page(&request) {
         return HttpResponse::NotFound().finish();
     }
-    let page = PageRequest::new("not_found", request::locale(&node, &request, None), &node.brand);
+    let page = PageRequest::new("not_found", request::locale(&node, &request, None), request::brand(&node, &request));
     let page = PageRequest { here: flow_page::here(&request, false), ..page };
     flow_page::respond(&node, &request, StatusCode::NOT_FOUND, page, &FormAction::Own)
 }

@@ -5,7 +5,7 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_A
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::{ErrorCode, OAuthError};
-use countersign_service::ServiceError;
+use countersign_service::{RegistrationRefusal, ServiceError};
 
 use crate::flow_page;
 use crate::node::Node;
@@ -42,6 +42,27 @@ pub fn bearer_refusal(refusal: &Refusal) -> HttpResponse {
     response
 }
 
+/// A registration that was not accepted (RFC 7591, 3.2.2).
+pub fn registration_refusal(refusal: &RegistrationRefusal) -> HttpResponse {
+    match refusal {
+        RegistrationRefusal::Token(refusal) => bearer_refusal(refusal),
+        RegistrationRefusal::Metadata(error) => {
+            let body = serde_json::json!({"error": error.code, "error_description": error.why});
+            json(StatusCode::BAD_REQUEST, &body)
+        }
+        RegistrationRefusal::Full => {
+            let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "No more clients can be registered");
+            json(StatusCode::SERVICE_UNAVAILABLE, &error.body())
+        }
+        RegistrationRefusal::Closed => HttpResponse::NotFound().insert_header((CACHE_CONTROL, "no-store")).finish(),
+    }
+}
+
+/// Done, and there is nothing to say.
+pub fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish()
+}
+
 /// A use case that could not be carried out, for a program: 503 when another try may go through.
 pub fn program_failure(error: &ServiceError) -> HttpResponse {
     let code = note(error);
@@ -63,8 +84,8 @@ pub fn person_failure(node: &Node, request: &HttpRequest, error: &ServiceError) 
         ErrorCode::ServerError => ("error", StatusCode::INTERNAL_SERVER_ERROR),
         _ => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
     };
-    let page =
-        PageRequest::new(page, request::locale(node, request, None), &node.brand).with_value("error", code.as_str());
+    let page = PageRequest::new(page, request::locale(node, request, None), request::brand(node, request))
+        .with_value("error", code.as_str());
     let mut response = flow_page::respond(node, request, status, page, &FormAction::Own);
     set_retry_after(&mut response, error);
     response
@@ -72,7 +93,7 @@ pub fn person_failure(node: &Node, request: &HttpRequest, error: &ServiceError) 
 
 /// A request that may not be answered to any client (RFC 6749, 4.1.2.1).
 pub fn refused_page(node: &Node, request: &HttpRequest, error: &OAuthError) -> HttpResponse {
-    let page = PageRequest::new("error", request::locale(node, request, None), &node.brand);
+    let page = PageRequest::new("error", request::locale(node, request, None), request::brand(node, request));
     let page = PageRequest { here: flow_page::here(request, true), ..page }
         .with_value("error", error.code.as_str())
         .with_value("description", error.public_description());

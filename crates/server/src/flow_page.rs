@@ -4,13 +4,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_service::policy;
-use countersign_service::{Answer, Answered, CookieChanges, FlowPage, Response};
+use countersign_service::{Answer, Answered, CookieChanges, DeadLink, FlowPage, Response};
 use url::Url;
 
 use crate::error;
 use crate::node::Node;
-use crate::page::view::{BoxView, HiddenView, OptionView};
+use crate::page::terms::TermsView;
+use crate::page::view::{BoxView, HiddenView, OptionView, QrView, values};
 use crate::page::{ControlView, FieldView, FormAction, FormView, Locale, NoticeView, PageRequest, Tone, page_headers};
+use crate::page::{places, qr};
 use crate::request;
 
 /// The answer to a browser.
@@ -25,9 +27,11 @@ pub fn answer(node: &Node, request: &HttpRequest, locale: Locale, answered: Answ
         Answer::Respond(Response::FormPost { action, fields }) => form_post(node, request, locale, action, fields),
         Answer::Refused(refusal) => error::refused_page(node, request, &refusal),
         Answer::Gone => {
-            let page = PageRequest { here: here(request, false), ..PageRequest::new("flow_gone", locale, &node.brand) };
+            let page = PageRequest::new("flow_gone", locale, request::brand(node, request));
+            let page = PageRequest { here: here(request, false), ..page };
             respond(node, request, StatusCode::GONE, page, &FormAction::Own)
         }
+        Answer::Link(link) => dead_link(node, request, locale, *link),
     };
     set_cookies(node, request, locale, &answered.cookies, &mut response);
     response
@@ -85,38 +89,90 @@ fn set_cookies(
 }
 
 fn flow_page(node: &Node, request: &HttpRequest, flow: FlowPage) -> HttpResponse {
-    let forms = Url::parse(&flow.redirect_uri).map_or(FormAction::Own, |uri| FormAction::AndTo(vec![uri]));
+    // The corporate provider may stand between the form and the client.
+    let ends = Url::parse(&flow.redirect_uri).into_iter().chain(node.provider.upstream_origins());
+    let forms = FormAction::AndTo(ends.collect());
     let locale = Locale::parse(&flow.locale).unwrap_or_default();
-    let view = flow.view;
-    let mut values: std::collections::BTreeMap<String, String> =
-        view.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let brand = flow.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
+    let mut view = flow.view;
     let left = flow.ends_at.millis_since(node.provider.clock().now()) / 1000;
-    values.entry("ends_in".to_owned()).or_insert_with(|| left.max(0).to_string());
+    view.values.entry("ends_in").or_insert_with(|| left.max(0).to_string());
+    let shown = Shown::take(node, &mut view, locale, &brand);
     let mut notices: Vec<NoticeView> = view.notice.iter().map(notice).collect();
     if flow.out_of_date {
         notices.insert(0, NoticeView { key: "out_of_date".to_owned(), tone: Tone::Info, field: None });
     }
+    let controls = view.controls.into_iter();
     let page = PageRequest {
         policy: view.policy,
-        brand: flow.client.brand.unwrap_or_else(|| node.brand.clone()),
         application: Some(flow.client.name),
         here: here(request, flow.start.is_some()),
         form: Some(FormView { action: format!("/flow/{}", flow.flow), nonce: flow.nonce, start: flow.start }),
         state: view.state.to_owned(),
-        fields: view.fields.into_iter().map(field).collect(),
-        controls: view
-            .controls
-            .into_iter()
-            .map(|control| ControlView { value: control.value.to_owned(), enabled: control.enabled })
-            .collect(),
+        fields: view.fields.into_iter().map(|own| field(own, &shown.countries, locale)).collect(),
+        controls: controls.map(|own| ControlView { value: own.value.to_owned(), enabled: own.enabled }).collect(),
         options: view.options.into_iter().map(option).collect(),
         links: view.links.into_iter().map(option).collect(),
         boxes: view.boxes.into_iter().map(|own| BoxView { name: own.name, checked: own.checked }).collect(),
         notices,
-        values,
-        ..PageRequest::new(page_key(node, &view.page, view.kind), locale, "")
+        values: view.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        terms: shown.terms,
+        qr: shown.qr,
+        recovery_codes: shown.recovery_codes,
+        ..PageRequest::new(page_key(node, &view.page, view.kind), locale, &brand)
     };
     respond(node, request, StatusCode::OK, page, &forms)
+}
+
+/// What a page shows beside fields, buttons and texts.
+struct Shown {
+    countries: String,
+    terms: Option<TermsView>,
+    qr: Option<QrView>,
+    recovery_codes: Vec<String>,
+}
+
+impl Shown {
+    /// Takes out of `view` what its values only carry.
+    fn take(node: &Node, view: &mut policy::PageView, locale: Locale, brand: &str) -> Self {
+        let codes = view.values.remove("recovery_codes").unwrap_or_default();
+        if let Some(secret) = view.values.get_mut("totp_secret") {
+            *secret = in_groups(secret);
+        }
+        let terms = view.asks.terms.take();
+        let found =
+            terms.as_ref().and_then(|(document, version)| node.pages.find_terms(document, version, locale, brand));
+        if let (Some((document, version)), None) = (&terms, &found) {
+            tracing::error!(%document, %version, "there is no such document of terms");
+        }
+        Self {
+            countries: view.values.remove("countries").unwrap_or_default(),
+            terms: found,
+            qr: view.values.remove("totp_uri").and_then(|uri| qr::draw(&uri)),
+            recovery_codes: codes.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// Four by four, as people copy it.
+fn in_groups(secret: &str) -> String {
+    let letters: Vec<char> = secret.chars().collect();
+    letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join(" ")
+}
+
+/// A mailed link that is over: what to do next, and LOGIN.
+fn dead_link(node: &Node, request: &HttpRequest, locale: Locale, link: DeadLink) -> HttpResponse {
+    let client = link.client.unwrap_or_default();
+    let brand = client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
+    let chosen = request::chosen_locale(node, request);
+    let mailed = link.locale.as_deref().and_then(Locale::parse);
+    let page = PageRequest {
+        application: Some(client.name).filter(|name| !name.is_empty()),
+        here: here(request, false),
+        ..PageRequest::new(link.page, chosen.or(mailed).unwrap_or(locale), &brand)
+    };
+    let status = if link.page == "link_unknown" { StatusCode::NOT_FOUND } else { StatusCode::GONE };
+    respond(node, request, status, page.with_value(values::LOGIN, link.login), &FormAction::Own)
 }
 
 /// A stop page without a template of its own is shown by the general one.
@@ -144,14 +200,21 @@ fn notice(notice: &policy::Notice) -> NoticeView {
     NoticeView { key: notice.key.to_owned(), tone, field: notice.field.map(str::to_owned) }
 }
 
-fn field(field: policy::FieldView) -> FieldView {
+fn field(field: policy::FieldView, countries: &str, locale: Locale) -> FieldView {
+    let choices = match field.name {
+        "country" => places::list_countries(countries, locale),
+        "state" => places::list_states(),
+        _ => Vec::new(),
+    };
     FieldView {
         name: field.name.to_owned(),
         kind: field.kind.to_owned(),
         autocomplete: field.autocomplete.to_owned(),
+        inputmode: field.inputmode.to_owned(),
         max_length: field.max_length,
         required: field.required,
         value: field.value,
+        choices,
     }
 }
 
@@ -171,7 +234,21 @@ fn form_post(
     let page = PageRequest {
         form: Some(FormView { action, ..FormView::default() }),
         hidden: fields.into_iter().map(|(name, value)| HiddenView { name, value }).collect(),
-        ..PageRequest::new("form_post", locale, &node.brand)
+        ..PageRequest::new("form_post", locale, request::brand(node, request))
     };
     respond(node, request, StatusCode::OK, page, &forms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{PageSources, Pages};
+
+    #[test]
+    fn every_notice_of_the_machine_has_words_in_every_language() {
+        let pages = Pages::load(&PageSources::default()).unwrap();
+        for key in policy::NoticeKey::ALL {
+            assert!(pages.has_message("", "sign_in", &format!("notice.{}", key.as_str())), "{}", key.as_str());
+        }
+    }
 }

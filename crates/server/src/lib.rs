@@ -4,6 +4,7 @@ pub mod page;
 
 mod cli;
 mod config;
+mod connections;
 mod cookie;
 #[cfg(feature = "demo")]
 mod demo;
@@ -16,6 +17,7 @@ mod operate;
 mod request;
 mod serve;
 mod telemetry;
+mod telephone;
 mod tls;
 
 use std::io::Write;

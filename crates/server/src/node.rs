@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_service::Provider;
+use countersign_service::{Provider, Switchboard};
 
 use crate::cookie::CookieJar;
 use crate::page::Pages;
@@ -16,6 +16,8 @@ pub struct Node {
     pub pages: Pages,
     /// Brand of clients that have none of their own.
     pub brand: String,
+    /// Answers telephone carriers.
+    pub switchboard: Switchboard,
     /// Names of cookies.
     pub cookies: CookieJar,
     /// Whether forwarded headers are believed.

@@ -1,12 +1,14 @@
 //! The commands of operators: `migrate`, `policy`, `keys`, `config`.
 
+mod policy;
+
 use std::process::ExitCode;
 
-use countersign_service::policy::Severity;
-use countersign_service::{Clock, PolicySource, load_policies};
 use serde_json::json;
 
-use crate::cli::{ConfigArgs, ConfigCommand, KeysCommand, PolicyCommand};
+pub use policy::policy;
+
+use crate::cli::{ConfigArgs, ConfigCommand, KeysCommand};
 use crate::config::Config;
 use crate::{say, say_error, serve};
 
@@ -20,36 +22,6 @@ pub async fn migrate(args: &ConfigArgs) -> Result<ExitCode, String> {
     database.migrate().await.map_err(|error| error.to_string())?;
     say("the schema is up to date");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Proofs over policies.
-pub fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
-    let PolicyCommand::Check { paths, json } = command;
-    let source = if paths.is_empty() { PolicySource::BuiltIn { demo: false } } else { PolicySource::Files(paths) };
-    let checked = load_policies(&source, Clock::system().now()).map_err(|error| error.to_string())?;
-    if json {
-        let findings: Vec<_> = checked.findings.iter().map(finding_as_json).collect();
-        say(&serde_json::Value::from(findings).to_string());
-    } else {
-        checked.findings.iter().for_each(|finding| say(&finding.to_string()));
-        let count = |severity| checked.findings.iter().filter(|finding| finding.severity == severity).count();
-        let policies = checked.set.iter().count();
-        say(&format!("{policies} policies, {} errors, {} warnings", count(Severity::Error), count(Severity::Warning)));
-    }
-    Ok(if checked.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn finding_as_json(finding: &countersign_service::policy::Finding) -> serde_json::Value {
-    json!({
-        "code": finding.code,
-        "severity": finding.severity.as_str(),
-        "policy": finding.policy,
-        "file": finding.file,
-        "line": finding.line,
-        "column": finding.column,
-        "message": finding.message,
-        "path": finding.path,
-    })
 }
 
 /// The signing keys.

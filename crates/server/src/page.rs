@@ -8,13 +8,19 @@
 //! - A notice `out_of_date` on the current step's page answers a stale post.
 //! - Every page goes out with [`page_headers`].
 
+pub mod account_view;
 pub mod asset;
 pub mod brand;
+pub mod catalogue;
 pub mod headers;
 pub mod locale;
 pub mod message;
+pub mod places;
+pub mod qr;
 mod render;
 mod source;
+mod templates;
+pub mod terms;
 pub mod view;
 
 #[cfg(test)]
@@ -24,12 +30,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use account_view::AccountView;
 pub use asset::Asset;
 pub use brand::Brand;
 pub use headers::{FormAction, page_headers};
 pub use locale::{Locale, LocaleHints, choose_locale};
 pub use view::{
-    BoxView, ControlView, FieldView, FormView, HiddenView, NoticeView, OptionView, PageRequest, ScopeView, Tone, values,
+    BoxView, ChoiceView, ControlView, FieldView, FormView, HiddenView, NoticeView, OptionView, PageRequest, QrView,
+    ScopeView, Tone, values,
 };
 
 use asset::Assets;
@@ -90,6 +98,8 @@ pub struct PageSources {
     pub messages_dir: Option<PathBuf>,
     /// A folder with `<brand>.toml` and their logos: a brand of the same id replaces the shipped one.
     pub brand_dir: Option<PathBuf>,
+    /// A folder with `<document>/<version>.<locale>.md`: a document of the same name replaces the shipped one.
+    pub terms_dir: Option<PathBuf>,
 }
 
 /// All pages, loaded and checked once at start.
@@ -97,6 +107,7 @@ pub struct Pages {
     environment: minijinja::Environment<'static>,
     messages: Arc<Catalogue>,
     brands: BTreeMap<String, Arc<Brand>>,
+    documents: terms::Documents,
     assets: Assets,
 }
 
@@ -112,10 +123,11 @@ impl Pages {
     pub fn load(sources: &PageSources) -> Result<Self, LoadError> {
         let messages = Catalogue::load(sources.messages_dir.as_deref())?;
         let brands = brand::load(sources.brand_dir.as_deref())?;
+        let documents = terms::Documents::load(sources.terms_dir.as_deref())?;
         let environment = render::environment()?;
         render::check_keys(&messages)?;
         let assets = Assets::new(&brands);
-        Ok(Self { environment, messages: Arc::new(messages), brands, assets })
+        Ok(Self { environment, messages: Arc::new(messages), brands, documents, assets })
     }
 
     /// The page as HTML. An unknown brand is shown as the neutral one: a misspelt brand locks nobody out.
@@ -125,7 +137,7 @@ impl Pages {
 
     /// Whether a template has this page.
     pub fn has_page(&self, page: &str) -> bool {
-        render::find_template(page).is_some()
+        templates::find_template(page).is_some()
     }
 
     /// Whether every locale has a text for `key` on `page` of `policy`.
@@ -136,6 +148,26 @@ impl Pages {
     /// The brand of this id, if it is loaded.
     pub fn find_brand(&self, id: &str) -> Option<&Brand> {
         self.brands.get(id).map(Arc::as_ref)
+    }
+
+    /// Every brand that is loaded.
+    pub fn brands(&self) -> impl Iterator<Item = &Brand> {
+        self.brands.values().map(Arc::as_ref)
+    }
+
+    /// The brand whose host name this is.
+    pub fn find_brand_of_host(&self, host: &str) -> Option<&Brand> {
+        self.brands().find(|brand| brand.is_of_host(host))
+    }
+
+    /// The Terms of Use of this document and version, in the words of a brand.
+    pub fn find_terms(&self, document: &str, version: &str, locale: Locale, brand: &str) -> Option<terms::TermsView> {
+        self.documents.find(document, version, locale, self.brand_or_default(brand)?)
+    }
+
+    /// Whether there is such a document.
+    pub fn has_terms(&self, document: &str, version: &str) -> bool {
+        self.documents.has(document, version)
     }
 
     /// What lies at `path`, with or without its `/assets/`, for instance `pages-0123456789abcdef.css`.

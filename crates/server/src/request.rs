@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::{ErrorRequestTimeout, ErrorUnsupportedMediaType};
-use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
-use countersign_protocol::{ErrorCode, OAuthError, Params};
+use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params};
 use countersign_service::RequestContext;
 use tracing_actix_web::RequestId;
 
 use crate::node::Node;
-use crate::page::{Locale, LocaleHints, choose_locale};
+use crate::page::{Brand, Locale, LocaleHints, choose_locale};
 
 /// A request's body, of bounded size, sent in bounded time: the server's own timeout ends with the headers.
 pub struct Body(Bytes);
@@ -53,7 +53,8 @@ impl FromRequest for Body {
 pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
     // Bound first: a borrow of the extensions must not outlive its line, `connection_info` borrows them mutably.
     let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    RequestContext { request_id, address: address(node, request) }
+    let user_agent = header(request, &USER_AGENT).map(str::to_owned);
+    RequestContext { request_id, address: address(node, request), user_agent }
 }
 
 /// The peer's address; behind a proxy the last one that the proxy added, since a client may write the others.
@@ -71,6 +72,11 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
+/// The certificate the TLS client showed, on a listener that asks for one.
+pub fn certificate(request: &HttpRequest) -> Option<&CertificateThumbprint> {
+    request.conn_data()
+}
+
 /// The language to answer in.
 pub fn locale(node: &Node, request: &HttpRequest, params: Option<&Params>) -> Locale {
     let query = Params::parse_query(request.query_string()).ok();
@@ -80,6 +86,12 @@ pub fn locale(node: &Node, request: &HttpRequest, params: Option<&Params>) -> Lo
         ui_locales: params.and_then(|params| params.get("ui_locales")),
         accept_language: header(request, &ACCEPT_LANGUAGE),
     })
+}
+
+/// The brand of a page without a client: that of the host name, else the node's own.
+pub fn brand<'a>(node: &'a Node, request: &HttpRequest) -> &'a str {
+    let host = header(request, &HOST).map(str::to_owned).or_else(|| request.uri().host().map(str::to_owned));
+    host.and_then(|host| node.pages.find_brand_of_host(&host)).map_or(&node.brand, Brand::id)
 }
 
 /// The language the person chose on these pages, if they did.

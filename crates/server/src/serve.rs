@@ -10,29 +10,31 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
-use countersign_service::outbound::{MailSettings, Mailer, Sender, Tls};
+use countersign_service::outbound::{DkimSettings, MailSettings, Mailer, Sender, Tls};
 use countersign_service::policy::password::HashParams;
-use countersign_service::policy::{PolicySet, Severity};
+use countersign_service::policy::Severity;
 use countersign_service::store::{
     DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisMode as StoreMode, RedisSettings, ShortLived,
 };
 use countersign_service::{
-    ClientRegistration, Clock, HashPool, HashSettings, MasterKey, OutboxWorker, PolicySource, Provider, Stores, Vault,
-    load_policies,
+    CheckedPolicies, ClientRegistration, Clock, Couriers, HashPool, HashSettings, MailIdentity, MasterKey, OutboxWorker, PolicySource,
+    Provider, Stores, Switchboard, Vault, load_policies, with_retired,
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tracing_actix_web::TracingLogger;
 
 use crate::cli::ServeArgs;
-use crate::config::{Config, MailTls, RedisMode, ShortLivedKind};
+use crate::config::{Config, MailDkim, MailTls, RedisMode, ShortLivedKind};
 use crate::cookie::CookieJar;
 use crate::endpoint;
 use crate::management::{self, Management};
 use crate::node::{Document, Node};
-use crate::page::{PageSources, Pages};
+use crate::page::{Brand, PageSources, Pages};
 use crate::telemetry::{self, RequestSpan};
-use crate::tls;
+use crate::connections;
+use crate::telephone;
+use crate::tls::{self, ClientCertificates};
 
 /// How often expired rows are removed and keys are read again.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
@@ -46,6 +48,8 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
         tracing::warn!("configuration: {warning}");
     }
     let provider = build_provider(&config).await?;
+    telephone::check_carriers(&config, provider.policy_set())?;
+    connections::check_names(&config, provider.policy_set())?;
     register_clients(&config, &provider).await?;
     run_node(&config, provider, || (), crate::stop_signal()).await?;
     Ok(ExitCode::SUCCESS)
@@ -62,10 +66,13 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
     if missing > 0 {
         return Err(format!("the schema lacks {missing} migrations: run `countersign migrate` first"));
     }
+    let policies = with_retired(&database, policies).await.map_err(|error| error.to_string())?;
     let stores = Stores { db: database, short_lived: open_short_lived(config, &clock)? };
     let settings = config.service_settings().map_err(|error| error.to_string())?;
     let hash_pool = HashPool::start(hash_settings(config)).map_err(|error| error.to_string())?;
-    let provider = Provider::new(settings, clock, vault, stores, hash_pool, policies);
+    let provider = Provider::new(settings, clock, vault, stores, hash_pool, policies)
+        .with_upstreams(connections::open_upstreams(config)?)
+        .with_webhooks(connections::open_webhooks(config)?);
     provider.check_master_key().await.map_err(|error| error.to_string())?;
     provider.load_keys().await.map_err(|error| error.to_string())?;
     Ok(Arc::new(provider))
@@ -82,9 +89,13 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
         config.database_url().map(drop).map_err(|error| error.to_string()),
         short_lived(),
         open_mailer(config).map(drop),
-        load_acceptor(config).map(drop),
+        telephone::open_carriers(config).map(drop),
+        connections::open_upstreams(config).map(drop),
+        connections::open_webhooks(config).map(drop),
+        load_acceptor(config, ClientCertificates::NotAsked).map(drop),
         read_clients(config).map(drop),
-        checked_policies(config, &Clock::system()).map(drop),
+        checked_policies(config, &Clock::system()).and_then(|policies| telephone::check_carriers(config, &policies.set)),
+        checked_policies(config, &Clock::system()).and_then(|policies| connections::check_names(config, &policies.set)),
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }
@@ -94,7 +105,7 @@ fn master_key(config: &Config) -> Result<MasterKey, String> {
     MasterKey::parse(text.expose_secret()).map_err(|error| error.to_string())
 }
 
-fn checked_policies(config: &Config, clock: &Clock) -> Result<PolicySet, String> {
+fn checked_policies(config: &Config, clock: &Clock) -> Result<CheckedPolicies, String> {
     let checked = load_policies(&policy_source(config), clock.now()).map_err(|error| format!("policies: {error}"))?;
     for finding in checked.findings.iter().filter(|finding| finding.severity != Severity::Note) {
         tracing::warn!(code = finding.code, "{finding}");
@@ -103,14 +114,17 @@ fn checked_policies(config: &Config, clock: &Clock) -> Result<PolicySet, String>
         let findings = checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         return Err(format!("the policies are refused:\n{}", findings.join("\n")));
     }
-    Ok(checked.set)
+    Ok(checked)
 }
 
 /// Where the configuration says policies come from.
 pub(crate) fn policy_source(config: &Config) -> PolicySource {
     match &config.policies.directory {
         Some(directory) => PolicySource::Files(vec![directory.clone()]),
-        None => PolicySource::BuiltIn { demo: config.policies.demo },
+        None => PolicySource::BuiltInFor {
+            demo: config.policies.demo,
+            providers: config.federation.iter().map(|upstream| upstream.id.clone()).collect(),
+        },
     }
 }
 
@@ -166,8 +180,29 @@ fn open_mailer(config: &Config) -> Result<Mailer, String> {
         timeout: Duration::from_secs(mail.timeout),
         from: Sender { address: mail.from.clone(), name: Some(mail.from_name.clone()) },
         ca_file: mail.ca_file.clone(),
+        dkim: mail.dkim.iter().map(dkim_settings).collect(),
     };
     Mailer::new(settings).map_err(|error| error.to_string())
+}
+
+fn dkim_settings(dkim: &MailDkim) -> DkimSettings {
+    DkimSettings {
+        domain: dkim.domain.clone(),
+        selector: dkim.selector.clone(),
+        key_file: dkim.key_file.clone(),
+    }
+}
+
+/// Whose name a brand's mails bear, and from where they come.
+fn mail_identity(brand: &Brand) -> (String, MailIdentity) {
+    let sender =
+        |address: &str| Sender { address: address.to_owned(), name: brand.mail_from_name().map(str::to_owned) };
+    let identity = MailIdentity {
+        company: brand.name().to_owned(),
+        product: brand.product().to_owned(),
+        from: brand.mail_from().map(sender),
+    };
+    (brand.id().to_owned(), identity)
 }
 
 /// Registers the clients of `clients_file`.
@@ -185,6 +220,20 @@ fn read_clients(config: &Config) -> Result<Vec<ClientRegistration>, String> {
     serde_json::from_str(&text).map_err(|error| refused(error.to_string()))
 }
 
+/// The pages, with every document of terms that is in force.
+fn load_pages(config: &Config) -> Result<Pages, String> {
+    let sources = PageSources {
+        messages_dir: config.pages.messages_dir.clone(),
+        brand_dir: config.pages.brand_dir.clone(),
+        terms_dir: config.pages.terms_dir.clone(),
+    };
+    let pages = Pages::load(&sources).map_err(|error| error.to_string())?;
+    match config.terms.iter().find(|(document, version)| !pages.has_terms(document, version)) {
+        Some((document, version)) => Err(format!("terms: there is no text of {document}, version {version}")),
+        None => Ok(pages),
+    }
+}
+
 /// Listens, calls `ready`, and serves until `stop`; then requests under way are finished.
 pub(crate) async fn run_node(
     config: &Config,
@@ -192,10 +241,16 @@ pub(crate) async fn run_node(
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
-    let sources =
-        PageSources { messages_dir: config.pages.messages_dir.clone(), brand_dir: config.pages.brand_dir.clone() };
+    let pages = load_pages(config)?;
+    let carriers = Arc::new(telephone::open_carriers(config)?);
+    let couriers = Couriers {
+        mailer: open_mailer(config)?,
+        carriers: Arc::clone(&carriers),
+        brands: pages.brands().map(mail_identity).collect(),
+    };
     let node = Data::new(Node {
-        pages: Pages::load(&sources).map_err(|error| error.to_string())?,
+        pages,
+        switchboard: Switchboard::new(Arc::clone(&provider), carriers).map_err(|error| error.to_string())?,
         brand: config.pages.brand.clone(),
         cookies: CookieJar { secure: config.is_secure() },
         behind_proxy: config.server.behind_proxy,
@@ -205,7 +260,7 @@ pub(crate) async fn run_node(
     });
     let metrics = telemetry::start_metrics()?;
     let management = Data::new(Management { provider: Arc::clone(&provider), metrics });
-    let worker = OutboxWorker::new(Arc::clone(&provider), open_mailer(config)?).map_err(|error| error.to_string())?;
+    let worker = OutboxWorker::new(Arc::clone(&provider), couriers).map_err(|error| error.to_string())?;
     let public = listen(config, node)?;
     let private = listen_management(config, management)?;
     let (public_handle, private_handle) = (public.handle(), private.handle());
@@ -251,24 +306,30 @@ fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
     .client_request_timeout(Duration::from_secs(config.server.request_timeout))
     .keep_alive(Duration::from_secs(75))
     .shutdown_timeout(config.server.shutdown_timeout)
+    .on_connect(tls::keep_certificate)
     .disable_signals();
     if let Some(workers) = config.server.workers {
         server = server.workers(workers);
     }
-    let acceptor = load_acceptor(config)?;
-    for listener in bind_all(&config.server.listen)? {
-        let bound = match &acceptor {
-            Some(acceptor) => server.listen_rustls_0_23(listener, acceptor.clone()),
-            None => server.listen(listener),
-        };
-        server = bound.map_err(|error| format!("listen: {error}"))?;
+    for (addresses, clients) in [
+        (&config.server.listen, ClientCertificates::NotAsked),
+        (&config.server.mtls_listen, ClientCertificates::Asked),
+    ] {
+        let acceptor = load_acceptor(config, clients)?;
+        for listener in bind_all(addresses)? {
+            let bound = match &acceptor {
+                Some(acceptor) => server.listen_rustls_0_23(listener, acceptor.clone()),
+                None => server.listen(listener),
+            };
+            server = bound.map_err(|error| format!("listen: {error}"))?;
+        }
     }
     Ok(server.run())
 }
 
-fn load_acceptor(config: &Config) -> Result<Option<rustls::ServerConfig>, String> {
+fn load_acceptor(config: &Config, clients: ClientCertificates) -> Result<Option<rustls::ServerConfig>, String> {
     match (&config.server.tls_cert_file, &config.server.tls_key_file) {
-        (Some(certificate), Some(key)) => tls::server_config(certificate, key).map(Some),
+        (Some(certificate), Some(key)) => tls::server_config(certificate, key, clients).map(Some),
         _ => Ok(None),
     }
 }
@@ -292,6 +353,7 @@ async fn keep_house(provider: Arc<Provider>) {
     let mut pause = tokio::time::interval(HOUSEKEEPING);
     loop {
         pause.tick().await;
+        provider.warm_upstreams().await;
         if let Err(error) = provider.load_keys().await {
             tracing::warn!(%error, "the signing keys could not be read again");
         }

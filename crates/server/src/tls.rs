@@ -1,20 +1,98 @@
 //! TLS of the listeners.
 
+use std::any::Any;
 use std::path::Path;
+use std::sync::Arc;
 
-use rustls::ServerConfig;
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use countersign_protocol::CertificateThumbprint;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+
+/// Whether a listener asks its clients for a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Never: a browser would ask the person which one.
+    NotAsked,
+    /// Asked for; none is accepted too (RFC 8705, 5).
+    Asked,
+}
 
 /// TLS 1.2 and 1.3 with the certificate chain and key of two PEM files.
-pub fn server_config(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
+pub fn server_config(certificate: &Path, key: &Path, clients: ClientCertificates) -> Result<ServerConfig, String> {
     let failed = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| failed(certificate, &error))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, &error))?;
-    ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(|error| failed(certificate, &error))
+    let builder = ServerConfig::builder();
+    let builder = match clients {
+        ClientCertificates::NotAsked => builder.with_no_client_auth(),
+        ClientCertificates::Asked => {
+            let provider = Arc::clone(builder.crypto_provider());
+            builder.with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
+        }
+    };
+    builder.with_single_cert(chain, private).map_err(|error| failed(certificate, &error))
+}
+
+/// Keeps the certificate a client showed beside its connection. For `HttpServer::on_connect`.
+pub fn keep_certificate(connection: &dyn Any, extensions: &mut Extensions) {
+    let stream = connection.downcast_ref::<TlsStream<TcpStream>>();
+    let shown = stream.and_then(|stream| stream.get_ref().1.peer_certificates()?.first());
+    if let Some(certificate) = shown {
+        extensions.insert(CertificateThumbprint::of(certificate));
+    }
+}
+
+/// Accepts every certificate whose key the client holds: tokens are bound to the certificate itself, whoever signed it
+/// (RFC 8705, 3). Who a client is, its registration decides.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AnyCertificate {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

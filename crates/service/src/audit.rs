@@ -15,6 +15,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// Address of the other side.
     pub address: Option<String>,
+    /// What the browser says of itself.
+    pub user_agent: Option<String>,
 }
 
 impl RequestContext {
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     fn network(address: &str) -> Option<String> {
-        RequestContext { request_id: String::new(), address: Some(address.to_owned()) }.network()
+        RequestContext { address: Some(address.to_owned()), ..RequestContext::default() }.network()
     }
 
     #[test]

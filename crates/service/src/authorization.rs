@@ -1,22 +1,28 @@
 //! The authorization endpoint: check the request, see whether a session may answer it, else start a flow.
 
 use countersign_flow::Issued;
-use countersign_model::{AuditKind, AuditOutcome, Client, ClientId, FlowId, ProvenFact, Timestamp};
+use countersign_model::{
+    AuditKind, AuditOutcome, Authentication, Client, ClientId, FlowId, ProvenFact, Seconds, SessionId, Ticket,
+    Timestamp,
+};
 use countersign_protocol::authorization::{self, Refusal};
 use countersign_protocol::interaction::{self, Demand};
 use countersign_protocol::{
-    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Params, ResponseTarget, SessionDecision,
-    choose_policy,
+    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Params, PromptSet, ResponseTarget,
+    SessionDecision, choose_policy,
 };
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
 use crate::clock::random;
-use crate::flow::{Answer, Answered, NewFlow, Visit};
-use crate::issue::session_facts;
+use crate::flow::{Answer, Answered, NewFlow, Origin, Visit};
+use crate::issue::{SignedInNow, session_facts};
 use crate::provider::Provider;
 use crate::session::{Candidate, SignedIn};
+
+/// Any age that is not zero: a ticket's sign-in counts as made for the request.
+const TICKET_AGE: Seconds = Seconds::new(60);
 
 /// An authorization request.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +81,9 @@ impl Provider {
             Err(error) => return self.refuse(target, &error, Some(client), call.context).await,
         };
         let signed_in = self.load_signed_in(call.cookies, now).await?;
+        if let Some(answered) = self.answer_by_ticket(&request, client, &policy, &signed_in, call).await? {
+            return Ok(answered);
+        }
         let candidate = self.candidate(&signed_in, &request, client, &policy, now);
         let facts = candidate.as_ref().map(|candidate| session_facts(&candidate.authentication));
         let demand = Demand { request: &request, client, policy: &policy, login_policies: self.policies.login() };
@@ -85,7 +94,7 @@ impl Provider {
                 self.answer_silently(&request, client, &signed_in, candidate, call).await
             }
             SessionDecision::Interact { .. } => {
-                let new = NewFlow { request, client, policy: &policy, signed_in: &signed_in };
+                let new = NewFlow::for_request(request, client, &policy, &signed_in);
                 self.begin_flow(new, call.cookies, call.locale, call.context).await
             }
         }
@@ -100,7 +109,58 @@ impl Provider {
         candidate: Candidate,
         call: AuthorizeCall<'_>,
     ) -> Result<Answered, ServiceError> {
-        let authentication = candidate.authentication;
+        let signed =
+            self.issue_silently(request.clone(), client, signed_in, candidate.authentication, None, call).await?;
+        Ok(Answered::plain(Answer::Respond(signed.response)))
+    }
+
+    /// After a mailed link the client's next request counts as that sign-in, whatever age it asks for: once, in this
+    /// browser, for this client, within the ticket's minute. What else it demands must be met.
+    async fn answer_by_ticket(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        policy: &str,
+        signed_in: &SignedIn,
+        call: AuthorizeCall<'_>,
+    ) -> Result<Option<Answered>, ServiceError> {
+        let Some(session) = &signed_in.session else { return Ok(None) };
+        let now = self.clock.now();
+        let valid = |ticket: &&Ticket| ticket.client == client.id && now < ticket.until;
+        if session.ticket.as_ref().filter(valid).is_none() {
+            return Ok(None);
+        }
+        let mut fresh = request.clone();
+        fresh.max_age = Some(TICKET_AGE);
+        if !fresh.is_silent() {
+            fresh.prompt = PromptSet::default();
+        }
+        let facts = session_facts(&session.authentication);
+        let demand = Demand { request: &fresh, client, policy, login_policies: self.policies.login() };
+        // As of the sign-in itself: it is the one that was asked for.
+        let decision = interaction::decide_session(&demand, Some(&facts), facts.auth_time);
+        if decision != SessionDecision::Answer {
+            return Ok(None);
+        }
+        let authentication = session.authentication.clone();
+        match self.issue_silently(fresh, client, signed_in, authentication, Some(&session.id), call).await {
+            Ok(signed) => Ok(Some(Answered::plain(Answer::Respond(signed.response)))),
+            // Another request had it.
+            Err(ServiceError::Lost) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers by a login that was made before; its original authentication is kept.
+    async fn issue_silently(
+        &self,
+        request: AuthorizationRequest,
+        client: &Client,
+        signed_in: &SignedIn,
+        authentication: Authentication,
+        ticket: Option<&SessionId>,
+        call: AuthorizeCall<'_>,
+    ) -> Result<SignedInNow, ServiceError> {
         let at = authentication.auth_time;
         let issued = Issued {
             user: authentication.user.clone(),
@@ -111,11 +171,25 @@ impl Provider {
             remember: None,
             silent: true,
         };
-        let flow = FlowId::new(random()?);
-        let visit =
-            Visit { flow, seed: random()?, context: call.context, locale: call.locale, client, request, signed_in };
-        let signed = self.issue(&visit, &issued, &[], self.clock.now()).await?;
-        Ok(Answered::plain(Answer::Respond(signed.response)))
+        let origin = Origin::Request(request);
+        let visit = Visit {
+            flow: FlowId::new(random()?),
+            seed: random()?,
+            version: 0,
+            context: call.context,
+            locale: call.locale,
+            client: Some(client),
+            origin: &origin,
+            signed_in,
+            link: None,
+            browser: [0; 32],
+            device: None,
+            subject: None,
+            approved: None,
+            ticket,
+            evidence: None,
+        };
+        self.issue(&visit, &issued, &[], self.clock.now()).await
     }
 
     async fn refuse(

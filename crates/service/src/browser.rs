@@ -1,4 +1,4 @@
-//! The two cookies of a browser: one binds flows to it, one is its sign-in session.
+//! The cookies of a browser: one binds flows to it, one is its sign-in session, one tells that it was here before.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,15 +19,19 @@ pub struct BrowserCookies {
     pub binding: Option<SecretString>,
     /// Secret of the session cookie.
     pub session: Option<SecretString>,
+    /// Secret of the device cookie.
+    pub device: Option<SecretString>,
 }
 
-/// What the browser is to keep from now on. All are session cookies: closing the browser ends them (R48).
+/// What the browser is to keep from now on. Closing the browser ends all but the device's (R48).
 #[derive(Clone, Debug, Default)]
 pub struct CookieChanges {
     /// New secret of the binding cookie.
     pub binding: Option<SecretString>,
     /// New secret of the session cookie.
     pub session: Option<SecretString>,
+    /// Secret of the device cookie: it proves nothing, and only tells a new device from a known one.
+    pub device: Option<SecretString>,
 }
 
 /// A browser that flows can be bound to.
@@ -46,6 +50,11 @@ impl BrowserCookies {
     /// Keyed hash of the session's secret, if the browser has one.
     pub(crate) fn session_hash(&self, vault: &Vault) -> Option<KeyedHash> {
         hash(vault, Purpose::Session, self.session.as_ref()?)
+    }
+
+    /// The device's secret, if the browser has one.
+    pub(crate) fn device_secret(&self) -> Option<&SecretString> {
+        self.device.as_ref().filter(|secret| secret.expose_secret().len() == SECRET_LENGTH)
     }
 
     /// The browser's binding, made now if it has none.

@@ -35,6 +35,8 @@ pub struct ClientRegistration {
     #[serde(default)]
     pub require_auth_time: bool,
     pub initiate_login_uri: Option<String>,
+    #[serde(default)]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Several ways to authenticate: static clients only.
     pub countersign_auth_methods: Option<Vec<String>>,
     /// Policy used when a request names none.
@@ -104,7 +106,7 @@ fn keep_history(mut client: Client, known: &Client) -> Client {
 }
 
 /// The client that `registration` describes, if it is sound.
-fn check(
+pub(crate) fn check(
     registration: &ClientRegistration,
     policies: &Policies,
     vault: &Vault,
@@ -127,6 +129,9 @@ fn check(
     }
     if is_public && grant_types.iter().any(|grant| grant == "client_credentials") {
         return Err(invalid("a public client cannot use client_credentials (RFC 6749, 4.4)".into()));
+    }
+    if is_public && registration.tls_client_certificate_bound_access_tokens {
+        return Err(invalid("a public client cannot ask for certificate-bound tokens here".into()));
     }
     let response_types = response_types(registration, &grant_types).map_err(&invalid)?;
     let application_type = registration.application_type.unwrap_or_default();
@@ -152,6 +157,8 @@ fn check(
         require_auth_time: registration.require_auth_time,
         first_party: registration.countersign_first_party,
         brand: registration.countersign_brand.clone(),
+        registration: None,
+        certificate_bound_tokens: registration.tls_client_certificate_bound_access_tokens,
         initiate_login_uri: registration.initiate_login_uri.clone(),
         client_uri: registration.client_uri.clone(),
         disabled: false,

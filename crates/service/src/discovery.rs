@@ -5,11 +5,15 @@ use serde_json::Value;
 
 use crate::policies::Policies;
 use crate::provider::Provider;
+use crate::registration::RegistrationAccess;
+use crate::settings::Settings;
 
-pub(crate) fn capabilities(policies: &Policies) -> Capabilities {
+pub(crate) fn capabilities(policies: &Policies, settings: &Settings) -> Capabilities {
     Capabilities {
         acr_values: policies.login().iter().map(|policy| policy.acr.clone()).collect(),
         ui_locales: vec!["en".to_owned(), "es".to_owned()],
+        registration: !matches!(settings.registration.access, RegistrationAccess::Closed),
+        mtls_origin: settings.mtls_origin.clone(),
         ..Capabilities::default()
     }
 }

@@ -12,7 +12,8 @@ impl Provider {
         loop {
             let now = self.clock.now();
             let purged = self.db.write(async |tx| tx.purge_expired(now, BATCH).await).await?;
-            if purged.total() == 0 {
+            let unused = self.remove_unused_clients(BATCH).await?;
+            if purged.total() == 0 && unused == 0 {
                 return Ok(());
             }
             tracing::debug!(rows = purged.total(), "expired rows were removed");

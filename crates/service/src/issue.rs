@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_flow::language::Purpose as PolicyPurpose;
 use countersign_flow::{Effect, Issued};
 use countersign_model::{
     AuditEvent, AuditKind, AuditOutcome, Authentication, AuthorizationCode, BrowserSession, Grant, GrantId, KeyedHash,
-    RememberedLogin, SessionId, Timestamp, UserStatus,
+    RememberedLogin, Seconds, SessionId, Ticket, Timestamp, UserId, UserStatus,
 };
 use countersign_protocol::interaction::{self, Demand};
 use countersign_protocol::{AuthorizationResponse, ErrorCode, OAuthError, SessionFacts};
@@ -15,34 +16,41 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::ServiceError;
 use crate::audit;
 use crate::clock::random;
-use crate::flow::{Response, Visit};
+use crate::effects::{PreparedEffects, as_lost};
+use crate::flow::{ACCOUNT, Origin, Response, StoredAnswer, Visit};
 use crate::provider::Provider;
 use crate::vault::Purpose;
+
+/// How long after a mailed link the client's own request counts as this sign-in.
+const TICKET_LIFE: Seconds = Seconds::new(60);
 
 /// The end of a sign-in.
 pub(crate) struct SignedInNow {
     pub(crate) response: Response,
     /// Secret of the session cookie; none when nobody was signed in.
     pub(crate) session: Option<SecretString>,
+    /// Secret of the device cookie.
+    pub(crate) device: Option<SecretString>,
 }
 
 impl SignedInNow {
-    /// The secret as it is stored, sealed, for a double submit.
-    pub(crate) fn session_text(&self) -> Option<String> {
-        self.session.as_ref().map(|secret| secret.expose_secret().to_owned())
+    /// As it is stored, sealed, for a double submit.
+    pub(crate) fn into_stored(self) -> StoredAnswer {
+        let text = |secret: Option<SecretString>| secret.map(|secret| secret.expose_secret().to_owned());
+        StoredAnswer::Respond { response: self.response, session: text(self.session), device: text(self.device) }
     }
 }
 
 /// Rows of one sign-in, ready to be written.
 struct Rows {
     key: String,
+    user: UserId,
     session: Option<BrowserSession>,
-    grant: Grant,
-    code: AuthorizationCode,
+    /// Session that is used again, of a silent login.
+    used: SessionId,
+    grant: Option<(Grant, AuthorizationCode)>,
     remembered: Option<RememberedLogin>,
-    login: AuditEvent,
-    code_issued: AuditEvent,
-    remembered_event: Option<AuditEvent>,
+    events: Vec<AuditEvent>,
     refused: AuditEvent,
 }
 
@@ -55,43 +63,81 @@ impl Provider {
         effects: &[Effect],
         now: Timestamp,
     ) -> Result<SignedInNow, ServiceError> {
-        let refuse = |error: &OAuthError| self.respond_error(visit, error);
         let authentication = Self::authentication(visit, issued, now)?;
         if let Err(error) = self.check_login(visit, &authentication, now) {
             self.write_refused(visit, issued, effects, &error, now).await?;
-            return refuse(&error);
+            return self.respond_error(visit, &error);
         }
         let code = self.derive_secret(Purpose::AuthorizationCode, visit, issued);
         let session = if issued.silent { None } else { Some(self.derive_secret(Purpose::Session, visit, issued)) };
         let rows = self.rows(visit, issued, authentication, &code, session.as_ref(), now)?;
-        let prepared = self.prepare(visit, effects, now)?;
-        let old = visit.signed_in.session.as_ref().map(|session| session.token);
-        let still_active = self
-            .db
-            .write(async |tx| {
-                let account = tx.find_account(&rows.grant.authentication.user).await?;
-                if account.is_none_or(|account| account.user.status != UserStatus::Active) {
-                    tx.insert_audit_events(std::slice::from_ref(&rows.refused)).await?;
-                    return Ok(false);
-                }
-                prepared.write(tx).await?;
-                if tx.insert_effect(&rows.key, now).await? {
-                    write_rows(tx, &rows, old, now).await?;
-                } else {
-                    // A node died after this transaction and before its answer; the code is still to be redeemed.
-                    tx.renew_code(&rows.code.hash, rows.code.expires_at).await?;
-                }
-                Ok::<_, ServiceError>(true)
-            })
-            .await?;
-        if !still_active {
-            return refuse(&OAuthError::new(ErrorCode::AccessDenied, "The account may not sign in"));
+        let prepared = self.prepare(visit, effects, now).await?;
+        let written = self.db.write(async |tx| self.write_login(tx, visit, &rows, &prepared, now).await).await;
+        if !written.map_err(as_lost)? {
+            let refused = OAuthError::new(ErrorCode::AccessDenied, "The account may not sign in");
+            return match visit.origin {
+                Origin::Request(_) => self.respond_error(visit, &refused),
+                Origin::Client(_) | Origin::Account => Ok(Self::leave(self.way_on(visit.client))),
+            };
         }
         self.outbox.notify_one();
         metrics::counter!("countersign_logins_total", "policy" => issued.policy.clone()).increment(1);
-        let response =
-            AuthorizationResponse::success(visit.target()?, &self.settings.issuer, code.expose_secret()).into();
-        Ok(SignedInNow { response, session })
+        let device = session.as_ref().map(|_| self.device_secret(visit));
+        let response = match visit.origin {
+            Origin::Request(_) => {
+                AuthorizationResponse::success(visit.target()?, &self.settings.issuer, code.expose_secret()).into()
+            }
+            Origin::Client(_) => Response::Redirect(self.way_on(visit.client)),
+            Origin::Account => Response::Redirect(self.account_after(&issued.policy)),
+        };
+        Ok(SignedInNow { response, session, device })
+    }
+
+    /// The account page, which tells that something was changed if that was what the policy was for.
+    fn account_after(&self, policy: &str) -> String {
+        let policy = self.policies.set().get(policy);
+        let changes = policy.is_some_and(|policy| policy.purpose == PolicyPurpose::Enrol);
+        if changes { format!("{ACCOUNT}?notice=changed") } else { ACCOUNT.to_owned() }
+    }
+
+    const fn leave(uri: String) -> SignedInNow {
+        SignedInNow { response: Response::Redirect(uri), session: None, device: None }
+    }
+
+    /// Writes it all; false when the account may not sign in, and then nothing but that.
+    async fn write_login(
+        &self,
+        tx: &mut Tx,
+        visit: &Visit<'_>,
+        rows: &Rows,
+        prepared: &PreparedEffects,
+        now: Timestamp,
+    ) -> Result<bool, ServiceError> {
+        let before = tx.find_account(&rows.user).await?;
+        if before.as_ref().is_some_and(|account| account.user.status != UserStatus::Active) {
+            tx.insert_audit_events(std::slice::from_ref(&rows.refused)).await?;
+            return Ok(false);
+        }
+        prepared.write(tx, now).await?;
+        // An upstream provider's people get their account on the way.
+        let account = if before.is_some() { before } else { tx.find_account(&rows.user).await? };
+        let account = account.ok_or(ServiceError::Lost)?;
+        if let Some(ticket) = visit.ticket
+            && !tx.consume_ticket(ticket, &visit.client_id()?, now).await?
+        {
+            return Err(ServiceError::Lost);
+        }
+        if tx.insert_effect(&rows.key, now).await? {
+            let old = visit.signed_in.session.as_ref().map(|session| session.token);
+            write_rows(tx, rows, old, now).await?;
+            if rows.session.is_some() {
+                self.note_device(tx, visit, &account, now).await?;
+            }
+        } else if let Some((_, code)) = &rows.grant {
+            // A node died after this transaction and before its answer; the code is still to be redeemed.
+            tx.renew_code(&code.hash, code.expires_at).await?;
+        }
+        Ok(true)
     }
 
     /// What was done on the way to a login that the client's demands forbid, and that they do.
@@ -103,15 +149,15 @@ impl Provider {
         error: &OAuthError,
         now: Timestamp,
     ) -> Result<(), ServiceError> {
-        let mut prepared = self.prepare(visit, effects, now)?;
-        prepared.events.push(refused(visit, issued, error.code.as_str(), now)?);
-        self.db.write(async |tx| prepared.write(tx).await).await
+        let mut prepared = self.prepare(visit, effects, now).await?;
+        prepared.push_event(refused(visit, issued, error.code.as_str(), now)?);
+        self.db.write(async |tx| prepared.write(tx, now).await).await
     }
 
     /// An error to the client of the request, signed in or not.
     pub(crate) fn respond_error(&self, visit: &Visit<'_>, error: &OAuthError) -> Result<SignedInNow, ServiceError> {
         let response = AuthorizationResponse::error(visit.target()?, &self.settings.issuer, error).into();
-        Ok(SignedInNow { response, session: None })
+        Ok(SignedInNow { response, session: None, device: None })
     }
 
     /// A remembered login keeps its original authentication; a new one starts a session of its own.
@@ -144,13 +190,10 @@ impl Provider {
         authentication: &Authentication,
         now: Timestamp,
     ) -> Result<(), OAuthError> {
+        // Without a request there is nothing to meet yet: the client's next one will be checked.
+        let Some((request, client)) = visit.request() else { return Ok(()) };
         let login = session_facts(authentication);
-        let demand = Demand {
-            request: visit.request,
-            client: visit.client,
-            policy: &authentication.policy,
-            login_policies: self.policies.login(),
-        };
+        let demand = Demand { request, client, policy: &authentication.policy, login_policies: self.policies.login() };
         interaction::check_login(&demand, &login, now)
     }
 
@@ -164,82 +207,129 @@ impl Provider {
         &self,
         visit: &Visit<'_>,
         issued: &Issued,
-        mut authentication: Authentication,
+        authentication: Authentication,
         code: &SecretString,
         session: Option<&SecretString>,
         now: Timestamp,
     ) -> Result<Rows, ServiceError> {
-        let lifetimes = self.settings.lifetimes;
         let token = session.map(|secret| self.vault.hash(Purpose::Session, secret.expose_secret().as_bytes()));
-        let browser_session = token.map(|token| BrowserSession {
-            id: authentication.session.clone(),
-            token,
-            authentication: authentication.clone(),
-            created_at: now,
-            seen_at: now,
-            expires_at: now.plus(lifetimes.session_absolute),
-            ended_at: None,
-        });
+        let device = visit.context.describe_browser();
+        let browser_session = token.map(|token| self.browser_session(visit, &authentication, token, now));
         let remembered = token.zip(issued.remember).map(|(token, remember)| RememberedLogin {
             browser: token,
             policy: issued.policy.clone(),
             user: issued.user.clone(),
             authentication: authentication.clone(),
             facts: authentication.facts,
-            expires_at: now.plus(remember.r#for),
-        });
-        authentication.acr =
-            interaction::decide_acr(visit.request, &session_facts(&authentication), self.policies.login());
-        let grant = Grant {
-            id: GrantId::new(now, random()?),
-            client: visit.client.id.clone(),
-            scope: visit.request.scope.clone(),
-            nonce: visit.request.nonce.clone(),
-            claims: visit.request.claims.clone(),
-            authentication,
             created_at: now,
-            revoked_at: None,
-        };
-        let kind = if issued.silent { AuditKind::SilentLogin } else { AuditKind::Login };
-        let event = |kind| -> Result<AuditEvent, ServiceError> {
-            Ok(audit::event(visit.context, now, kind, AuditOutcome::Success)?
-                .subject(Some(&issued.user))
-                .client(&visit.client.id)
-                .grant(&grant.id)
-                .flow(visit.flow)
-                .detail("policy", issued.policy.as_str())
-                .detail("acr", grant.authentication.acr.as_str())
-                .detail("amr", issued.amr.clone())
-                .build())
-        };
+            expires_at: now.plus(remember.r#for),
+            device,
+        });
+        let used = authentication.session.clone();
+        let acr = authentication.acr.clone();
+        let grant = self.grant(visit, authentication, code, now)?;
+        let mut kinds = vec![if issued.silent { AuditKind::SilentLogin } else { AuditKind::Login }];
+        kinds.extend(grant.as_ref().map(|_| AuditKind::CodeIssued));
+        kinds.extend(remembered.as_ref().map(|_| AuditKind::LoginRemembered));
+        let event =
+            |kind: AuditKind| login_event(visit, issued, grant.as_ref().map(|(grant, _)| grant), &acr, kind, now);
         Ok(Rows {
             key: format!("issue/{}/{}", URL_SAFE_NO_PAD.encode(visit.seed), issued.user),
-            login: event(kind)?,
-            code_issued: event(AuditKind::CodeIssued)?,
-            remembered_event: remembered.as_ref().map(|_| event(AuditKind::LoginRemembered)).transpose()?,
+            user: issued.user.clone(),
+            events: kinds.into_iter().map(event).collect::<Result<_, _>>()?,
             refused: refused(visit, issued, "the account may not sign in", now)?,
-            code: AuthorizationCode {
-                hash: self.vault.hash(Purpose::AuthorizationCode, code.expose_secret().as_bytes()),
-                grant: grant.id.clone(),
-                client: visit.client.id.clone(),
-                redirect_uri: visit.request.redirect_uri.as_str().to_owned(),
-                code_challenge: visit.request.code_challenge.clone(),
-                created_at: now,
-                expires_at: now.plus(lifetimes.code),
-                consumed_at: None,
-            },
             session: browser_session,
+            used,
             remembered,
             grant,
         })
     }
+
+    fn browser_session(
+        &self,
+        visit: &Visit<'_>,
+        authentication: &Authentication,
+        token: KeyedHash,
+        now: Timestamp,
+    ) -> BrowserSession {
+        let ticket = match visit.origin {
+            Origin::Client(client) => Some(Ticket { client: client.clone(), until: now.plus(TICKET_LIFE) }),
+            Origin::Request(_) | Origin::Account => None,
+        };
+        BrowserSession {
+            id: authentication.session.clone(),
+            token,
+            authentication: authentication.clone(),
+            created_at: now,
+            seen_at: now,
+            expires_at: now.plus(self.settings.lifetimes.session_absolute),
+            ended_at: None,
+            ticket,
+            device: visit.context.describe_browser(),
+            address: visit.context.address.clone(),
+        }
+    }
+
+    /// What the request that waits is granted; nothing when none does.
+    fn grant(
+        &self,
+        visit: &Visit<'_>,
+        mut authentication: Authentication,
+        code: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<(Grant, AuthorizationCode)>, ServiceError> {
+        let Some((request, client)) = visit.request() else { return Ok(None) };
+        authentication.acr = interaction::decide_acr(request, &session_facts(&authentication), self.policies.login());
+        let grant = Grant {
+            id: GrantId::new(now, random()?),
+            client: client.id.clone(),
+            scope: request.scope.clone(),
+            nonce: request.nonce.clone(),
+            claims: request.claims.clone(),
+            authentication,
+            created_at: now,
+            revoked_at: None,
+        };
+        let code = AuthorizationCode {
+            hash: self.vault.hash(Purpose::AuthorizationCode, code.expose_secret().as_bytes()),
+            grant: grant.id.clone(),
+            client: client.id.clone(),
+            redirect_uri: request.redirect_uri.as_str().to_owned(),
+            code_challenge: request.code_challenge.clone(),
+            created_at: now,
+            expires_at: now.plus(self.settings.lifetimes.code),
+            consumed_at: None,
+        };
+        Ok(Some((grant, code)))
+    }
+}
+
+fn login_event(
+    visit: &Visit<'_>,
+    issued: &Issued,
+    grant: Option<&Grant>,
+    acr: &str,
+    kind: AuditKind,
+    now: Timestamp,
+) -> Result<AuditEvent, ServiceError> {
+    let event = visit
+        .describe(audit::event(visit.context, now, kind, AuditOutcome::Success)?)
+        .subject(Some(&issued.user))
+        .detail("policy", issued.policy.as_str())
+        .detail("acr", grant.map_or(acr, |grant| grant.authentication.acr.as_str()))
+        .detail("amr", issued.amr.clone());
+    let event = if visit.ticket.is_some() { event.detail("ticket", true) } else { event };
+    Ok(match grant {
+        Some(grant) => event.grant(&grant.id).build(),
+        None => event.build(),
+    })
 }
 
 fn refused(visit: &Visit<'_>, issued: &Issued, reason: &str, now: Timestamp) -> Result<AuditEvent, ServiceError> {
-    Ok(audit::event(visit.context, now, AuditKind::RequestRefused, AuditOutcome::Failure)?
+    let event = audit::event(visit.context, now, AuditKind::RequestRefused, AuditOutcome::Failure)?;
+    Ok(visit
+        .describe(event)
         .subject(Some(&issued.user))
-        .client(&visit.client.id)
-        .flow(visit.flow)
         .detail("policy", issued.policy.as_str())
         .detail("reason", reason)
         .build())
@@ -264,15 +354,16 @@ async fn write_rows(tx: &mut Tx, rows: &Rows, old: Option<KeyedHash>, now: Times
                 move_remembered(tx, session, &old, now).await?;
             }
         }
-        (None, _) => tx.touch_session(&rows.grant.authentication.session, now).await?,
+        (None, _) => tx.touch_session(&rows.used, now).await?,
     }
     if let Some(remembered) = &rows.remembered {
         tx.upsert_remembered_login(remembered).await?;
     }
-    tx.insert_grant(&rows.grant).await?;
-    tx.insert_code(&rows.code).await?;
-    let events = [&rows.login, &rows.code_issued].into_iter().chain(&rows.remembered_event).cloned();
-    tx.insert_audit_events(&events.collect::<Vec<_>>()).await?;
+    if let Some((grant, code)) = &rows.grant {
+        tx.insert_grant(grant).await?;
+        tx.insert_code(code).await?;
+    }
+    tx.insert_audit_events(&rows.events).await?;
     Ok(())
 }
 

@@ -42,9 +42,53 @@ impl Provider {
         }
     }
 
+    /// Whether a text or call may go to `number` now: its country is allowed, and those who share all but its last four
+    /// digits did not use up their hour. Who pumps traffic owns whole ranges of numbers.
+    pub(crate) async fn charge_number(&self, number: &str, once: &[u8]) -> Result<bool, ServiceError> {
+        if !self.may_reach(number) {
+            return Ok(self.refuse_number("country"));
+        }
+        let key = self.counter_name("prefix", "send", prefix(number));
+        let allowed = self.settings.telephone.prefix_sends;
+        let limit = CounterLimit { allowed, window: Seconds::hours(1), lock: None };
+        match self.short_lived.charge(&key, once, &limit).await? {
+            Charged::Allowed { .. } => Ok(true),
+            Charged::Refused { .. } => Ok(self.refuse_number("prefix")),
+        }
+    }
+
+    /// Whether `number` belongs to a country whose numbers may be used.
+    pub(crate) fn may_reach(&self, number: &str) -> bool {
+        // Numbers with their `+` say their country themselves.
+        let read = countersign_flow::phone::read("US", number).ok().filter(|_| number.starts_with('+'));
+        read.is_some_and(|number| self.settings.telephone.countries.contains(&number.country))
+    }
+
+    fn refuse_number(&self, limit: &'static str) -> bool {
+        metrics::counter!("countersign_limits_reached_total", "limit" => format!("number/{limit}")).increment(1);
+        false
+    }
+
     /// A counter's name: what it counts is hashed, so that the store never holds an address or a number.
     pub(crate) fn counter_name(&self, scope: &str, name: &str, subject: &str) -> String {
         let hash = self.vault.derive(Purpose::Counter, &[scope.as_bytes(), name.as_bytes(), subject.as_bytes()]);
         URL_SAFE_NO_PAD.encode(&hash[..18])
+    }
+}
+
+/// A number without its last four digits.
+fn prefix(number: &str) -> &str {
+    number.len().checked_sub(4).and_then(|end| number.get(..end)).unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_one_range_share_a_prefix() {
+        assert_eq!(prefix("+12025553661"), prefix("+12025550000"));
+        assert_ne!(prefix("+12025553661"), prefix("+12025563661"));
+        assert_eq!(prefix("+1"), "+1");
     }
 }

@@ -1,38 +1,83 @@
 //! Delivers the outbox: what a transaction wrote is handed to a carrier afterwards, at most once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_model::{AuditKind, AuditOutcome, OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp};
-use countersign_outbound::{Mail, Mailer, SendError};
+use countersign_flow::language::Voice;
+use countersign_model::{
+    AuditEvent, AuditKind, AuditOutcome, FlowId, OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp,
+};
+use countersign_outbound::{Call, Carriers, Mail, Mailer, Receipt, SendError, Text};
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::mail_text::{MailTexts, MailValues, lifetime_in_words};
 use crate::provider::Provider;
+use crate::settings::MailIdentity;
+use crate::telephone::{CallTicket, REFUSED, StatusTicket};
 use crate::vault::{Purpose, Vault};
 
 /// Messages taken at once.
 const BATCH: u32 = 16;
+/// The channel of a message that is written only so that nobody sees whether there is somebody to send it to.
+pub(crate) const NOWHERE: &str = "none";
 /// How long a node may take over a batch; a message whose node died in between is never sent twice.
 const LEASE: Seconds = Seconds::minutes(2);
 /// A second try is made after this, a third after twice as long, and so on while the message is worth sending.
 const BACKOFF: Seconds = Seconds::new(2);
+/// The longest pause before another try.
+const LONGEST_BACKOFF: Seconds = Seconds::minutes(5);
+/// Messages that one node has in its hands at once: a slow carrier must not hold up the others.
+const UNDER_WAY: usize = 48;
 /// Without a wake-up, the outbox is looked at this often: messages of nodes that died, and second tries.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// A message to a person. Sealed as long as it waits.
-#[derive(Serialize, Deserialize)]
+/// A message to a person, or to a webhook. Sealed as long as it waits. What a message has no use for stays empty.
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Letter {
+    /// Address, number, or name of the webhook.
     pub(crate) to: String,
+    /// Message template.
     pub(crate) template: String,
+    /// Language, BCP 47.
     pub(crate) locale: String,
+    /// The code; empty when it carries none.
     pub(crate) code: String,
-    /// Life of the code in seconds.
+    /// Life of the code or link in seconds.
     pub(crate) lifetime: u32,
     /// Client the person came from.
     pub(crate) application: String,
+    /// The whole address of a mailed link.
+    pub(crate) link: String,
+    /// How to address the person; empty: "User".
+    pub(crate) name: String,
+    /// Brand of the client; none: the deployment's own.
+    pub(crate) brand: Option<String>,
+    /// What was replaced, masked.
+    pub(crate) old: String,
+    /// A new device in words.
+    pub(crate) device: String,
+    /// Of a call: what answering it proves.
+    pub(crate) call: Option<CallPlan>,
+    /// Of a webhook: the body, JSON.
+    pub(crate) payload: String,
+}
+
+/// What answering a call proves.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct CallPlan {
+    /// The flow that waits.
+    pub(crate) flow: FlowId,
+    /// The challenge to approve.
+    pub(crate) challenge: u32,
+    /// What proves it.
+    pub(crate) voice: Voice,
 }
 
 impl Letter {
@@ -47,67 +92,95 @@ impl Letter {
     }
 }
 
+/// Everything a worker hands messages to.
+pub struct Couriers {
+    /// Mail.
+    pub mailer: Mailer,
+    /// Texts and calls.
+    pub carriers: Arc<Carriers>,
+    /// Names and senders of brands, by their ids; others have the deployment's own.
+    pub brands: BTreeMap<String, MailIdentity>,
+}
+
 /// The worker of one node.
 pub struct OutboxWorker {
     provider: Arc<Provider>,
-    mailer: Mailer,
+    couriers: Couriers,
     texts: MailTexts,
 }
 
 /// What became of a message.
 enum Fate {
-    Delivered,
+    /// A courier took it.
+    Delivered(Option<Receipt>),
+    /// Nobody took it yet.
     Later,
-    Failed(&'static str),
+    /// It will never be sent, and whoever waits for it may be told so.
+    Refused(&'static str),
+    /// It will not be sent again; whether it arrived is not known.
+    Lost(&'static str),
 }
 
 impl OutboxWorker {
-    /// A worker that sends by `mailer`.
-    pub fn new(provider: Arc<Provider>, mailer: Mailer) -> Result<Self, ServiceError> {
-        Ok(Self { provider, mailer, texts: MailTexts::load()? })
+    /// A worker that sends by `couriers`.
+    pub fn new(provider: Arc<Provider>, couriers: Couriers) -> Result<Self, ServiceError> {
+        Ok(Self { provider, couriers, texts: MailTexts::load()? })
     }
 
     /// Delivers until `stop`; what was taken by then is still delivered.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
+        let mut under_way = FuturesUnordered::new();
         loop {
-            let pause = match self.deliver_due().await {
-                Ok(0) => IDLE,
-                Ok(_) => Duration::ZERO,
-                Err(error) => {
-                    tracing::warn!(%error, "the outbox could not be read");
-                    IDLE
+            let claimed = self.claim_due(UNDER_WAY.saturating_sub(under_way.len())).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the outbox could not be read");
+                Vec::new()
+            });
+            let pause = if claimed.is_empty() { IDLE } else { Duration::ZERO };
+            under_way.extend(claimed.into_iter().map(|message| async move { self.deliver(&message).await }));
+            let mut wake = std::pin::pin!(tokio::time::timeout(pause, self.provider.outbox.notified()));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => {
+                        while let Some(result) = under_way.next().await {
+                            note_failure(result);
+                        }
+                        return;
+                    }
+                    Some(result) = under_way.next(), if !under_way.is_empty() => note_failure(result),
+                    _ = &mut wake => break,
                 }
-            };
-            tokio::select! {
-                biased;
-                () = &mut stop => return,
-                _ = tokio::time::timeout(pause, self.provider.outbox.notified()) => {}
             }
         }
     }
 
     /// Delivers what is due; tells how many messages were taken.
     pub async fn deliver_due(&self) -> Result<usize, ServiceError> {
+        let claimed = self.claim_due(UNDER_WAY).await?;
+        join_all(claimed.iter().map(|message| self.deliver(message))).await.into_iter().collect::<Result<(), _>>()?;
+        Ok(claimed.len())
+    }
+
+    /// Takes at most `room` messages that are due; what is past its end is given up.
+    async fn claim_due(&self, room: usize) -> Result<Vec<OutboxMessage>, ServiceError> {
         let now = self.provider.clock.now();
-        let claimed = self
-            .provider
+        let limit = BATCH.min(u32::try_from(room).unwrap_or(BATCH));
+        self.provider
             .db
             .write(async |tx| {
                 let overdue = tx.fail_overdue_messages(now).await?;
                 let events = overdue
                     .iter()
-                    .map(|message| delivery_event(message, now, &Fate::Failed("overdue")))
+                    .map(|message| delivery_event(message, now, &Fate::Lost("overdue")))
                     .collect::<Result<Vec<_>, _>>()?;
                 tx.insert_audit_events(&events).await?;
-                Ok::<_, ServiceError>(tx.claim_due_messages(now, BATCH, LEASE).await?)
+                if limit == 0 {
+                    return Ok(Vec::new());
+                }
+                Ok::<_, ServiceError>(tx.claim_due_messages(now, limit, LEASE).await?)
             })
-            .await?;
-        let deliveries = claimed.iter().map(|message| self.deliver(message));
-        for result in futures_util::future::join_all(deliveries).await {
-            result?;
-        }
-        Ok(claimed.len())
+            .await
     }
 
     async fn deliver(&self, message: &OutboxMessage) -> Result<(), ServiceError> {
@@ -119,82 +192,195 @@ impl OutboxWorker {
             .write(async |tx| {
                 match &fate {
                     Fate::Later => {
-                        let wait = BACKOFF.get().saturating_mul(message.attempts.max(1));
-                        tx.requeue_message(&message.id, now.plus(Seconds::new(wait))).await?;
+                        tx.requeue_message(&message.id, now.plus(backoff(message.attempts))).await?;
                     }
-                    Fate::Delivered => {
+                    Fate::Delivered(receipt) => {
                         tx.finish_message(&message.id, OutboxState::Delivered, now).await?;
+                        if let Some(receipt) = receipt {
+                            let reference = receipt.reference.as_deref();
+                            tx.set_outbox_reference(&message.id, &receipt.carrier, reference).await?;
+                        }
                     }
-                    Fate::Failed(_) => {
+                    Fate::Refused(_) => {
+                        tx.finish_message(&message.id, OutboxState::Failed, now).await?;
+                        tx.set_outbox_status(&message.id, REFUSED).await?;
+                    }
+                    Fate::Lost(_) => {
                         tx.finish_message(&message.id, OutboxState::Failed, now).await?;
                     }
                 }
-                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                if message.channel != NOWHERE {
+                    tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                }
                 Ok::<_, ServiceError>(())
             })
             .await
     }
 
     async fn send(&self, message: &OutboxMessage) -> Fate {
-        let Some(letter) = Letter::open(&self.provider.vault, message) else { return Fate::Failed("unreadable") };
+        let Some(letter) = Letter::open(&self.provider.vault, message) else { return Fate::Refused("unreadable") };
         let sent = match message.channel.as_str() {
-            "email" => self.send_mail(message, &letter).await,
-            _ => return Fate::Failed("no carrier for this channel"),
+            "email" => self.send_mail(message, &letter).await.map(|()| None),
+            "sms" | "voice" if !self.provider.may_reach(&letter.to) => {
+                return Fate::Refused("the number's country is not allowed");
+            }
+            "sms" => self.send_text(message, &letter).await.map(Some),
+            "voice" => self.place_call(message, &letter).await.map(Some),
+            "webhook" => self.provider.deliver_webhook(&letter.to, &letter.payload, &message.id).await.map(|()| None),
+            // Nobody is there to be sent anything; the row alone was wanted.
+            NOWHERE => return Fate::Delivered(None),
+            _ => return Fate::Refused("no carrier for this channel"),
         };
         if let Err(error) = &sent {
-            tracing::warn!(%error, message = %message.id, "a message was not delivered");
+            tracing::warn!(%error, message = %message.id, channel = message.channel, "a message was not delivered");
         }
         let (fate, outcome) = match sent {
-            Ok(()) => (Fate::Delivered, "delivered"),
+            Ok(receipt) => (Fate::Delivered(receipt), "delivered"),
             Err(SendError::Temporary(_)) => (Fate::Later, "later"),
-            Err(SendError::Permanent(_)) => (Fate::Failed("refused by the carrier"), "failed"),
+            Err(SendError::Permanent(_)) => (Fate::Refused("refused by the carrier"), "failed"),
             // Sent again it could arrive twice.
-            Err(SendError::Uncertain(_)) => (Fate::Failed("handed over, its arrival unknown"), "uncertain"),
+            Err(SendError::Uncertain(_)) => (Fate::Lost("handed over, its arrival unknown"), "uncertain"),
         };
         metrics::counter!("countersign_sends_total", "channel" => message.channel.clone(), "outcome" => outcome)
             .increment(1);
         fate
     }
 
+    fn identity(&self, letter: &Letter) -> &MailIdentity {
+        let brand = letter.brand.as_ref().and_then(|brand| self.couriers.brands.get(brand));
+        brand.unwrap_or(&self.provider.settings.mail)
+    }
+
     async fn send_mail(&self, message: &OutboxMessage, letter: &Letter) -> Result<(), SendError> {
-        let identity = &self.provider.settings.mail;
-        let values = MailValues {
-            company: &identity.company,
-            product: &identity.product,
-            application: &letter.application,
-            code: &letter.code,
-            lifetime: &lifetime_in_words(letter.lifetime, &letter.locale),
-        };
-        let text = self
-            .texts
-            .render(&letter.template, &letter.locale, &values)
-            .map_err(|error| SendError::Permanent(error.to_string()))?;
+        let identity = self.identity(letter);
+        let (lifetime, host) = (lifetime_in_words(letter.lifetime, &letter.locale), self.provider.host());
+        let values = values(letter, identity, &lifetime, &host);
+        let text = self.texts.render(&letter.template, &letter.locale, &values).map_err(permanent)?;
         let mail = Mail {
             id: message.id.clone(),
-            from: None,
+            from: identity.from.clone(),
+            reply_to: None,
             to: letter.to.clone(),
             subject: text.subject,
             text: text.text,
             html: text.html,
             locale: letter.locale.clone(),
         };
-        self.mailer.send(&mail).await
+        self.couriers.mailer.send(&mail).await
+    }
+
+    async fn send_text(&self, message: &OutboxMessage, letter: &Letter) -> Result<Receipt, SendError> {
+        let (lifetime, host) = (lifetime_in_words(letter.lifetime, &letter.locale), self.provider.host());
+        let values = values(letter, self.identity(letter), &lifetime, &host);
+        let mut body = self.texts.say(&letter.template, &letter.locale, &values).map_err(permanent)?;
+        if !letter.code.is_empty() {
+            // Origin-bound one-time codes: browsers give the code to pages of this host alone.
+            body = format!("{body}\n\n@{host} #{}", letter.code);
+        }
+        let text = Text {
+            id: message.id.clone(),
+            to: letter.to.clone(),
+            body,
+            status_callback: Some(self.status_callback(message)?),
+        };
+        self.couriers.carriers.send_text(&text, self.provider.clock.now()).await
+    }
+
+    async fn place_call(&self, message: &OutboxMessage, letter: &Letter) -> Result<Receipt, SendError> {
+        let plan = letter.call.as_ref().ok_or_else(|| SendError::Permanent("a call without a plan".to_owned()))?;
+        let ticket = CallTicket {
+            message: message.id.clone(),
+            flow: plan.flow,
+            challenge: plan.challenge,
+            voice: plan.voice,
+            code: letter.code.clone(),
+            locale: letter.locale.clone(),
+            company: self.identity(letter).company.clone(),
+            expires_at: message.expires_at,
+        };
+        let ticket = ticket.seal(&self.provider.vault).map_err(permanent)?;
+        let call = Call {
+            id: message.id.clone(),
+            to: letter.to.clone(),
+            twiml_url: Url::parse(&self.provider.call_address(&ticket)).map_err(permanent)?,
+            status_callback: Some(self.status_callback(message)?),
+        };
+        self.couriers.carriers.place_call(&call, self.provider.clock.now()).await
+    }
+
+    fn status_callback(&self, message: &OutboxMessage) -> Result<Url, SendError> {
+        let ticket = StatusTicket { message: message.id.clone() };
+        let ticket = ticket.seal(&self.provider.vault).map_err(permanent)?;
+        Url::parse(&self.provider.status_address(&ticket)).map_err(permanent)
     }
 }
 
-fn delivery_event(
-    message: &OutboxMessage,
-    now: Timestamp,
-    fate: &Fate,
-) -> Result<countersign_model::AuditEvent, ServiceError> {
+impl Provider {
+    /// Host of the issuer, without its port.
+    pub(crate) fn host(&self) -> String {
+        let issuer = Url::parse(self.settings.issuer.as_str()).ok();
+        issuer.and_then(|issuer| issuer.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+fn values<'a>(letter: &'a Letter, identity: &'a MailIdentity, lifetime: &'a str, host: &'a str) -> MailValues<'a> {
+    MailValues {
+        company: &identity.company,
+        product: &identity.product,
+        application: &letter.application,
+        name: &letter.name,
+        code: &letter.code,
+        lifetime,
+        link: &letter.link,
+        old: &letter.old,
+        device: &letter.device,
+        host,
+        ..MailValues::default()
+    }
+}
+
+fn permanent(error: impl std::fmt::Display) -> SendError {
+    SendError::Permanent(error.to_string())
+}
+
+fn note_failure(result: Result<(), ServiceError>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "what became of a message could not be written");
+    }
+}
+
+/// Twice as long after each try.
+fn backoff(attempts: u32) -> Seconds {
+    let doubled = BACKOFF.get().saturating_mul(1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX));
+    Seconds::new(doubled.min(LONGEST_BACKOFF.get()))
+}
+
+fn delivery_event(message: &OutboxMessage, now: Timestamp, fate: &Fate) -> Result<AuditEvent, ServiceError> {
     let (kind, outcome, state) = match fate {
-        Fate::Delivered => (AuditKind::SendDelivered, AuditOutcome::Success, "delivered"),
+        Fate::Delivered(_) => (AuditKind::SendDelivered, AuditOutcome::Success, "handed over"),
         Fate::Later => (AuditKind::SendFailed, AuditOutcome::Failure, "will be tried again"),
-        Fate::Failed(why) => (AuditKind::SendFailed, AuditOutcome::Failure, *why),
+        Fate::Refused(why) | Fate::Lost(why) => (AuditKind::SendFailed, AuditOutcome::Failure, *why),
     };
-    Ok(audit::event(&RequestContext::default(), now, kind, outcome)?
+    let mut event = audit::event(&RequestContext::default(), now, kind, outcome)?
+        .subject(message.subject.as_ref())
         .detail("channel", message.channel.as_str())
         .detail("message", message.id.as_str())
-        .detail("state", state)
-        .build())
+        .detail("state", state);
+    if let Fate::Delivered(Some(receipt)) = fate {
+        event = event.detail("carrier", receipt.carrier.as_str());
+    }
+    let mut event = event.build();
+    event.flow.clone_from(&message.flow);
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_between_tries_double_up_to_five_minutes() {
+        let pauses: Vec<u32> = [1, 2, 3, 4, 9, 40].map(|attempts| backoff(attempts).get()).to_vec();
+        assert_eq!(pauses, [2, 4, 8, 16, 300, 300]);
+    }
 }

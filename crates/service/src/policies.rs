@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_flow::language::{Purpose, Sso};
+use countersign_flow::language::{Purpose, Sso, StepKind};
 use countersign_flow::{Finding, PolicySet, Severity, check, parse};
 use countersign_model::Timestamp;
 use countersign_protocol::LoginPolicy;
+use countersign_store::Db;
+
+use crate::ServiceError;
+use crate::secrets::hex;
 
 /// Where policies come from.
 #[derive(Clone, Debug)]
@@ -14,6 +18,13 @@ pub enum PolicySource {
     BuiltIn {
         /// Whether `lab`, password alone, is in the set.
         demo: bool,
+    },
+    /// As `BuiltIn`, but for the policies that need an upstream provider which is not there.
+    BuiltInFor {
+        /// Whether `lab`, password alone, is in the set.
+        demo: bool,
+        /// Ids of the upstream providers that are there.
+        providers: Vec<String>,
     },
     /// Files ending in `.toml`, or folders of them.
     Files(Vec<PathBuf>),
@@ -25,7 +36,31 @@ macro_rules! shipped {
     };
 }
 
-const SHIPPED: &[(&str, &str)] = shipped!["login-options.toml", "email.toml", "totp.toml"];
+const SHIPPED: &[(&str, &str)] = shipped![
+    "login-options.toml",
+    "change-email.toml",
+    "change-password.toml",
+    "change-phone.toml",
+    "close-account.toml",
+    "email.toml",
+    "employees.toml",
+    "forgot-password.toml",
+    "invitation.toml",
+    "new-provider.toml",
+    "passkey-enrol.toml",
+    "passkey.toml",
+    "phone.toml",
+    "recovery-codes-enrol.toml",
+    "recovery-codes.toml",
+    "registration-2024.toml",
+    "registration-link.toml",
+    "registration-reset.toml",
+    "registration.toml",
+    "resume-registration.toml",
+    "step-up-totp.toml",
+    "totp-enrol.toml",
+    "totp.toml",
+];
 const DEMO: &[(&str, &str)] = shipped!["demo/lab.toml"];
 
 /// Largest policy file, in bytes.
@@ -38,6 +73,8 @@ pub struct CheckedPolicies {
     pub set: PolicySet,
     /// Findings, those of parsing first.
     pub findings: Vec<Finding>,
+    /// The text of each policy.
+    pub texts: Vec<String>,
 }
 
 impl CheckedPolicies {
@@ -54,7 +91,10 @@ impl CheckedPolicies {
 
 /// Reads and checks policies as of `now`; errs when a file cannot be read.
 pub fn load_policies(source: &PolicySource, now: Timestamp) -> std::io::Result<CheckedPolicies> {
-    let texts = read(source)?;
+    let mut texts = read(source)?;
+    if let PolicySource::BuiltInFor { providers, .. } = source {
+        texts.retain(|(file, text)| has_providers(file, text, providers));
+    }
     let mut policies = Vec::new();
     let mut findings = Vec::new();
     for (file, text) in &texts {
@@ -67,15 +107,55 @@ pub fn load_policies(source: &PolicySource, now: Timestamp) -> std::io::Result<C
     if findings.is_empty() {
         findings = check(&set, &date(now));
     }
-    Ok(CheckedPolicies { set, findings })
+    Ok(CheckedPolicies { set, findings, texts: texts.into_iter().map(|(_, text)| text).collect() })
+}
+
+/// The set, with every version that ever ran on `db`: instances that began with one finish on it, where its successor
+/// lets them. What runs now is kept for the next start.
+pub async fn with_retired(db: &Db, checked: CheckedPolicies) -> Result<PolicySet, ServiceError> {
+    let mut set = checked.set;
+    let kept = db
+        .write(async |tx| {
+            for (policy, text) in checked.texts.iter().filter_map(|text| Some((parse("", text).ok()?, text))) {
+                tx.insert_setting_if_absent(&version_key(&policy.digest), text.as_bytes()).await?;
+            }
+            Ok::<_, ServiceError>(tx.list_settings(VERSIONS).await?)
+        })
+        .await?;
+    for (key, text) in kept {
+        let policy = std::str::from_utf8(&text).ok().and_then(|text| parse(&key, text).ok());
+        // A text that an upgrade does not read any more ends its instances as a restart does.
+        let Some(policy) = policy.filter(|policy| version_key(&policy.digest) == key) else { continue };
+        let is_current = set.get(&policy.id).is_some_and(|current| current.digest == policy.digest);
+        if !is_current {
+            set = set.with_retired(policy);
+        }
+    }
+    Ok(set)
+}
+
+/// Settings that hold the texts of policies, by digest.
+const VERSIONS: &str = "policy/";
+
+fn version_key(digest: &[u8; 16]) -> String {
+    format!("{VERSIONS}{}", hex(digest))
+}
+
+/// Whether every upstream provider that a policy sends people to is among `providers`.
+fn has_providers(file: &str, text: &str, providers: &[String]) -> bool {
+    let Ok(policy) = parse(file, text) else { return true };
+    policy.steps.iter().all(|step| match &step.kind {
+        StepKind::Federate { provider } => providers.contains(provider),
+        _ => true,
+    })
 }
 
 fn read(source: &PolicySource) -> std::io::Result<Vec<(String, String)>> {
     let owned =
         |files: &[(&str, &str)]| files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
     match source {
-        PolicySource::BuiltIn { demo: false } => Ok(owned(SHIPPED)),
-        PolicySource::BuiltIn { demo: true } => Ok(owned(&[SHIPPED, DEMO].concat())),
+        PolicySource::BuiltIn { demo: false } | PolicySource::BuiltInFor { demo: false, .. } => Ok(owned(SHIPPED)),
+        PolicySource::BuiltIn { demo: true } | PolicySource::BuiltInFor { demo: true, .. } => Ok(owned(&[SHIPPED, DEMO].concat())),
         PolicySource::Files(paths) => {
             let mut files = Vec::new();
             paths.iter().try_for_each(|path| list_files(path, &mut files))?;
@@ -106,6 +186,11 @@ fn read_file(path: &Path) -> std::io::Result<String> {
         return Err(refuse(format!("larger than {MAX_FILE} bytes")));
     }
     std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))
+}
+
+/// The day of a time, `YYYY-MM-DD`.
+pub fn date_of(now: Timestamp) -> String {
+    date(now)
 }
 
 fn date(now: Timestamp) -> String {

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use countersign_flow::PolicySet;
+use countersign_outbound::webhook::Webhook;
+use countersign_outbound::LegacyConnector;
 use countersign_protocol::Capabilities;
 use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
 
 use crate::ServiceError;
 use crate::clock::Clock;
+use crate::federation::{FederationSettings, Upstreams};
 use crate::hash_pool::HashPool;
 use crate::key_ring::KeyRing;
+use crate::passkeys::Passkeys;
 use crate::policies::Policies;
 use crate::settings::Settings;
 use crate::vault::{Purpose, Vault};
+use crate::webhooks::Webhooks;
 
 /// The two stores.
 #[derive(Clone)]
@@ -35,6 +40,13 @@ pub struct Provider {
     pub(crate) policies: Policies,
     pub(crate) capabilities: Capabilities,
     pub(crate) keys: KeyRing,
+    /// Asks the legacy portal about passwords that were not imported.
+    pub(crate) legacy: Option<LegacyConnector>,
+    /// Upstream providers.
+    pub(crate) upstreams: Upstreams,
+    /// The deployment's own servers, by name.
+    pub(crate) webhooks: Webhooks,
+    pub(crate) passkeys: Passkeys,
     /// Wakes the outbox after a message was written.
     pub(crate) outbox: Notify,
 }
@@ -50,7 +62,8 @@ impl Provider {
         policies: PolicySet,
     ) -> Self {
         let policies = Policies::new(policies);
-        let capabilities = crate::discovery::capabilities(&policies);
+        let capabilities = crate::discovery::capabilities(&policies, &settings);
+        let passkeys = Passkeys::new(&settings.issuer, &settings.mail.company);
         Self {
             settings,
             clock,
@@ -61,8 +74,33 @@ impl Provider {
             policies,
             capabilities,
             keys: KeyRing::default(),
+            legacy: None,
+            upstreams: Upstreams::default(),
+            webhooks: Webhooks::default(),
+            passkeys,
             outbox: Notify::new(),
         }
+    }
+
+    /// Lets people sign in at these upstream providers.
+    #[must_use]
+    pub fn with_upstreams(mut self, upstreams: Vec<FederationSettings>) -> Self {
+        self.upstreams = Upstreams::new(upstreams);
+        self
+    }
+
+    /// Asks and tells these servers where policies name them.
+    #[must_use]
+    pub fn with_webhooks(mut self, webhooks: impl IntoIterator<Item = (String, Webhook)>) -> Self {
+        self.webhooks = webhooks.into_iter().collect();
+        self
+    }
+
+    /// Asks the legacy portal about passwords that were not imported.
+    #[must_use]
+    pub fn with_legacy(mut self, connector: LegacyConnector) -> Self {
+        self.legacy = Some(connector);
+        self
     }
 
     /// Refuses a database that was written under another master key.
@@ -88,6 +126,11 @@ impl Provider {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The policies it runs.
+    pub fn policy_set(&self) -> &PolicySet {
+        self.policies.set()
     }
 
     /// What an operator decided.

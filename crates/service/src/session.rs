@@ -2,7 +2,7 @@
 
 use countersign_flow::RememberedFacts;
 use countersign_model::{Authentication, BrowserSession, Client, ProvenFact, RememberedLogin, Timestamp};
-use countersign_protocol::AuthorizationRequest;
+use countersign_protocol::{AuthorizationRequest, interaction};
 
 use crate::ServiceError;
 use crate::browser::BrowserCookies;
@@ -76,6 +76,27 @@ impl Provider {
             authentication: session.authentication.clone(),
         });
         remembered.chain(session).collect()
+    }
+
+    /// What the browser's session proved, where `request` lets it count: for a policy that asks for more only.
+    pub(crate) fn session_that_counts(
+        &self,
+        signed_in: &SignedIn,
+        request: &AuthorizationRequest,
+        client: &Client,
+        now: Timestamp,
+    ) -> Option<RememberedFacts> {
+        let session = signed_in.session.as_ref()?;
+        let known = &session.authentication;
+        let is_live = now < session.seen_at.plus(self.settings.lifetimes.session_idle);
+        let is_recent = interaction::is_recent_enough(request, client, known.auth_time, now);
+        let is_wanted = request.hint.iter().chain(&request.subject).all(|wanted| wanted == known.user.as_str());
+        let counts = is_live && is_recent && is_wanted && !request.demands_fresh_login(client);
+        counts.then(|| RememberedFacts {
+            policy: known.policy.clone(),
+            user: known.user.clone(),
+            facts: known.facts.iter().map(|fact| ProvenFact { fact, at: known.auth_time }).collect(),
+        })
     }
 
     /// The remembered logins that a running flow may count on for `request`: none when it wants a fresh login, none

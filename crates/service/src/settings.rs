@@ -1,19 +1,32 @@
 //! What an operator decides about the use cases. Parsed by the server, plain values here.
 
+use std::collections::BTreeMap;
+
 use countersign_model::Seconds;
+use countersign_outbound::Sender;
 use countersign_protocol::Issuer;
+
+use crate::registration::RegistrationSettings;
 
 /// Decisions of the operator.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The issuer identifier.
     pub issuer: Issuer,
+    /// Origin of the listener that asks for client certificates, such as `https://login.example.com:8443`.
+    pub mtls_origin: Option<String>,
     /// Life of things issued.
     pub lifetimes: Lifetimes,
+    /// Clients that register themselves.
+    pub registration: RegistrationSettings,
     /// Limits of counters kept per address.
     pub address_limits: AddressLimits,
     /// Mail sender and names of the default brand.
     pub mail: MailIdentity,
+    /// Whom texts and calls may reach.
+    pub telephone: Telephone,
+    /// Current version of the Terms of Use, by document.
+    pub terms: BTreeMap<String, String>,
     /// Time before a new signing key may sign: at least one JWKS max-age.
     pub key_announcement: Seconds,
 }
@@ -64,11 +77,28 @@ pub struct AddressLimits {
     pub refusals: u32,
     /// Failed client authentications.
     pub client_failures: u32,
+    /// Clients that register themselves.
+    pub registrations: u32,
 }
 
 impl Default for AddressLimits {
     fn default() -> Self {
-        Self { attempts: 120, sends: 30, starts: 300, refusals: 60, client_failures: 120 }
+        Self { attempts: 120, sends: 30, starts: 300, refusals: 60, client_failures: 120, registrations: 30 }
+    }
+}
+
+/// Whom texts and calls may reach, and how often: the guards against toll fraud.
+#[derive(Clone, Debug)]
+pub struct Telephone {
+    /// Countries whose numbers may be used, ISO 3166-1 alpha-2; the first is the default.
+    pub countries: Vec<String>,
+    /// Texts and calls in an hour to numbers that differ in their last four digits alone.
+    pub prefix_sends: u32,
+}
+
+impl Default for Telephone {
+    fn default() -> Self {
+        Self { countries: vec!["US".to_owned()], prefix_sends: 60 }
     }
 }
 
@@ -79,4 +109,6 @@ pub struct MailIdentity {
     pub company: String,
     /// Product, such as `Atrezzo`.
     pub product: String,
+    /// Sender of its mails; none: the deployment's.
+    pub from: Option<Sender>,
 }

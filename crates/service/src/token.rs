@@ -3,10 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{Account, AuditEvent, AuditKind, AuditOutcome, Client, KeyedHash, Timestamp, UserStatus};
+use countersign_protocol::certificate;
 use countersign_protocol::client_authentication;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
-    AccessTokenClaims, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts, TokenRequest, access_token,
+    AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts, TokenRequest, access_token,
     id_token,
 };
 use countersign_store::{Rotation, Tx};
@@ -17,6 +18,7 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
 use crate::provider::Provider;
+use crate::registration;
 use crate::vault::Purpose;
 
 /// A token request.
@@ -28,6 +30,8 @@ pub struct TokenCall<'a> {
     pub query: &'a Params,
     /// The form.
     pub form: &'a Params,
+    /// Certificate of the TLS client, if it showed one.
+    pub certificate: Option<&'a CertificateThumbprint>,
     /// Where the request came from.
     pub context: &'a RequestContext,
 }
@@ -37,6 +41,8 @@ struct Drawn {
     jti: String,
     refresh_token: SecretString,
     prepared: Prepared,
+    /// What the access token is bound to.
+    binding: Option<CertificateThumbprint>,
 }
 
 impl Provider {
@@ -60,8 +66,13 @@ impl Provider {
                 return Ok(Err(error));
             }
         };
+        let demanded = authenticated.client().certificate_bound_tokens;
+        let binding = match certificate::decide_binding(demanded, call.certificate) {
+            Ok(binding) => binding,
+            Err(error) => return Ok(Err(error)),
+        };
         match TokenRequest::parse(authenticated, call.form) {
-            Ok(request) => self.exchange(&request, call.context, now).await,
+            Ok(request) => self.exchange(&request, binding, call.context, now).await,
             Err(error) => Ok(Err(error)),
         }
     }
@@ -69,10 +80,11 @@ impl Provider {
     async fn exchange(
         &self,
         request: &TokenRequest<'_>,
+        binding: Option<CertificateThumbprint>,
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
-        let drawn = self.draw()?;
+        let drawn = self.draw(binding)?;
         let offered = self.offered_hash(request.grant());
         let (decision, account) = self
             .db
@@ -82,6 +94,10 @@ impl Provider {
                     let decision = token::decide(request, facts, &drawn.prepared, now);
                     // Somebody else spent it since it was read: look again, and see the replay.
                     if write(tx, &decision, request, &drawn, context, now).await? {
+                        let client = request.client().client();
+                        if decision.outcome.is_ok() && client.registration.is_some() {
+                            tx.touch_client(&client.id, now.minus(registration::NOTED), now).await?;
+                        }
                         return Ok::<_, ServiceError>((decision, account));
                     }
                 }
@@ -99,13 +115,13 @@ impl Provider {
         }
     }
 
-    fn draw(&self) -> Result<Drawn, ServiceError> {
+    fn draw(&self, binding: Option<CertificateThumbprint>) -> Result<Drawn, ServiceError> {
         let refresh_token = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
         let prepared = Prepared {
             refresh_token: self.vault.hash(Purpose::RefreshToken, refresh_token.expose_secret().as_bytes()),
             refresh_lifetime: self.settings.lifetimes.refresh_token,
         };
-        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, prepared })
+        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, prepared, binding })
     }
 
     fn offered_hash(&self, grant: &RequestedGrant) -> Option<KeyedHash> {
@@ -128,7 +144,12 @@ impl Provider {
         let signing = |_| ServiceError::Internal("a token could not be signed");
         let keys = self.keys.current();
         let lifetimes = self.settings.lifetimes;
-        let terms = access_token::Terms { jti: &drawn.jti, lifetime: lifetimes.access_token, audience: &[] };
+        let terms = access_token::Terms {
+            jti: &drawn.jti,
+            lifetime: lifetimes.access_token,
+            audience: &[],
+            certificate: drawn.binding.as_ref(),
+        };
         let claims = AccessTokenClaims::new(&self.settings.issuer, issue, &terms, now);
         let access = keys.signer(client.access_token_alg, now)?.sign(access_token::TYPE, &claims).map_err(signing)?;
         let identity = match (issue.id_token, account, &issue.grant) {

@@ -2,7 +2,7 @@
 
 use countersign_model::UserStatus;
 use countersign_protocol::bearer::{self, Refusal};
-use countersign_protocol::{ErrorCode, OAuthError, Params, scopes, userinfo, verify_access_token};
+use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, scopes, userinfo, verify_access_token};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -18,6 +18,8 @@ pub struct UserInfoCall<'a> {
     pub query: &'a Params,
     /// The form of a POST.
     pub form: &'a Params,
+    /// Certificate of the TLS client, if it showed one.
+    pub certificate: Option<&'a CertificateThumbprint>,
 }
 
 impl Provider {
@@ -34,6 +36,10 @@ impl Provider {
             Ok(claims) => claims,
             Err(error) => return Ok(Err(error.into())),
         };
+        let bound = claims.cnf.as_ref().map(|confirmation| confirmation.certificate.as_str());
+        if let Err(error) = certificate::check_binding(bound, call.certificate) {
+            return Ok(Err(error.into()));
+        }
         if let Err(refusal) = bearer::check_scope(&claims.scope(), scopes::OPENID) {
             return Ok(Err(refusal));
         }

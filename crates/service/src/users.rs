@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_model::{
-    Account, AuditKind, AuditOutcome, Factor, FactorId, FactorKind, PasswordCredential, Profile, Role, Timestamp, User,
+    Account, AuditKind, AuditOutcome, Factor, FactorId, FactorKind, LegacyCredential, OrganizationId,
+    PasswordCredential, Profile, Role, Timestamp, User,
     UserId, UserStatus,
 };
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
@@ -15,12 +17,18 @@ use crate::provider::Provider;
 use crate::vault::Purpose;
 
 /// An account to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewAccount {
-    /// Mail address they sign in with.
+    /// Mail address they sign in with, or that is on file.
     pub email: String,
-    /// Password in clear; only its hash is kept.
-    pub password: SecretString,
+    /// Password in clear; only its hash is kept. Without one the registration is unfinished.
+    pub password: Option<SecretString>,
+    /// Name in the legacy portal.
+    pub username: Option<String>,
+    /// Password of the legacy portal, in clear; only its hash is kept.
+    pub legacy_password: Option<SecretString>,
+    /// Provider group they belong to.
+    pub organization: Option<OrganizationId>,
     /// Standard claims.
     pub profile: Profile,
     /// Whether the mail address is a factor too.
@@ -41,24 +49,31 @@ impl Provider {
         if exists {
             return Ok(None);
         }
-        let phc = self.hash_pool.hash(new.password.clone()).await?;
+        let password = self.hash_given(new.password.as_ref()).await?;
+        let legacy = self.hash_given(new.legacy_password.as_ref()).await?;
         let now = self.clock.now();
+        // Who is registered by an operator agreed to the terms there.
+        let terms_version = self.settings.terms.values().next().filter(|_| password.is_some()).cloned();
         let id = UserId::new(now, random()?);
         let account = Account {
             factors: self.factors(new, &email, &id, now)?,
-            password: Some(PasswordCredential { phc, changed_at: now }),
+            legacy: legacy.map(|phc| LegacyCredential { phc, imported_at: now }),
             user: User {
                 id: id.clone(),
                 email: Some(email),
-                username: None,
+                username: new.username.as_ref().map(|name| name.to_lowercase()),
                 status: UserStatus::Active,
-                organization: None,
+                organization: new.organization.clone(),
                 roles: new.roles.clone(),
                 profile: new.profile.clone(),
-                terms_version: None,
+                fax: None,
+                locale: None,
+                terms_version,
+                registered_at: password.as_ref().map(|_| now),
                 created_at: now,
                 updated_at: now,
             },
+            password: password.map(|phc| PasswordCredential { phc, changed_at: now }),
         };
         let event = audit::event(&RequestContext::default(), now, AuditKind::UserChanged, AuditOutcome::Success)?
             .subject(Some(&id))
@@ -72,6 +87,13 @@ impl Provider {
             })
             .await?;
         Ok(Some(id))
+    }
+
+    async fn hash_given(&self, password: Option<&SecretString>) -> Result<Option<Zeroizing<String>>, ServiceError> {
+        match password {
+            Some(password) => Ok(Some(self.hash_pool.hash(password.clone()).await?)),
+            None => Ok(None),
+        }
     }
 
     fn factors(
@@ -92,6 +114,8 @@ impl Provider {
                 value,
                 last_step: None,
                 bound_at: now,
+                name: None,
+                used_at: None,
             });
         }
         if let Some(seed) = &new.totp_seed {
@@ -106,6 +130,8 @@ impl Provider {
                 value,
                 last_step: None,
                 bound_at: now,
+                name: None,
+                used_at: None,
             });
         }
         Ok(factors)

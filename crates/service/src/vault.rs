@@ -40,6 +40,22 @@ pub enum Purpose {
     AuthenticatorSeed,
     /// Names of counters, so that the store never sees an address.
     Counter,
+    /// Addresses that telephone carriers call back.
+    Telephone,
+    /// Tokens of mailed links.
+    MailedLink,
+    /// Recovery codes.
+    RecoveryCode,
+    /// Ids of accounts that a flow makes.
+    NewUser,
+    /// Registration codes of organizations.
+    RegistrationCode,
+    /// The device cookie.
+    Device,
+    /// Nonces of the account page.
+    AccountPage,
+    /// Tokens by which clients register and look after their registration.
+    RegistrationAccess,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -60,6 +76,14 @@ impl Purpose {
         Self::SigningKey,
         Self::AuthenticatorSeed,
         Self::Counter,
+        Self::Telephone,
+        Self::MailedLink,
+        Self::RecoveryCode,
+        Self::NewUser,
+        Self::RegistrationCode,
+        Self::Device,
+        Self::AccountPage,
+        Self::RegistrationAccess,
         Self::KeyCheck,
     ];
 
@@ -77,6 +101,14 @@ impl Purpose {
             Self::SigningKey => "signing key",
             Self::AuthenticatorSeed => "authenticator seed",
             Self::Counter => "counter",
+            Self::Telephone => "telephone",
+            Self::MailedLink => "mailed link",
+            Self::RecoveryCode => "recovery code",
+            Self::NewUser => "new user",
+            Self::RegistrationCode => "registration code",
+            Self::Device => "device",
+            Self::AccountPage => "account page",
+            Self::RegistrationAccess => "registration access",
             Self::KeyCheck => "key check",
         }
     }

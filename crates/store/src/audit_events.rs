@@ -1,7 +1,7 @@
 //! The append-only audit. There is no function that changes or deletes, and the database refuses both.
 
-use countersign_model::{AuditEvent, AuditKind, AuditOutcome, ClientId, Timestamp, UserId};
-use diesel::{ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, ClientId, Timestamp, UserId};
+use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
 use crate::db::{Link, on};
@@ -20,6 +20,8 @@ pub struct AuditFilter {
     pub client: Option<ClientId>,
     /// Not before this.
     pub since: Option<Timestamp>,
+    /// Before this one: the last of the page before.
+    pub before: Option<(Timestamp, AuditId)>,
     /// At most so many, the newest; 0: a thousand, which is also the most.
     pub limit: u32,
 }
@@ -86,8 +88,34 @@ impl Tx {
             if let Some(since) = filter.since {
                 query = query.filter(audit_events::at.ge(since.as_millis()));
             }
+            if let Some((at, id)) = &filter.before {
+                let at = at.as_millis();
+                let same = audit_events::at.eq(at).and(audit_events::id.lt(id.as_str()));
+                query = query.filter(audit_events::at.lt(at).or(same));
+            }
             query.order((audit_events::at.desc(), audit_events::id.desc())).limit(i64::from(limit)).load(c).await
         })?;
+        rows.into_iter().map(EventRow::into_noun).collect()
+    }
+
+    /// What is on record of `user`, newest first; `before` is the last of the page before, `limit` as in a filter.
+    pub async fn list_events_of_subject(
+        &mut self,
+        user: &UserId,
+        before: Option<(Timestamp, AuditId)>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        self.list_audit_events(&AuditFilter { subject: Some(user.clone()), before, limit, ..AuditFilter::default() })
+            .await
+    }
+
+    /// Everything that happened in `flows`, oldest first; ten thousand events at most.
+    pub async fn list_events_of_flows(&mut self, flows: &[String]) -> Result<Vec<AuditEvent>, StoreError> {
+        let query = audit_events::table
+            .filter(audit_events::flow.eq_any(flows))
+            .order((audit_events::at, audit_events::id))
+            .limit(i64::from(MOST) * 10);
+        let rows: Vec<EventRow> = on!(self, |c| query.select(EventRow::as_select()).load(c).await)?;
         rows.into_iter().map(EventRow::into_noun).collect()
     }
 }

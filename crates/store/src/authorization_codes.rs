@@ -4,11 +4,13 @@ use countersign_model::{Account, AuthorizationCode, Grant, KeyedHash, Timestamp}
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
+use crate::credentials::PasswordRow;
 use crate::db::on;
+use crate::factors::FactorRow;
 use crate::grants::{GrantRow, grant_with_account};
 use crate::row::{Row, hex, millis, time};
 use crate::schema::{authorization_codes, factors, grants, password_credentials, users};
-use crate::users::{AccountRow, FactorRow, PasswordRow, UserRow};
+use crate::users::{HolderRow, UserRow};
 use crate::{StoreError, Tx};
 
 /// A code with everything its redemption needs.
@@ -18,7 +20,7 @@ pub struct CodeWithGrant {
     pub code: AuthorizationCode,
     /// The grant it stands for, revoked or not.
     pub grant: Grant,
-    /// Who gave the grant.
+    /// Who gave the grant; without an imported password.
     pub account: Account,
 }
 
@@ -52,7 +54,7 @@ impl Tx {
 
     /// The code with `hash`, its grant and the account of its person. One round trip.
     pub async fn find_code_with_grant(&mut self, hash: &KeyedHash) -> Result<Option<CodeWithGrant>, StoreError> {
-        let rows: Vec<(CodeRow, GrantRow, AccountRow)> = on!(self, |c| authorization_codes::table
+        let rows: Vec<(CodeRow, GrantRow, HolderRow)> = on!(self, |c| authorization_codes::table
             .inner_join(
                 grants::table.inner_join(users::table.left_join(password_credentials::table).left_join(factors::table))
             )

@@ -1,7 +1,10 @@
 //! Sign-in sessions of browsers.
 
-use countersign_model::{BrowserSession, KeyedHash, SessionId, Timestamp, UserId};
-use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use countersign_model::{BrowserSession, ClientId, KeyedHash, SessionId, Ticket, Timestamp, UserId};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
+    SelectableHelper,
+};
 use diesel_async::RunQueryDsl;
 
 use crate::db::on;
@@ -20,7 +23,13 @@ struct SessionRow {
     seen_at: i64,
     expires_at: i64,
     ended_at: Option<i64>,
+    ticket_client: Option<String>,
+    ticket_until: Option<i64>,
+    device: Option<String>,
+    address: Option<String>,
 }
+
+const MOST: i64 = 1000;
 
 impl Tx {
     /// Stores a session; [`StoreError::Conflict`] when its id or token is there already.
@@ -34,6 +43,36 @@ impl Tx {
         let query = browser_sessions::table.filter(browser_sessions::token.eq(token.as_slice()));
         let mut rows: Vec<SessionRow> = on!(self, |c| query.select(SessionRow::as_select()).load(c).await)?;
         rows.pop().map(SessionRow::into_noun).transpose()
+    }
+
+    /// The sessions of `user` that are live at `now`, the last used first; a thousand at most.
+    pub async fn list_sessions_of_user(
+        &mut self,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Vec<BrowserSession>, StoreError> {
+        use browser_sessions::{ended_at, expires_at, id, seen_at, user_id};
+        let live = user_id.eq(user.as_str()).and(ended_at.is_null()).and(expires_at.gt(now.as_millis()));
+        let query = browser_sessions::table.filter(live).order((seen_at.desc(), id.desc())).limit(MOST);
+        let rows: Vec<SessionRow> = on!(self, |c| query.select(SessionRow::as_select()).load(c).await)?;
+        rows.into_iter().map(SessionRow::into_noun).collect()
+    }
+
+    /// Uses a session's ticket up for a request of `client`: of any number of callers exactly one gets true, and none
+    /// when the ticket is another client's or past its end, or the session is over.
+    pub async fn consume_ticket(
+        &mut self,
+        session: &SessionId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        use browser_sessions::{ended_at, expires_at, id, ticket_client, ticket_until};
+        let millis = now.as_millis();
+        let live = id.eq(session.as_str()).and(ended_at.is_null()).and(expires_at.gt(millis));
+        let valid = ticket_client.eq(client.as_str()).and(ticket_until.gt(millis));
+        let target = browser_sessions::table.filter(live).filter(valid.assume_not_null());
+        let query = diesel::update(target).set((ticket_client.eq(None::<String>), ticket_until.eq(None::<i64>)));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 
     /// Notes that a session was used; an older `now` changes nothing.
@@ -50,6 +89,19 @@ impl Tx {
         let live = browser_sessions::table.filter(key.eq(id.as_str()).and(ended_at.is_null()));
         let query = diesel::update(live).set(ended_at.eq(now.as_millis()));
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Ends every session of `user` but `keep` and says how many.
+    pub async fn end_other_sessions(
+        &mut self,
+        user: &UserId,
+        keep: &SessionId,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        use browser_sessions::{ended_at, id, user_id};
+        let others = user_id.eq(user.as_str()).and(id.ne(keep.as_str())).and(ended_at.is_null());
+        let query = diesel::update(browser_sessions::table.filter(others)).set(ended_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await)
     }
 
     /// Ends every session of `user` and says how many; for resets.
@@ -72,11 +124,16 @@ impl SessionRow {
             seen_at: session.seen_at.as_millis(),
             expires_at: session.expires_at.as_millis(),
             ended_at: millis(session.ended_at),
+            ticket_client: session.ticket.as_ref().map(|ticket| ticket.client.to_string()),
+            ticket_until: session.ticket.as_ref().map(|ticket| ticket.until.as_millis()),
+            device: session.device.clone(),
+            address: session.address.clone(),
         })
     }
 
     fn into_noun(self) -> Result<BrowserSession, StoreError> {
         let row = Row { table: "browser_sessions", id: &self.id };
+        let client = row.parse_some("ticket_client", self.ticket_client.as_deref())?;
         Ok(BrowserSession {
             id: row.parse("id", &self.id)?,
             token: row.hash("token", &self.token)?,
@@ -85,6 +142,9 @@ impl SessionRow {
             seen_at: time(self.seen_at),
             expires_at: time(self.expires_at),
             ended_at: self.ended_at.map(time),
+            ticket: client.zip(self.ticket_until.map(time)).map(|(client, until)| Ticket { client, until }),
+            device: self.device,
+            address: self.address,
         })
     }
 }

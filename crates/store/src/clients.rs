@@ -1,20 +1,24 @@
 //! Relying parties: the noun as one JSON document, with what is searched for beside it.
 
-use countersign_model::{Client, ClientId};
-use diesel::{ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use countersign_model::{Client, ClientId, Timestamp};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
+    SelectableHelper,
+};
 use diesel_async::RunQueryDsl;
 
 use crate::db::on;
 use crate::row::{Row, to_json};
-use crate::schema::clients;
+use crate::schema::{clients, grants};
 use crate::{StoreError, Tx};
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = clients)]
+#[diesel(table_name = clients, treat_none_as_default_value = false)]
 struct ClientRow {
     id: String,
     document: String,
     disabled: bool,
+    registered_at: Option<i64>,
 }
 
 impl Tx {
@@ -34,7 +38,11 @@ impl Tx {
     /// Registers a client or replaces what is registered under its id.
     pub async fn upsert_client(&mut self, client: &Client) -> Result<(), StoreError> {
         let row = ClientRow::from_noun(client)?;
-        let new = (clients::document.eq(&row.document), clients::disabled.eq(row.disabled));
+        let new = (
+            clients::document.eq(&row.document),
+            clients::disabled.eq(row.disabled),
+            clients::registered_at.eq(row.registered_at),
+        );
         on!(self, |c| diesel::insert_into(clients::table)
             .values(&row)
             .on_conflict(clients::id)
@@ -51,11 +59,51 @@ impl Tx {
             on!(self, |c| clients::table.order(clients::id).select(ClientRow::as_select()).load(c).await)?;
         rows.into_iter().map(ClientRow::into_noun).collect()
     }
+
+    /// How many clients registered themselves.
+    pub async fn count_registered_clients(&mut self) -> Result<u32, StoreError> {
+        let query = clients::table.filter(clients::registered_at.is_not_null()).count();
+        let count: i64 = on!(self, |c| query.get_result(c).await)?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Notes that a client that registered itself was used at `now`; writes nothing when it was since `noted`.
+    pub async fn touch_client(&mut self, id: &ClientId, noted: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let stale = clients::used_at.is_null().or(clients::used_at.lt(noted.as_millis())).assume_not_null();
+        let own = clients::id.eq(id.as_str()).and(clients::registered_at.is_not_null());
+        let query = diesel::update(clients::table.filter(own).filter(stale)).set(clients::used_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await).map(drop)
+    }
+
+    /// Removes a client and ends its grants; false when there is none.
+    pub async fn delete_client(&mut self, id: &ClientId, now: Timestamp) -> Result<bool, StoreError> {
+        let live = grants::client_id.eq(id.as_str()).and(grants::revoked_at.is_null());
+        let revoke = diesel::update(grants::table.filter(live)).set(grants::revoked_at.eq(now.as_millis()));
+        on!(self, |c| revoke.execute(c).await)?;
+        let query = diesel::delete(clients::table.find(id.as_str()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Up to `batch` clients that registered themselves and were not used since `before`.
+    pub async fn list_unused_clients(&mut self, before: Timestamp, batch: u32) -> Result<Vec<ClientId>, StoreError> {
+        let before = before.as_millis();
+        let never = clients::used_at.is_null().and(clients::registered_at.lt(before));
+        let unused = never.or(clients::used_at.lt(before)).assume_not_null();
+        let query = clients::table
+            .filter(clients::registered_at.is_not_null())
+            .filter(unused)
+            .order(clients::registered_at)
+            .select(clients::id)
+            .limit(i64::from(batch));
+        let ids: Vec<String> = on!(self, |c| query.load(c).await)?;
+        ids.iter().map(|id| Row { table: "clients", id }.parse("id", id)).collect()
+    }
 }
 
 impl ClientRow {
     fn from_noun(client: &Client) -> Result<Self, StoreError> {
-        Ok(Self { id: client.id.to_string(), document: to_json(client)?, disabled: client.disabled })
+        let registered_at = client.registration.as_ref().map(|_| client.created_at.as_millis());
+        Ok(Self { id: client.id.to_string(), document: to_json(client)?, disabled: client.disabled, registered_at })
     }
 
     /// The columns win over the document, so that an operator's UPDATE of `disabled` counts.

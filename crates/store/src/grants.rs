@@ -4,10 +4,12 @@ use countersign_model::{Account, Grant, GrantId, Timestamp, UserId};
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
+use crate::credentials::PasswordRow;
 use crate::db::on;
+use crate::factors::FactorRow;
 use crate::row::{Row, millis, time, to_json};
 use crate::schema::{factors, grants, password_credentials, users};
-use crate::users::{AccountRow, FactorRow, PasswordRow, UserRow, account_from_rows};
+use crate::users::{HolderRow, UserRow, holder_from_rows};
 use crate::{StoreError, Tx};
 
 /// A grant with the account of who gave it.
@@ -15,9 +17,11 @@ use crate::{StoreError, Tx};
 pub struct GrantWithAccount {
     /// The grant, revoked or not.
     pub grant: Grant,
-    /// Who gave it.
+    /// Who gave it; without an imported password.
     pub account: Account,
 }
+
+const MOST: i64 = 1000;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = grants, treat_none_as_default_value = false)]
@@ -50,7 +54,7 @@ impl Tx {
 
     /// The grant of `id` with its person's account, for UserInfo. One round trip.
     pub async fn find_grant_with_account(&mut self, id: &GrantId) -> Result<Option<GrantWithAccount>, StoreError> {
-        let rows: Vec<(GrantRow, AccountRow)> = on!(self, |c| grants::table
+        let rows: Vec<(GrantRow, HolderRow)> = on!(self, |c| grants::table
             .inner_join(users::table.left_join(password_credentials::table).left_join(factors::table))
             .filter(grants::id.eq(id.as_str()))
             .order((factors::bound_at, factors::id))
@@ -61,6 +65,14 @@ impl Tx {
             .load(c)
             .await)?;
         grant_with_account(rows)
+    }
+
+    /// The grants of `user` that stand, newest first; a thousand at most.
+    pub async fn list_grants_of_user(&mut self, user: &UserId) -> Result<Vec<Grant>, StoreError> {
+        let live = grants::table.filter(grants::user_id.eq(user.as_str()).and(grants::revoked_at.is_null()));
+        let query = live.order((grants::created_at.desc(), grants::id.desc())).limit(MOST);
+        let rows: Vec<GrantRow> = on!(self, |c| query.select(GrantRow::as_select()).load(c).await)?;
+        rows.into_iter().map(GrantRow::into_noun).collect()
     }
 
     /// Takes a grant back, and with it everything under it: false when it was revoked before or never was.
@@ -79,7 +91,7 @@ impl Tx {
 }
 
 /// The grant and account that the rows of one join describe.
-pub fn grant_with_account(rows: Vec<(GrantRow, AccountRow)>) -> Result<Option<GrantWithAccount>, StoreError> {
+pub fn grant_with_account(rows: Vec<(GrantRow, HolderRow)>) -> Result<Option<GrantWithAccount>, StoreError> {
     let mut grant = None;
     let mut accounts = Vec::with_capacity(rows.len());
     for (row, account) in rows {
@@ -87,7 +99,7 @@ pub fn grant_with_account(rows: Vec<(GrantRow, AccountRow)>) -> Result<Option<Gr
         accounts.push(account);
     }
     let grant = grant.map(GrantRow::into_noun).transpose()?;
-    Ok(grant.zip(account_from_rows(accounts)?).map(|(grant, account)| GrantWithAccount { grant, account }))
+    Ok(grant.zip(holder_from_rows(accounts)?).map(|(grant, account)| GrantWithAccount { grant, account }))
 }
 
 impl GrantRow {

@@ -1,7 +1,10 @@
 //! Messages on their way out, each tried by at most one node at a time and never sent twice.
 
-use countersign_model::{OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp};
-use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use countersign_model::{OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp, UserId};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
+    SelectableHelper,
+};
 use diesel_async::RunQueryDsl;
 
 use crate::db::{Link, on};
@@ -21,11 +24,22 @@ struct OutboxRow {
     created_at: i64,
     due_at: i64,
     expires_at: i64,
+    subject: Option<String>,
+    flow: Option<String>,
+    template: Option<String>,
+    carrier: Option<String>,
+    reference: Option<String>,
+    status: Option<String>,
 }
 
 const QUEUED: &str = OutboxState::Queued.as_str();
 const CLAIMED: &str = OutboxState::Claimed.as_str();
 const FAILED: &str = OutboxState::Failed.as_str();
+/// What a carrier says last, of texts and calls (Twilio's words), and ours when no carrier takes it: nothing said later
+/// counts.
+const FINAL: [&str; 8] =
+    ["delivered", "undelivered", "failed", "completed", "busy", "no-answer", "canceled", "refused"];
+const MOST: u32 = 1000;
 
 impl Tx {
     /// Queues a message: false when its idempotency key is there already, so the effect has been done.
@@ -118,6 +132,53 @@ impl Tx {
         rows.into_iter().map(OutboxRow::into_noun).collect()
     }
 
+    /// Notes who took a message and under what name: false when there is no such message.
+    pub async fn set_outbox_reference(
+        &mut self,
+        id: &OutboxId,
+        carrier: &str,
+        reference: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let new = (outbox::carrier.eq(carrier), outbox::reference.eq(reference));
+        let query = diesel::update(outbox::table.find(id.as_str())).set(new);
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Notes what the carrier told of a delivery and answers the message as it is then; none when nothing changed:
+    /// the carrier repeats itself or had its last word before, or there is no such message.
+    pub async fn set_outbox_status(
+        &mut self,
+        id: &OutboxId,
+        status: &str,
+    ) -> Result<Option<OutboxMessage>, StoreError> {
+        let open = outbox::status.ne(status).and(outbox::status.ne_all(FINAL)).assume_not_null();
+        let target = outbox::table.filter(outbox::id.eq(id.as_str())).filter(outbox::status.is_null().or(open));
+        let query = diesel::update(target).set(outbox::status.eq(status));
+        let mut rows: Vec<OutboxRow> = on!(self, |c| query.returning(OutboxRow::as_returning()).get_results(c).await)?;
+        rows.pop().map(OutboxRow::into_noun).transpose()
+    }
+
+    /// The message of this effect, in whatever state.
+    pub async fn find_outbox_message_by_key(&mut self, key: &str) -> Result<Option<OutboxMessage>, StoreError> {
+        let query = outbox::table.filter(outbox::idempotency_key.eq(key));
+        let mut rows: Vec<OutboxRow> = on!(self, |c| query.select(OutboxRow::as_select()).load(c).await)?;
+        rows.pop().map(OutboxRow::into_noun).transpose()
+    }
+
+    /// The messages about `user`, newest first; at most `limit`, and a thousand.
+    pub async fn list_outbox_of_subject(
+        &mut self,
+        user: &UserId,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let query = outbox::table
+            .filter(outbox::subject.eq(user.as_str()))
+            .order((outbox::created_at.desc(), outbox::id.desc()))
+            .limit(i64::from(limit.min(MOST)));
+        let rows: Vec<OutboxRow> = on!(self, |c| query.select(OutboxRow::as_select()).load(c).await)?;
+        rows.into_iter().map(OutboxRow::into_noun).collect()
+    }
+
     /// The message of `id`, in whatever state.
     pub async fn find_outbox_message(&mut self, id: &OutboxId) -> Result<Option<OutboxMessage>, StoreError> {
         let query = outbox::table.find(id.as_str());
@@ -138,6 +199,12 @@ impl OutboxRow {
             created_at: message.created_at.as_millis(),
             due_at: message.due_at.as_millis(),
             expires_at: message.expires_at.as_millis(),
+            subject: message.subject.as_ref().map(ToString::to_string),
+            flow: message.flow.clone(),
+            template: message.template.clone(),
+            carrier: message.carrier.clone(),
+            reference: message.reference.clone(),
+            status: message.status.clone(),
         }
     }
 
@@ -146,6 +213,7 @@ impl OutboxRow {
         Ok(OutboxMessage {
             id: row.parse("id", &self.id)?,
             state: row.known("state", OutboxState::from_word(&self.state))?,
+            subject: row.parse_some("subject", self.subject.as_deref())?,
             attempts: row.known("attempts", u32::try_from(self.attempts).ok())?,
             created_at: time(self.created_at),
             due_at: time(self.due_at),
@@ -153,6 +221,11 @@ impl OutboxRow {
             idempotency_key: self.idempotency_key,
             channel: self.channel,
             sealed: self.sealed,
+            flow: self.flow,
+            template: self.template,
+            carrier: self.carrier,
+            reference: self.reference,
+            status: self.status,
         })
     }
 }

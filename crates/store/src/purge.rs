@@ -7,7 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::on;
 use crate::schema::{
-    authorization_codes, browser_sessions, effects, grants, outbox, refresh_tokens, remembered_logins,
+    authorization_codes, browser_sessions, effects, grants, known_devices, links, outbox, refresh_tokens,
+    remembered_logins,
 };
 use crate::{StoreError, Tx};
 
@@ -15,6 +16,10 @@ use crate::{StoreError, Tx};
 const KEPT: Seconds = Seconds::hours(24);
 /// How long a grant stays after its last code and refresh token: longer than any access token lives.
 const GRANTS_KEPT: Seconds = Seconds::hours(24 * 7);
+/// How long a link stays after its end: whoever opens it late is told that it is over, not that it never was.
+const LINKS_KEPT: Seconds = Seconds::hours(24 * 30);
+/// How long a browser is known after its last sign-in.
+const DEVICES_KEPT: Seconds = Seconds::hours(24 * 400);
 
 /// How many rows were deleted of each table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,12 +38,17 @@ pub struct Purged {
     pub effects: usize,
     /// Messages that were delivered or given up.
     pub outbox: usize,
+    /// Mailed links.
+    pub links: usize,
+    /// Browsers that have not been seen for long.
+    pub devices: usize,
 }
 
 impl Purged {
     /// All of them; less than the batch means that nothing is left.
     pub const fn total(&self) -> usize {
-        self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.effects + self.outbox
+        let issued = self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.links;
+        issued + self.effects + self.outbox + self.devices
     }
 }
 
@@ -71,7 +81,10 @@ impl Tx {
         let outbox = delete_batch!(self, outbox.id: String, batch, outbox::finished_at.lt(kept));
         let remembered = self.purge_remembered(now, batch).await?;
         let grants = self.purge_grants(now, batch).await?;
-        Ok(Purged { codes, refresh_tokens, grants, sessions, remembered, effects, outbox })
+        let over = links::expires_at.lt(now.minus(LINKS_KEPT).as_millis());
+        let links = delete_batch!(self, links.hash: Vec<u8>, batch, over);
+        let devices = self.purge_devices(now, batch).await?;
+        Ok(Purged { links, devices, codes, refresh_tokens, grants, sessions, remembered, effects, outbox })
     }
 
     /// Nothing can be done with an expired remembered login, so none is kept. A browser has a handful of them.
@@ -80,6 +93,16 @@ impl Tx {
         let query = remembered_logins::table.filter(over).select(remembered_logins::browser).limit(batch);
         let browsers: Vec<Vec<u8>> = on!(self, |c| query.load(c).await)?;
         let doomed = remembered_logins::table.filter(remembered_logins::browser.eq_any(browsers).and(over));
+        let query = diesel::delete(doomed);
+        on!(self, |c| query.execute(c).await)
+    }
+
+    /// The key has two columns, and a person has few browsers: all old ones of the people found go at once.
+    async fn purge_devices(&mut self, now: Timestamp, batch: i64) -> Result<usize, StoreError> {
+        let old = known_devices::last_seen_at.lt(now.minus(DEVICES_KEPT).as_millis());
+        let query = known_devices::table.filter(old).select(known_devices::user_id).limit(batch);
+        let users: Vec<String> = on!(self, |c| query.load(c).await)?;
+        let doomed = known_devices::table.filter(known_devices::user_id.eq_any(users).and(old));
         let query = diesel::delete(doomed);
         on!(self, |c| query.execute(c).await)
     }

@@ -4,11 +4,13 @@ use countersign_model::{Account, Grant, KeyedHash, RefreshToken, Timestamp};
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
+use crate::credentials::PasswordRow;
 use crate::db::on;
+use crate::factors::FactorRow;
 use crate::grants::{GrantRow, grant_with_account};
 use crate::row::{Row, hex, millis, time};
 use crate::schema::{factors, grants, password_credentials, refresh_tokens, users};
-use crate::users::{AccountRow, FactorRow, PasswordRow, UserRow};
+use crate::users::{HolderRow, UserRow};
 use crate::{StoreError, Tx};
 
 /// A refresh token with everything its use needs.
@@ -20,7 +22,7 @@ pub struct RefreshTokenWithGrant {
     pub successor: Option<KeyedHash>,
     /// The grant it belongs to, revoked or not.
     pub grant: Grant,
-    /// Who gave the grant.
+    /// Who gave the grant; without an imported password.
     pub account: Account,
 }
 
@@ -59,7 +61,7 @@ impl Tx {
         &mut self,
         hash: &KeyedHash,
     ) -> Result<Option<RefreshTokenWithGrant>, StoreError> {
-        let rows: Vec<(TokenRow, GrantRow, AccountRow)> = on!(self, |c| refresh_tokens::table
+        let rows: Vec<(TokenRow, GrantRow, HolderRow)> = on!(self, |c| refresh_tokens::table
             .inner_join(
                 grants::table.inner_join(users::table.left_join(password_credentials::table).left_join(factors::table))
             )

@@ -70,3 +70,16 @@ pub fn time(millis: i64) -> Timestamp {
 pub fn millis(time: Option<Timestamp>) -> Option<i64> {
     time.map(Timestamp::as_millis)
 }
+
+/// A pattern of LIKE, with `!` as its escape, for what begins with `text`.
+pub fn starting(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 1);
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}

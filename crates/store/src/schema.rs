@@ -12,6 +12,9 @@ diesel::table! {
         terms_version -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        registered_at -> Nullable<BigInt>,
+        fax -> Nullable<Text>,
+        locale -> Nullable<Text>,
     }
 }
 
@@ -24,6 +27,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    legacy_credentials (user_id) {
+        user_id -> Text,
+        phc -> Text,
+        imported_at -> BigInt,
+    }
+}
+
+diesel::table! {
     factors (id) {
         id -> Text,
         user_id -> Text,
@@ -31,6 +42,8 @@ diesel::table! {
         value -> Text,
         last_step -> Nullable<BigInt>,
         bound_at -> BigInt,
+        name -> Nullable<Text>,
+        used_at -> Nullable<BigInt>,
     }
 }
 
@@ -39,6 +52,8 @@ diesel::table! {
         id -> Text,
         document -> Text,
         disabled -> Bool,
+        registered_at -> Nullable<BigInt>,
+        used_at -> Nullable<BigInt>,
     }
 }
 
@@ -93,6 +108,10 @@ diesel::table! {
         seen_at -> BigInt,
         expires_at -> BigInt,
         ended_at -> Nullable<BigInt>,
+        ticket_client -> Nullable<Text>,
+        ticket_until -> Nullable<BigInt>,
+        device -> Nullable<Text>,
+        address -> Nullable<Text>,
     }
 }
 
@@ -104,6 +123,72 @@ diesel::table! {
         authentication -> Text,
         facts -> Text,
         expires_at -> BigInt,
+        device -> Nullable<Text>,
+        created_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    organizations (id) {
+        id -> Text,
+        name -> Text,
+        npi -> Text,
+        registration_code -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    recovery_codes (hash) {
+        hash -> Binary,
+        user_id -> Text,
+        created_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    links (hash) {
+        hash -> Binary,
+        policy -> Text,
+        user_id -> Text,
+        client_id -> Nullable<Text>,
+        request -> Nullable<Binary>,
+        locale -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    federated_identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        user_id -> Text,
+        email -> Nullable<Text>,
+        linked_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    terms_acceptances (user_id, document, version) {
+        user_id -> Text,
+        document -> Text,
+        version -> Text,
+        accepted_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    known_devices (user_id, device) {
+        user_id -> Text,
+        device -> Binary,
+        description -> Text,
+        first_seen_at -> BigInt,
+        last_seen_at -> BigInt,
     }
 }
 
@@ -149,6 +234,12 @@ diesel::table! {
         expires_at -> BigInt,
         claimed_until -> Nullable<BigInt>,
         finished_at -> Nullable<BigInt>,
+        subject -> Nullable<Text>,
+        flow -> Nullable<Text>,
+        template -> Nullable<Text>,
+        carrier -> Nullable<Text>,
+        reference -> Nullable<Text>,
+        status -> Nullable<Text>,
     }
 }
 
@@ -167,6 +258,7 @@ diesel::table! {
 }
 
 diesel::joinable!(password_credentials -> users (user_id));
+diesel::joinable!(legacy_credentials -> users (user_id));
 diesel::joinable!(factors -> users (user_id));
 diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(authorization_codes -> grants (grant_id));
@@ -175,6 +267,7 @@ diesel::joinable!(refresh_tokens -> grants (grant_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     password_credentials,
+    legacy_credentials,
     factors,
     grants,
     authorization_codes,

@@ -1,9 +1,10 @@
 //! Small facts about the deployment, written once.
 
-use diesel::{ExpressionMethods, QueryDsl};
+use diesel::{EscapeExpressionMethods, ExpressionMethods, QueryDsl, TextExpressionMethods};
 use diesel_async::RunQueryDsl;
 
 use crate::db::on;
+use crate::row::starting;
 use crate::schema::settings;
 use crate::{StoreError, Tx};
 
@@ -22,5 +23,14 @@ impl Tx {
         on!(self, |c| query.execute(c).await)?;
         let standing = self.find_setting(key).await?;
         standing.ok_or_else(|| StoreError::Database("a setting vanished".to_owned()))
+    }
+
+    /// Every setting whose key begins with `prefix`, by key.
+    pub async fn list_settings(&mut self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let query = settings::table
+            .filter(settings::key.like(starting(prefix)).escape('!'))
+            .order(settings::key)
+            .select((settings::key, settings::value));
+        on!(self, |c| query.load(c).await)
     }
 }

@@ -41,6 +41,8 @@ async fn account_is_found_by_email_username_and_id(database: &TestDatabase) {
 async fn account_without_password_and_factors_is_found(database: &TestDatabase) {
     let mut bare = account(1);
     bare.password = None;
+    bare.legacy = None;
+    bare.user.registered_at = None;
     bare.factors.clear();
     bare.user.username = None;
     bare.user.status = UserStatus::Disabled;

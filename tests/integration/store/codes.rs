@@ -3,7 +3,7 @@
 use countersign_store::{Rotation, Tx};
 use countersign_tests::stores::{Stored, TestDatabase, race};
 
-use super::fixtures::{account, code, hash, later, refresh_token, stored_grant};
+use super::fixtures::{code, hash, holder, later, refresh_token, stored_grant};
 use super::on_both;
 
 on_both!(
@@ -27,7 +27,7 @@ async fn grant_comes_back_with_its_account(database: &TestDatabase) {
     let (alone, with_account) = found.unwrap();
     let with_account = with_account.unwrap();
     assert_eq!(alone.as_ref(), Some(&grant));
-    assert_eq!((with_account.grant, with_account.account), (grant, account(1)));
+    assert_eq!((with_account.grant, with_account.account), (grant, holder(1)));
 }
 
 async fn grant_is_revoked_once(database: &TestDatabase) {
@@ -68,7 +68,7 @@ async fn code_comes_back_with_grant_and_account(database: &TestDatabase) {
     let (alone, all) = found.unwrap();
     let all = all.unwrap();
     assert_eq!(alone.as_ref(), Some(&code));
-    assert_eq!((all.code, all.grant, all.account), (code, grant, account(1)));
+    assert_eq!((all.code, all.grant, all.account), (code, grant, holder(1)));
 }
 
 async fn code_is_issued_once(database: &TestDatabase) {
@@ -131,7 +131,7 @@ async fn refresh_token_is_consumed_by_exactly_one_of_many(database: &TestDatabas
         database.db.read(async |tx: &mut Tx| tx.find_refresh_token_with_grant(&token.hash).await).await;
     let found = found.unwrap().unwrap();
     assert_eq!((found.successor, found.token.consumed_at), (Some(winners[0]), Some(later(1))));
-    assert_eq!((found.grant, found.account), (grant, account(1)));
+    assert_eq!((found.grant, found.account), (grant, holder(1)));
 }
 
 async fn unknown_hashes_find_and_consume_nothing(database: &TestDatabase) {

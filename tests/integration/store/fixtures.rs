@@ -2,9 +2,10 @@
 
 use countersign_model::{
     Account, ApplicationType, AuditEvent, AuditId, AuditKind, AuditOutcome, AuthMethod, Authentication,
-    AuthorizationCode, BrowserSession, Client, ClientSecret, Fact, FactSet, Factor, FactorId, FactorKind, Grant,
-    GrantId, KeyedHash, OutboxId, OutboxMessage, OutboxState, PasswordCredential, Profile, RefreshToken,
-    RememberedLogin, RequestedClaims, Role, Seconds, SessionId, SigningAlgorithm, Timestamp, User, UserId, UserStatus,
+    AuthorizationCode, BrowserSession, Client, ClientSecret, Fact, FactSet, Factor, FactorId, FactorKind,
+    FederatedIdentity, Grant, GrantId, KeyedHash, KnownDevice, LegacyCredential, Link, OutboxId, OutboxMessage,
+    OutboxState, PasswordCredential, Profile, RecoveryCode, RefreshToken, RememberedLogin, RequestedClaims, Role,
+    Seconds, SessionId, SigningAlgorithm, Timestamp, User, UserId, UserStatus,
 };
 use countersign_store::{StoreError, Tx};
 use countersign_tests::stores::TestDatabase;
@@ -48,11 +49,15 @@ pub fn account(number: u32) -> Account {
                 locale: Some("es".to_owned()),
                 ..Profile::default()
             },
+            fax: Some("+12025550100".to_owned()),
+            locale: Some("es".to_owned()),
             terms_version: Some("2026-01".to_owned()),
+            registered_at: Some(later(2)),
             created_at: NOW,
             updated_at: later(1),
         },
         password: Some(PasswordCredential { phc: format!("$argon2id${number}").into(), changed_at: NOW }),
+        legacy: Some(LegacyCredential { phc: format!("$2b$10${number}").into(), imported_at: NOW }),
         factors: vec![
             factor(number * 2, &user, FactorKind::Mailbox, NOW),
             factor(number * 2 + 1, &user, FactorKind::Totp, later(1)),
@@ -60,9 +65,23 @@ pub fn account(number: u32) -> Account {
     }
 }
 
+/// Account `number` as it comes with a grant.
+pub fn holder(number: u32) -> Account {
+    Account { legacy: None, ..account(number) }
+}
+
 pub fn factor(number: u32, user: &UserId, kind: FactorKind, bound_at: Timestamp) -> Factor {
     let id = FactorId::new(NOW, random(number));
-    Factor { id, user: user.clone(), kind, value: "pat@example.test".to_owned(), last_step: None, bound_at }
+    Factor {
+        id,
+        user: user.clone(),
+        kind,
+        value: "pat@example.test".to_owned(),
+        name: Some("Blue key".to_owned()),
+        last_step: None,
+        bound_at,
+        used_at: Some(later(3)),
+    }
 }
 
 pub fn client(id: &str) -> Client {
@@ -85,6 +104,8 @@ pub fn client(id: &str) -> Client {
         default_max_age: None,
         require_auth_time: false,
         first_party: true,
+        certificate_bound_tokens: false,
+        registration: None,
         brand: None,
         initiate_login_uri: None,
         client_uri: None,
@@ -156,6 +177,9 @@ pub fn session(number: u32) -> BrowserSession {
         seen_at: NOW,
         expires_at: later(3600),
         ended_at: None,
+        ticket: None,
+        device: Some("Firefox on Linux".to_owned()),
+        address: Some("192.0.2.1".to_owned()),
     }
 }
 
@@ -167,7 +191,9 @@ pub fn remembered(browser: u32, policy: &str) -> RememberedLogin {
         user: user_id(1),
         authentication: authentication(1),
         facts: FactSet::EMPTY.with(Fact::Password).with(Fact::Phone),
+        created_at: later(1),
         expires_at: later(4 * 3600),
+        device: Some("Firefox on Linux".to_owned()),
     }
 }
 
@@ -193,13 +219,65 @@ pub fn message(number: u32) -> OutboxMessage {
         id: OutboxId::new(NOW, random(number)),
         idempotency_key: format!("flow/email/1/{number}"),
         channel: "email".to_owned(),
+        subject: Some(user_id(1)),
+        flow: Some("AAAA".to_owned()),
+        template: Some("verification_code".to_owned()),
         sealed: Some(vec![1, 2, 3]),
         state: OutboxState::Queued,
         attempts: 0,
         created_at: NOW,
         due_at: NOW,
         expires_at: later(300),
+        carrier: None,
+        reference: None,
+        status: None,
     }
+}
+
+/// Link `number`, of account 1.
+pub fn link(number: u32, policy: &str) -> Link {
+    Link {
+        hash: hash(number),
+        policy: policy.to_owned(),
+        user: user_id(1),
+        client: Some("portal".parse().unwrap()),
+        request: Some(vec![4, 5, 6]),
+        locale: "es".to_owned(),
+        created_at: NOW,
+        expires_at: later(600),
+        consumed_at: None,
+        revoked_at: None,
+    }
+}
+
+/// Recovery code `number`, of account 1.
+pub fn recovery_code(number: u32) -> RecoveryCode {
+    RecoveryCode { hash: hash(number), user: user_id(1), created_at: NOW, used_at: None }
+}
+
+/// Browser `number` of account 1.
+pub fn device(number: u32) -> KnownDevice {
+    let description = "Firefox on Linux".to_owned();
+    KnownDevice { user: user_id(1), device: hash(number), description, first_seen_at: NOW, last_seen_at: NOW }
+}
+
+/// Whom the provider `corporate` knows as `subject`: account 1.
+pub fn identity(subject: &str) -> FederatedIdentity {
+    FederatedIdentity {
+        provider: "corporate".to_owned(),
+        subject: subject.to_owned(),
+        user: user_id(1),
+        email: Some("pat@corp.example.test".to_owned()),
+        linked_at: NOW,
+        used_at: None,
+    }
+}
+
+/// Stores account 1.
+pub async fn with_account(database: &TestDatabase) {
+    let account = account(1);
+    let stored: Result<(), StoreError> = database.db.write(async |tx: &mut Tx| tx.insert_account(&account).await).await;
+    stored.unwrap();
 }
 
 /// Stores account `number` and a grant of it.

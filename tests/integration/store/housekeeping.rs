@@ -5,7 +5,8 @@ use countersign_store::{Purged, StoreError, Tx};
 use countersign_tests::stores::{Backend, Stored, TestDatabase, race};
 
 use super::fixtures::{
-    NOW, account, client, code, event, hash, later, message, refresh_token, remembered, session, stored_grant,
+    NOW, account, client, code, device, event, hash, later, link, message, recovery_code, refresh_token, remembered,
+    session, stored_grant, user_id, with_account,
 };
 use super::on_both;
 
@@ -14,6 +15,8 @@ on_both!(
     first_writer_of_a_setting_wins,
     purge_deletes_what_is_over_in_batches,
     purge_leaves_what_is_live,
+    browser_is_known_for_four_hundred_days,
+    spent_recovery_code_stays_on_record,
     impossible_values_are_corrupt_and_named,
     ping_answers,
 );
@@ -58,7 +61,11 @@ async fn one_of_everything(database: &TestDatabase) {
             tx.insert_outbox_message(&message(1)).await?;
             tx.claim_due_messages(NOW, 1, Seconds::new(30)).await?;
             tx.finish_message(&message(1).id, OutboxState::Delivered, NOW).await?;
-            tx.insert_outbox_message(&message(2)).await.map(drop)
+            tx.insert_outbox_message(&message(2)).await?;
+            tx.insert_link(&link(1, "reset")).await?;
+            tx.insert_recovery_codes(&[recovery_code(1)]).await?;
+            tx.consume_recovery_code(&user_id(1), &hash(1), NOW).await?;
+            tx.upsert_known_device(&device(1)).await.map(drop)
         })
         .await;
     stored.unwrap();
@@ -81,9 +88,19 @@ async fn purge_deletes_what_is_over_in_batches(database: &TestDatabase) {
         })
         .await;
     stored.unwrap();
-    let month = NOW.plus(Seconds::hours(30 * 24));
+    let month = NOW.plus(Seconds::hours(31 * 24));
     let first = purge(database, month, 3).await;
-    let one = Purged { codes: 1, refresh_tokens: 1, grants: 1, sessions: 1, remembered: 1, effects: 3, outbox: 1 };
+    let one = Purged {
+        codes: 1,
+        refresh_tokens: 1,
+        grants: 1,
+        sessions: 1,
+        remembered: 1,
+        effects: 3,
+        outbox: 1,
+        links: 1,
+        devices: 0,
+    };
     assert_eq!(first, one);
     assert_eq!(purge(database, month, 3).await, Purged { effects: 2, ..Purged::default() });
     assert_eq!(purge(database, month, 3).await.total(), 0);
@@ -93,8 +110,35 @@ async fn purge_leaves_what_is_live(database: &TestDatabase) {
     one_of_everything(database).await;
     assert_eq!(purge(database, later(3600), 100).await.total(), 0);
     let next_day = NOW.plus(Seconds::hours(26));
-    let expected = Purged { codes: 1, refresh_tokens: 1, sessions: 1, remembered: 1, effects: 1, outbox: 1, grants: 0 };
+    let expected =
+        Purged { codes: 1, refresh_tokens: 1, sessions: 1, remembered: 1, effects: 1, outbox: 1, ..Purged::default() };
     assert_eq!(purge(database, next_day, 100).await, expected, "a grant outlives its tokens");
+}
+
+async fn browser_is_known_for_four_hundred_days(database: &TestDatabase) {
+    with_account(database).await;
+    let mut seen_again = device(2);
+    seen_again.last_seen_at = NOW.plus(Seconds::hours(24));
+    let stored: Stored<()> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.upsert_known_device(&device(1)).await?;
+            tx.upsert_known_device(&seen_again).await.map(drop)
+        })
+        .await;
+    stored.unwrap();
+    assert_eq!(purge(database, NOW.plus(Seconds::hours(400 * 24)), 10).await.total(), 0);
+    let after = NOW.plus(Seconds::hours(400 * 24 + 1));
+    assert_eq!(purge(database, after, 10).await, Purged { devices: 1, ..Purged::default() });
+    let left: Stored<_> = database.db.read(async |tx: &mut Tx| tx.list_known_devices(&user_id(1)).await).await;
+    assert_eq!(left.unwrap(), [seen_again]);
+}
+
+async fn spent_recovery_code_stays_on_record(database: &TestDatabase) {
+    one_of_everything(database).await;
+    purge(database, NOW.plus(Seconds::hours(1000 * 24)), 100).await;
+    let left: Stored<_> = database.db.read(async |tx: &mut Tx| tx.list_recovery_codes(&user_id(1)).await).await;
+    assert_eq!(left.unwrap().len(), 1);
 }
 
 async fn impossible_values_are_corrupt_and_named(database: &TestDatabase) {

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use countersign_model::Timestamp;
 use countersign_store::{StoreError, Tx};
 use countersign_tests::stores::{Backend, Stored, TestDatabase, block_on};
 
-use super::fixtures::NOW;
+use super::fixtures::{NOW, user_id};
 
 /// The folders of a backend's migrations, oldest first.
 fn folders(backend: Backend) -> Vec<PathBuf> {
@@ -40,6 +41,28 @@ fn schema_goes_up_down_and_up_again() {
         assert_eq!(database.db.migrate().await.unwrap(), applied);
         let works: Stored<bool> = database.db.write(async |tx: &mut Tx| tx.insert_effect("k", NOW).await).await;
         assert!(works.unwrap());
+    });
+}
+
+#[test]
+fn people_of_an_older_database_count_as_registered() {
+    on_each(async |backend| {
+        let database = TestDatabase::empty(backend).await;
+        let first = &folders(backend)[0];
+        database.raw(&std::fs::read_to_string(first.join("up.sql")).unwrap()).await.unwrap();
+        let version: String = first.file_name().unwrap().to_str().unwrap().split('_').next().unwrap().replace('-', "");
+        let user = user_id(1);
+        let old = format!(
+            "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}'); \
+             INSERT INTO users (id, email, status, roles, profile, created_at, updated_at) \
+             VALUES ('{user}', 'old@example.test', 'active', '[]', '{{}}', 1000, 2000)"
+        );
+        database.raw(&old).await.unwrap();
+        database.db.migrate().await.unwrap();
+        let found: Stored<_> = database.db.read(async |tx: &mut Tx| tx.find_account(&user).await).await;
+        assert_eq!(found.unwrap().unwrap().user.registered_at, Some(Timestamp::from_millis(1000)));
     });
 }
 

@@ -6,7 +6,7 @@ use countersign_model::{OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp
 use countersign_store::Tx;
 use countersign_tests::stores::{Stored, TestDatabase, race};
 
-use super::fixtures::{NOW, later, message};
+use super::fixtures::{NOW, later, message, user_id};
 use super::on_both;
 
 on_both!(
@@ -17,6 +17,9 @@ on_both!(
     requeued_message_is_claimed_again,
     message_of_a_dead_node_fails_and_is_never_sent_again,
     expired_message_fails,
+    carrier_and_its_word_are_kept,
+    last_word_of_a_carrier_stands,
+    messages_about_a_person_come_newest_first,
 );
 
 const LEASE: Seconds = Seconds::new(30);
@@ -144,4 +147,52 @@ async fn expired_message_fails(database: &TestDatabase) {
     let failed: Stored<_> = database.db.write(async |tx: &mut Tx| tx.fail_overdue_messages(later(300)).await).await;
     let failed = failed.unwrap();
     assert_eq!((failed.len(), failed[0].sealed.as_ref()), (1, None));
+}
+
+async fn carrier_and_its_word_are_kept(database: &TestDatabase) {
+    queue(database, &[message(1)]).await;
+    let mut expected = message(1);
+    expected.carrier = Some("primary".to_owned());
+    expected.reference = Some("SM1".to_owned());
+    expected.status = Some("sent".to_owned());
+    let told: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            let noted = tx.set_outbox_reference(&expected.id, "primary", Some("SM1")).await?;
+            let unknown = tx.set_outbox_reference(&message(2).id, "primary", None).await?;
+            let told = tx.set_outbox_status(&expected.id, "sent").await?;
+            let again = tx.set_outbox_status(&expected.id, "sent").await?;
+            let by_key = tx.find_outbox_message_by_key(&expected.idempotency_key).await?;
+            Ok((noted, unknown, told, again, by_key))
+        })
+        .await;
+    assert_eq!(told.unwrap(), (true, false, Some(expected.clone()), None, Some(expected)));
+}
+
+async fn last_word_of_a_carrier_stands(database: &TestDatabase) {
+    queue(database, &[message(1)]).await;
+    let id = message(1).id;
+    let tell = async |status: &str| -> bool {
+        let told: Stored<_> = database.db.write(async |tx: &mut Tx| tx.set_outbox_status(&id, status).await).await;
+        told.unwrap().is_some()
+    };
+    assert!(tell("queued").await);
+    let last = race(8, |number| tell(if number % 2 == 0 { "delivered" } else { "undelivered" }));
+    assert_eq!(last.into_iter().filter(|told| *told).count(), 1);
+    assert!(!tell("sent").await && !tell("failed").await);
+}
+
+async fn messages_about_a_person_come_newest_first(database: &TestDatabase) {
+    let (first, mut second, mut nobodys) = (message(1), message(2), message(3));
+    second.created_at = later(5);
+    nobodys.subject = None;
+    queue(database, &[first.clone(), second.clone(), nobodys]).await;
+    let listed: Stored<_> = database
+        .db
+        .read(async |tx: &mut Tx| {
+            let all = tx.list_outbox_of_subject(&user_id(1), 10).await?;
+            Ok((all, tx.list_outbox_of_subject(&user_id(1), 1).await?))
+        })
+        .await;
+    assert_eq!(listed.unwrap(), (vec![second.clone(), first], vec![second]));
 }

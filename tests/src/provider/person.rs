@@ -24,6 +24,8 @@ pub enum Seen {
     Refused,
     /// The flow is gone.
     Gone,
+    /// A mailed link that leads nowhere: its page.
+    DeadLink(&'static str),
 }
 
 impl Seen {
@@ -96,7 +98,7 @@ impl Person {
     pub fn new() -> Self {
         static PEOPLE: AtomicU32 = AtomicU32::new(0);
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 1)) + PEOPLE.fetch_add(1, Ordering::Relaxed));
-        let context = RequestContext { request_id: "request".to_owned(), address: Some(address.to_string()) };
+        let context = RequestContext { request_id: "request".to_owned(), address: Some(address.to_string()), ..RequestContext::default() };
         Self { cookies: BrowserCookies::default(), context }
     }
 
@@ -161,12 +163,15 @@ impl Person {
             Answer::Respond(response) => Seen::Client(response),
             Answer::Refused(_) => Seen::Refused,
             Answer::Gone => Seen::Gone,
+            Answer::Link(dead) => Seen::DeadLink(dead.page),
             Answer::SeeFlow { flow, out_of_date } => {
                 let shown = node.show_flow(self.call(flow), out_of_date).await.expect("show");
                 self.keep(&shown);
                 match shown.answer {
                     Answer::Page(page) => Seen::Page(page),
                     Answer::Gone => Seen::Gone,
+                    // The browser is sent to an upstream provider.
+                    Answer::Respond(response) => Seen::Client(response),
                     other => panic!("a flow that shows {other:?}"),
                 }
             }
@@ -180,6 +185,9 @@ impl Person {
         }
         if let Some(session) = &answered.cookies.session {
             self.cookies.session = Some(session.clone());
+        }
+        if let Some(device) = &answered.cookies.device {
+            self.cookies.device = Some(device.clone());
         }
     }
 

@@ -60,6 +60,7 @@ impl Demo {
             ("--idp-port", free_port()),
             ("--portal-port", free_port()),
             ("--sandbox-port", free_port()),
+            ("--mtls-port", free_port()),
             ("--management-port", management_port),
             ("--smtp-port", smtp_port),
         ];

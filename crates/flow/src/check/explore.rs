@@ -1,111 +1,80 @@
-//! E40: every way to `issue`, for every valuation of the guards a policy uses, through switches with what they carry.
+//! E40: every way to `issue`, for every answer to the questions a policy asks, through switches with what they carry;
+//! and what every way takes and gives, for the recovery closure.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use countersign_model::{Fact, FactSet};
 
+use super::closure::{Pass, Rule, Rules};
 use super::finding;
-use crate::language::{AccountGuard, Destination, Guard, Policy, Requirement, Step, StepKind, Switch, Target};
+use super::held::Held;
+use super::way::{Resolved, State, View};
+use super::world::{MAX_GUARDS, Questions, Traits, list_claimed};
+use crate::language::{AccountGuard, Policy, Purpose, Requirement, Step, StepKind};
 use crate::{Finding, PolicySet, Position};
 
-/// The most guards a policy may use: 4096 valuations.
-const MAX_GUARDS: usize = 12;
-
-pub(super) fn check(set: &PolicySet, today: &str, findings: &mut Vec<Finding>) {
-    let mut waiting: VecDeque<Entry> =
-        set.iter().map(|policy| Entry { policy, carried: FactSet::EMPTY, path: Vec::new() }).collect();
-    let mut seen: BTreeSet<(&str, FactSet)> =
-        waiting.iter().map(|entry| (entry.policy.id.as_str(), entry.carried)).collect();
-    let mut holes = Holes::new();
-    while let Some(entry) = waiting.pop_front() {
-        check_claim(set, entry.policy, findings);
-        let guards = list_guards(set, entry.policy);
-        if guards.len() > MAX_GUARDS {
+/// Explores the whole set; reports E40 and hands back what the ways take and give.
+pub(super) fn check(set: &PolicySet, today: &str, findings: &mut Vec<Finding>) -> Rules {
+    let mut work = Work {
+        set,
+        today,
+        holes: Holes::new(),
+        slack: Slack::default(),
+        cover: Cover::default(),
+        rules: Rules::default(),
+        waiting: VecDeque::new(),
+        seen: HashSet::new(),
+    };
+    for policy in set.iter() {
+        check_claims(set, policy, findings);
+        work.add(Begin {
+            policy,
+            state: State::start(policy.start, Traits::NONE),
+            known: Traits::NONE,
+            first: Traits::NONE,
+            path: Vec::new(),
+        });
+    }
+    while let Some(begin) = work.waiting.pop_front() {
+        let questions = Questions::of(set, begin.policy);
+        if questions.count() > MAX_GUARDS {
             let message = format!("more than {MAX_GUARDS} guards: too many to prove");
-            findings.push(finding(entry.policy, "E00", entry.policy.at, message));
+            findings.push(finding(begin.policy, "E00", begin.policy.at, message));
             continue;
         }
-        for bits in 0..1_u32 << guards.len() {
-            let valuation = Valuation { guards: &guards, bits };
-            if valuation.is_possible() {
-                for onward in explore(set, &entry, &valuation, today, &mut holes) {
-                    if seen.insert((&onward.policy.id, onward.carried)) {
-                        waiting.push_back(onward);
-                    }
-                }
-            }
+        for answers in questions.list_answers(begin.known, begin.state.account.both(begin.known)) {
+            let view = View { set, policy: begin.policy, questions: &questions, answers };
+            work.explore(&begin, &view);
         }
     }
-    findings.extend(holes.into_values());
+    findings.extend(work.holes.into_values());
+    work.slack.report(findings);
+    work.cover.report(set, findings);
+    work.rules
+}
+
+fn check_claims(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
+    for (id, at) in &policy.claims_acr_of {
+        if set.get(id).is_none_or(|login| login.acr.is_none()) {
+            let message = format!("unknown target `{id}` of `claims_acr_of`: no policy with an acr has this id");
+            findings.push(finding(policy, "E04", *at, message));
+        }
+    }
 }
 
 /// A way into a policy that is to be explored.
-struct Entry<'a> {
+struct Begin<'a> {
     policy: &'a Policy,
-    carried: FactSet,
+    state: State,
+    /// What is known of the account in hand: it went along.
+    known: Traits,
+    /// What held of it where the way began.
+    first: Traits,
     path: Vec<String>,
 }
 
 /// The shortest counterexample per policy, place and requirement.
 type Holes = BTreeMap<(String, Position, Position), Finding>;
-
-/// One answer to every guard of a policy.
-struct Valuation<'a> {
-    guards: &'a [Guard],
-    bits: u32,
-}
-
-impl Valuation<'_> {
-    fn holds(&self, guard: &Guard) -> bool {
-        let index = self.guards.iter().position(|known| known == guard);
-        index.is_some_and(|index| self.bits & (1 << index) != 0)
-    }
-
-    /// Some answers exclude each other.
-    fn is_possible(&self) -> bool {
-        let true_ones: Vec<&Guard> = self.guards.iter().filter(|guard| self.holds(guard)).collect();
-        let is = |wanted: AccountGuard| true_ones.contains(&&Guard::Account(wanted));
-        let asks_existence = self.guards.contains(&Guard::Account(AccountGuard::Exists));
-        let any_account = true_ones.iter().any(|guard| matches!(guard, Guard::Account(_)));
-        let clients = true_ones.iter().filter(|guard| matches!(guard, Guard::ClientIs(_))).count();
-        let mail_only = is(AccountGuard::EmailOnly);
-        clients <= 1
-            && !(asks_existence && any_account && !is(AccountGuard::Exists))
-            && !(mail_only && (is(AccountGuard::Phone) || is(AccountGuard::Totp) || is(AccountGuard::Passkey)))
-    }
-}
-
-fn list_guards(set: &PolicySet, policy: &Policy) -> Vec<Guard> {
-    let mut guards = BTreeSet::new();
-    for step in &policy.steps {
-        if let StepKind::Branch(branch) = &step.kind {
-            guards.extend(branch.when.iter().map(|clause| clause.guard.clone()));
-        }
-    }
-    let claimed = find_claimed(set, policy).into_iter().flat_map(|login| &login.require);
-    guards.extend(policy.require.iter().chain(claimed).filter_map(|entry| entry.condition.clone()));
-    guards.into_iter().collect()
-}
-
-fn find_claimed<'a>(set: &'a PolicySet, policy: &Policy) -> Option<&'a Policy> {
-    set.get(&policy.claims_acr_of.as_ref()?.0)
-}
-
-fn check_claim(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
-    let Some((id, at)) = &policy.claims_acr_of else { return };
-    if set.get(id).is_none_or(|login| login.acr.is_none()) {
-        let message = format!("unknown target `{id}` of `claims_acr_of`: no policy with an acr has this id");
-        findings.push(finding(policy, "E04", *at, message));
-    }
-}
-
-/// Where an exploration stands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct State {
-    step: usize,
-    facts: FactSet,
-    identified: bool,
-}
 
 struct Visit {
     state: State,
@@ -114,201 +83,349 @@ struct Visit {
     at: Position,
 }
 
-/// Explores one policy under one valuation; hands back the switches it takes.
-fn explore<'a>(
+struct Work<'a> {
     set: &'a PolicySet,
-    entry: &Entry<'a>,
-    valuation: &Valuation,
-    today: &str,
-    holes: &mut Holes,
-) -> Vec<Entry<'a>> {
-    let policy = entry.policy;
-    let start = State { step: policy.start, facts: entry.carried, identified: !entry.carried.is_empty() };
-    let mut visits = vec![Visit { state: start, from: None, at: policy.at }];
-    let mut seen = BTreeSet::from([start]);
-    let mut onward = Vec::new();
-    let mut next = 0;
-    while let Some(&Visit { state, at, .. }) = visits.get(next) {
-        let Some(step) = policy.steps.get(state.step) else { break };
-        let path = || trace(entry, &visits, next);
-        if matches!(step.kind, StepKind::Issue) {
-            check_issue(set, policy, state, valuation, today, at, &path, holes);
+    today: &'a str,
+    holes: Holes,
+    slack: Slack<'a>,
+    cover: Cover<'a>,
+    rules: Rules,
+    waiting: VecDeque<Begin<'a>>,
+    seen: HashSet<(&'a str, State, Traits, Traits)>,
+}
+
+/// W42: what every path of a policy proves beyond what `require` asks, over all accounts, and over those
+/// with and without a factor.
+#[derive(Default)]
+struct Slack<'a> {
+    beyond: BTreeMap<(&'a str, Option<(AccountGuard, bool)>), (&'a Policy, FactSet)>,
+}
+
+impl<'a> Slack<'a> {
+    fn note(&mut self, place: &Place<'_, 'a>, state: &State) {
+        if state.takes.has(Held::BROWSER) || state.takes.has(Held::SESSION) || !place.begin.path.is_empty() {
+            return;
         }
-        let mut moves = Vec::new();
-        for (to, state) in list_moves(entry, step, state, valuation) {
-            match to.resolve(set) {
-                Resolved::Step(step) => moves.push((State { step, ..state }, to.at())),
-                Resolved::Policy(target, switch) => {
-                    let carried = state.facts.intersection(switch.carry);
-                    onward.push(Entry { policy: target, carried, path: trace_out(entry, &visits, next) });
+        let policy = place.begin.policy;
+        let required = place.view.required(policy, state);
+        let beyond: FactSet = state.facts.iter().filter(|fact| !required.contains(*fact)).collect();
+        let factors = [AccountGuard::Phone, AccountGuard::Totp, AccountGuard::Passkey];
+        let groups = factors.into_iter().map(|guard| Some((guard, state.account.has(guard))));
+        for group in groups.chain([None]) {
+            let known = self.beyond.entry((&policy.id, group)).or_insert((policy, beyond));
+            known.1 = known.1.intersection(beyond);
+        }
+    }
+
+    fn report(self, findings: &mut Vec<Finding>) {
+        let mut told = HashSet::new();
+        for ((id, _), (policy, beyond)) in self.beyond {
+            if !beyond.is_empty() && told.insert((id, beyond)) {
+                let at = policy.require.first().map_or(policy.at, |entry| entry.at);
+                let message = format!("`require` asks less than every path proves: {} too", show(beyond));
+                findings.push(finding(policy, "W42", at, message));
+            }
+        }
+    }
+}
+
+/// W08 by exploration: steps to which no account comes, steps that nobody who comes there can pass, and ends that those
+/// for whom the policy is meant never reach.
+#[derive(Default)]
+struct Cover<'a> {
+    reached: HashSet<(&'a str, usize)>,
+    passed: HashSet<(&'a str, usize)>,
+    issued: HashSet<&'a str>,
+}
+
+impl<'a> Cover<'a> {
+    fn note(&mut self, policy: &'a Policy, view: &View, step: &Step, state: &State, first: Traits) {
+        let place = (policy.id.as_str(), state.step);
+        self.reached.insert(place);
+        if view.is_reachable(&step.kind, state) {
+            self.passed.insert(place);
+        }
+        let finished = matches!(policy.purpose, Purpose::Login | Purpose::Recover | Purpose::Enrol);
+        let asked = view.questions.account.has(AccountGuard::RegistrationIncomplete);
+        let meant = !asked || first.has(AccountGuard::RegistrationIncomplete) != finished;
+        if matches!(step.kind, StepKind::Issue) && meant && !state.takes.has(Held::BROWSER) {
+            self.issued.insert(&policy.id);
+        }
+    }
+
+    fn report(&self, set: &PolicySet, findings: &mut Vec<Finding>) {
+        for policy in set.iter() {
+            let spare = super::structure::list_spare(set, policy);
+            for (index, step) in policy.steps.iter().enumerate() {
+                let place = (policy.id.as_str(), index);
+                if spare.contains(&index) {
+                    continue;
                 }
-                Resolved::Nowhere => {}
+                if !self.reached.contains(&place) {
+                    let message = format!("the step `{}` can not be reached", step.name);
+                    findings.push(finding(policy, "W08", step.at, message));
+                } else if !self.passed.contains(&place) {
+                    let message =
+                        format!("nobody passes `{}`: no account that comes there has what it asks for", step.name);
+                    findings.push(finding(policy, "W08", step.at, message));
+                }
+            }
+            if policy.can_issue() && !self.issued.contains(policy.id.as_str()) {
+                let message = "`issue` can not be reached by those for whom the policy is".to_owned();
+                findings.push(finding(policy, "W08", policy.at, message));
             }
         }
-        for (state, at) in moves {
-            if seen.insert(state) {
-                visits.push(Visit { state, from: Some(next), at });
+    }
+}
+
+/// Where an exploration of one policy stands.
+struct Place<'v, 'a> {
+    begin: &'v Begin<'a>,
+    view: &'v View<'v>,
+    visits: &'v [Visit],
+    last: usize,
+}
+
+impl<'a> Work<'a> {
+    fn add(&mut self, begin: Begin<'a>) {
+        if self.seen.insert((&begin.policy.id, begin.state, begin.known, begin.first)) {
+            self.waiting.push_back(begin);
+        }
+    }
+
+    /// Explores one policy under one answer.
+    fn explore(&mut self, begin: &Begin<'a>, view: &View<'_>) {
+        let start = State { account: view.answers.account, ..begin.state };
+        let first = view.answers.account.but(begin.known).either(begin.first.both(begin.known));
+        let mut visits = vec![Visit { state: start, from: None, at: begin.policy.at }];
+        let mut seen = HashSet::from([start]);
+        let mut next = 0;
+        while let Some(&Visit { state, at, .. }) = visits.get(next) {
+            let Some(step) = begin.policy.steps.get(state.step) else { break };
+            if matches!(step.kind, StepKind::Issue) {
+                let place = Place { begin, view, visits: &visits, last: next };
+                self.check_issue(&place, state, at);
+                self.note(&place, first, state, true);
             }
-        }
-        next += 1;
-    }
-    onward
-}
-
-/// A way out of a step.
-#[derive(Clone, Copy)]
-enum Way<'a> {
-    Target(&'a Target),
-    Switch(&'a Switch),
-}
-
-enum Resolved<'a, 's> {
-    Step(usize),
-    Policy(&'s Policy, &'a Switch),
-    Nowhere,
-}
-
-impl<'a> Way<'a> {
-    const fn at(self) -> Position {
-        match self {
-            Self::Target(target) => target.at,
-            Self::Switch(switch) => switch.at,
-        }
-    }
-
-    fn resolve<'s>(self, set: &'s PolicySet) -> Resolved<'a, 's> {
-        let switch = match self {
-            Self::Target(Target { to: Destination::Step(step), .. }) => return Resolved::Step(*step),
-            Self::Target(Target { to: Destination::Switch(switch), .. }) | Self::Switch(switch) => switch,
-        };
-        match (set.find_switched(switch), switch.otherwise) {
-            (Some(target), _) => Resolved::Policy(target, switch),
-            (None, Some(step)) => Resolved::Step(step),
-            (None, None) => Resolved::Nowhere,
-        }
-    }
-}
-
-fn list_moves<'a>(entry: &Entry<'a>, step: &'a Step, state: State, valuation: &Valuation) -> Vec<(Way<'a>, State)> {
-    let policy = entry.policy;
-    match &step.kind {
-        StepKind::Issue | StepKind::Stop(_) => Vec::new(),
-        StepKind::Switch(switch) => vec![(Way::Switch(switch), state)],
-        StepKind::Branch(branch) => {
-            let answers = |guard: &Guard| valuation.holds(guard) && (state.identified || !guard.is_secret());
-            let clause = branch.when.iter().find(|clause| answers(&clause.guard));
-            let Some(clause) = clause else { return vec![(Way::Target(&branch.otherwise), state)] };
-            // A remembered login was issued by this policy before, so it met the requirements then.
-            let state = if clause.guard == Guard::SessionRemembered {
-                State { facts: required_facts(policy, valuation), identified: true, ..state }
-            } else {
-                state
-            };
-            vec![(Way::Target(&clause.then), state)]
-        }
-        kind => {
-            let proven = kind.proves().map_or(state.facts, |fact| state.facts.with(fact));
-            let passed = State { facts: proven, identified: state.identified || kind.identifies(), ..state };
-            let carried = matches!(kind, StepKind::Password { .. }) && entry.carried.contains(Fact::Password);
+            self.cover.note(begin.policy, view, step, &state, first);
+            self.check_effects(&Place { begin, view, visits: &visits, last: next }, step, state);
             let mut moves = Vec::new();
-            for (outcome, target) in &step.routes {
-                let ok = *outcome == crate::language::Outcome::Ok;
-                if ok || !carried {
-                    moves.push((Way::Target(target), if ok { passed } else { state }));
+            for onward in view.list_moves(step, state) {
+                let passed = onward.state;
+                if passed.gives != state.gives || passed.account != state.account && !onward.is_other {
+                    let place = Place { begin, view, visits: &visits, last: next };
+                    self.note(&place, first, passed, false);
+                }
+                match onward.way.resolve(self.set) {
+                    Resolved::Step(step) if onward.is_other => {
+                        let state = State { step, ..passed };
+                        let path = trace_out(begin, &visits, next);
+                        self.add(Begin { policy: begin.policy, state, known: Traits::NONE, first: Traits::NONE, path });
+                    }
+                    Resolved::Step(step) => moves.push((State { step, ..passed }, onward.way.at())),
+                    Resolved::Policy(target, switch) => {
+                        let path = trace_out(begin, &visits, next);
+                        self.add(enter(target, &passed, switch.carry, view, begin, first, onward.is_other, path));
+                    }
+                    Resolved::Nowhere => {}
                 }
             }
-            if let StepKind::Choice(_) = kind {
-                moves.extend(step.list_targets().into_iter().map(|target| (Way::Target(target), state)));
+            for (state, at) in moves {
+                if seen.insert(state) {
+                    visits.push(Visit { state, from: Some(next), at });
+                }
             }
-            if kind.has_page() {
-                moves.extend(policy.cancel.as_ref().map(|target| (Way::Target(target), state)));
-            }
-            moves
+            next += 1;
         }
     }
-}
 
-fn required_facts(policy: &Policy, valuation: &Valuation) -> FactSet {
-    let applying = policy.require.iter().filter(|entry| applies(entry, valuation));
-    applying.fold(FactSet::EMPTY, |all, entry| all.union(entry.factors))
-}
+    fn check_issue(&mut self, place: &Place<'_, 'a>, state: State, at: Position) {
+        let policy = place.begin.policy;
+        let (today, held) = (self.today, show(state.facts));
+        let mut holes: Vec<(Position, String, bool)> = Vec::new();
+        let applying = list_applying(place.view, &state);
+        if applying.is_empty() {
+            let message = format!("issue reached with {held}, and `require` asks nothing of this account");
+            holes.push((policy.at, message, false));
+        }
+        for entry in &applying {
+            if !state.facts.is_superset(entry.factors) {
+                holes.push((entry.at, format!("issue reached with {held}, needs {}", show(entry.factors)), false));
+            } else if let Some(waiver) = entry.waive.as_ref().filter(|waiver| waiver.until.as_str() < today) {
+                let is_live = |other: &&&Requirement| {
+                    let expired = other.waive.as_ref().is_some_and(|waiver| waiver.until.as_str() < today);
+                    !expired && other.factors.is_superset(entry.factors)
+                };
+                if !applying.iter().any(|other| is_live(&other)) {
+                    let id = &waiver.id;
+                    let message = format!("issue reached with {held}, which only the expired waiver {id} allowed");
+                    holes.push((entry.at, message, true));
+                }
+            }
+        }
+        // Who was remembered agreed when it was issued; everybody else sees the terms of a policy that has them.
+        let has_terms = policy.steps.iter().find(|step| matches!(step.kind, StepKind::Terms { .. }));
+        if let Some(terms) = has_terms
+            && state.account.has(AccountGuard::TermsDue)
+            && !state.takes.has(Held::BROWSER)
+        {
+            let message = format!("issue reached with terms to accept, past `{}`", terms.name);
+            holes.push((terms.at, message, false));
+        }
+        self.slack.note(place, &state);
+        let claimed = list_claimed(self.set, policy);
+        if let (Some(login), None) = (claimed.first(), find_claimable(place.view, &state)) {
+            let needed: Vec<String> = claimed
+                .iter()
+                .map(|login| format!("{} to claim the acr of `{}`", show(place.view.required(login, &state)), login.id))
+                .collect();
+            let message = format!("issue reached with {held}, needs {}", needed.join(" or "));
+            holes.push((login.at, message, false));
+        }
+        for (requirement, message, waiver_expired) in holes {
+            self.report(place, at, requirement, message, waiver_expired);
+        }
+    }
 
-fn applies(entry: &Requirement, valuation: &Valuation) -> bool {
-    entry.condition.as_ref().is_none_or(|guard| valuation.holds(guard))
-}
+    /// Nobody's account is changed before something of it is proven.
+    fn check_effects(&mut self, place: &Place, step: &Step, state: State) {
+        let StepKind::Effect { effects } = &step.kind else { return };
+        let change = effects.iter().find(|effect| effect.changes_account());
+        if let (Some(effect), true, false) = (change, state.facts.is_empty(), state.own) {
+            let message = format!("`{effect}` reached with [], needs something proven of the account it changes");
+            self.report(place, step.at, step.at, message, false);
+        }
+    }
 
-#[expect(clippy::too_many_arguments, reason = "one judgement over everything an exploration knows")]
-fn check_issue(
-    set: &PolicySet,
-    policy: &Policy,
-    state: State,
-    valuation: &Valuation,
-    today: &str,
-    at: Position,
-    path: &dyn Fn() -> Vec<String>,
-    holes: &mut Holes,
-) {
-    let mut report = |requirement: Position, message: String, waiver_expired: bool| {
-        let hole = Finding { path: path(), waiver_expired, ..finding(policy, "E40", at, message) };
-        let known = holes.entry((policy.id.clone(), at, requirement)).or_insert_with(|| hole.clone());
+    fn report(&mut self, place: &Place, at: Position, requirement: Position, message: String, waiver_expired: bool) {
+        let policy = place.begin.policy;
+        let path = trace(place.begin, place.visits, place.last);
+        let hole = Finding { path, waiver_expired, ..finding(policy, "E40", at, message) };
+        let known = self.holes.entry((policy.id.clone(), at, requirement)).or_insert_with(|| hole.clone());
         if (hole.path.len(), &hole.path) < (known.path.len(), &known.path) {
             *known = hole;
         }
-    };
-    let held = show(state.facts);
-    let applying: Vec<&Requirement> = policy.require.iter().filter(|entry| applies(entry, valuation)).collect();
-    if applying.is_empty() {
-        report(policy.at, format!("issue reached with {held}, and `require` asks nothing of this account"), false);
     }
-    for entry in &applying {
-        if !state.facts.is_superset(entry.factors) {
-            report(entry.at, format!("issue reached with {held}, needs {}", show(entry.factors)), false);
-        } else if let Some(waiver) = entry.waive.as_ref().filter(|waiver| waiver.until.as_str() < today) {
-            let is_live = |other: &&&Requirement| {
-                let expired = other.waive.as_ref().is_some_and(|waiver| waiver.until.as_str() < today);
-                !expired && other.factors.is_superset(entry.factors)
-            };
-            if !applying.iter().any(|other| is_live(&other)) {
-                let message = format!("issue reached with {held}, which only the expired waiver {} allowed", waiver.id);
-                report(entry.at, message, true);
-            }
+
+    /// Notes what this way takes of somebody's and what it gives.
+    fn note(&mut self, place: &Place, first: Traits, state: State, issues: bool) {
+        let known = place.begin.known.either(place.view.questions.account);
+        let not_finished =
+            [AccountGuard::RegistrationIncomplete, AccountGuard::Legacy].into_iter().any(|no| first.has(no));
+        let missing = known.has(AccountGuard::Exists) && !first.has(AccountGuard::Exists);
+        if state.own || not_finished || missing || state.takes.has(Held::BROWSER) {
+            return;
         }
-    }
-    if let Some(login) = find_claimed(set, policy) {
-        let needed = required_facts(login, valuation);
-        if !state.facts.is_superset(needed) {
-            let message =
-                format!("issue reached with {held}, needs {} to claim the acr of `{}`", show(needed), login.id);
-            report(login.at, message, false);
-        }
+        let pass = if issues { find_passed(place, &state) } else { None };
+        let gives = if issues { state.gives.and(Held::SESSION) } else { state.gives };
+        let rule = Rule {
+            known: known.both(Rule::FACTORS),
+            before: first.both(known).both(Rule::FACTORS),
+            after: state.account.both(known.either(state.account)).both(Rule::FACTORS),
+            takes: state.takes,
+            gives,
+            pass,
+            waived: is_waived(place.view, &state),
+        };
+        self.rules.note(rule, || {
+            let (begin, visits) = (place.begin, place.visits);
+            trace_out(begin, visits, place.last)
+        });
     }
 }
 
-fn show(facts: FactSet) -> String {
-    let words: Vec<String> = facts.iter().map(|fact| format!("'{}'", fact.as_str())).collect();
+/// The policy whose promise is kept, or claimed to be, at an `issue`.
+fn find_passed(place: &Place, state: &State) -> Option<Pass> {
+    let policy = place.begin.policy;
+    let login = if policy.acr.is_some() && policy.purpose == Purpose::Login {
+        Some(policy)
+    } else {
+        find_claimable(place.view, state)
+    };
+    let index = place.view.set.iter().position(|known| Some(&known.id) == login.map(|login| &login.id))?;
+    Some(Pass(index))
+}
+
+/// The first claimed login policy whose requirements are met.
+fn find_claimable<'a>(view: &View<'a>, state: &State) -> Option<&'a Policy> {
+    let met = |login: &&Policy| state.facts.is_superset(view.required(login, state));
+    list_claimed(view.set, view.policy).into_iter().find(met)
+}
+
+fn list_applying<'a>(view: &View<'a>, state: &State) -> Vec<&'a Requirement> {
+    let applies = |entry: &&Requirement| {
+        entry.condition.as_ref().is_none_or(|guard| view.holds(&State { in_hand: true, ..*state }, guard))
+    };
+    view.policy.require.iter().filter(applies).collect()
+}
+
+/// The waiver under which the policy accepts what is proven so far: its end. Nothing else that applies may ask for more.
+fn is_waived(view: &View, state: &State) -> Option<String> {
+    let applying = list_applying(view, state);
+    let waived =
+        applying.iter().copied().find(|entry| entry.waive.is_some() && state.facts.is_superset(entry.factors))?;
+    let firm: Vec<&Requirement> = applying.into_iter().filter(|entry| entry.waive.is_none()).collect();
+    let asked = firm.iter().fold(FactSet::EMPTY, |all, entry| all.union(entry.factors));
+    // What asks for as much without a waiver needs none; what asks for more is not excused by it.
+    let needs_it = !asked.is_superset(waived.factors) && state.facts.is_superset(asked);
+    needs_it.then(|| waived.waive.as_ref().map(|waiver| waiver.until.clone())).flatten()
+}
+
+/// The state in which a switch's policy begins.
+#[expect(clippy::too_many_arguments, reason = "a switch joins everything both sides know")]
+fn enter<'a>(
+    target: &'a Policy,
+    state: &State,
+    carry: FactSet,
+    view: &View,
+    begin: &Begin,
+    first: Traits,
+    is_other: bool,
+    path: Vec<String>,
+) -> Begin<'a> {
+    let facts = state.facts.intersection(carry);
+    let fresh = State::start(target.start, Traits::NONE);
+    // What was set or bound stays so, and the link that was mailed; without an account in hand nothing is known of it.
+    if facts.is_empty() {
+        let state = State { own: false, ..fresh };
+        return Begin { policy: target, state, known: Traits::NONE, first: Traits::NONE, path };
+    }
+    let known = if is_other { Traits::NONE } else { begin.known.either(view.questions.account) };
+    let state = State { facts, carried: facts, in_hand: true, step: target.start, account: state.account, ..*state };
+    Begin {
+        policy: target,
+        state: State { account: state.account.both(known), ..state },
+        known,
+        first: first.both(known),
+        path,
+    }
+}
+
+pub(super) fn show(facts: FactSet) -> String {
+    let words: Vec<String> = facts.iter().map(Fact::as_str).map(|word| format!("'{word}'")).collect();
     format!("[{}]", words.join(","))
 }
 
 /// The steps from the entry to a visit.
-fn trace(entry: &Entry, visits: &[Visit], last: usize) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut at = Some(last);
-    while let Some(visit) = at.and_then(|index| visits.get(index)) {
-        names.push(entry.policy.steps.get(visit.state.step).map_or_else(String::new, |step| step.name.clone()));
-        at = visit.from;
-    }
-    names.reverse();
-    let prefixed = !entry.path.is_empty();
-    let own = names.into_iter().map(|name| if prefixed { format!("{}/{name}", entry.policy.id) } else { name });
-    entry.path.iter().cloned().chain(own).collect()
+fn trace(begin: &Begin, visits: &[Visit], last: usize) -> Vec<String> {
+    let prefixed = !begin.path.is_empty();
+    let name = |step: &Step| if prefixed { format!("{}/{}", begin.policy.id, step.name) } else { step.name.clone() };
+    begin.path.iter().cloned().chain(list_steps(begin, visits, last).into_iter().map(name)).collect()
 }
 
-/// The steps up to a switch, named with their policy.
-fn trace_out(entry: &Entry, visits: &[Visit], last: usize) -> Vec<String> {
-    let names = trace(entry, visits, last);
-    if entry.path.is_empty() {
-        names.into_iter().map(|name| format!("{}/{name}", entry.policy.id)).collect()
-    } else {
-        names
+/// The steps up to a visit, named with their policy.
+fn trace_out(begin: &Begin, visits: &[Visit], last: usize) -> Vec<String> {
+    let name = |step: &Step| format!("{}/{}", begin.policy.id, step.name);
+    begin.path.iter().cloned().chain(list_steps(begin, visits, last).into_iter().map(name)).collect()
+}
+
+fn list_steps<'a>(begin: &Begin<'a>, visits: &[Visit], last: usize) -> Vec<&'a Step> {
+    let mut steps = Vec::new();
+    let mut at = Some(last);
+    while let Some(visit) = at.and_then(|index| visits.get(index)) {
+        steps.extend(begin.policy.steps.get(visit.state.step));
+        at = visit.from;
     }
+    steps.reverse();
+    steps
 }

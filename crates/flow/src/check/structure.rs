@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::finding;
-use crate::language::{AccountGuard, Destination, Entry, Guard, Policy, Step, StepKind, Switch, Target};
+use crate::language::{Destination, EffectWord, Entry, Outcome, Policy, Step, StepKind, Switch, Target};
 use crate::{Finding, PolicySet, Position, machine};
 
 pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
@@ -20,20 +20,99 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
             check_switch(set, policy, switch, findings);
         }
     }
-    check_guards(policy, findings);
     if let Some(Target { to: Destination::Switch(switch), .. }) = &policy.cancel {
         check_switch(set, policy, switch, findings);
     }
     let reached = list_reached(set, policy);
-    for (index, step) in policy.steps.iter().enumerate() {
-        if !reached.contains(&index) {
-            findings.push(finding(policy, "W08", step.at, format!("the step `{}` can not be reached", step.name)));
-        }
-    }
     check_ends(set, policy, &reached, findings);
     let pages = policy.steps.iter().any(|step| step.kind.has_page() && !matches!(step.kind, StepKind::Stop(_)));
     if pages && policy.cancel.is_none() {
         findings.push(finding(policy, "W70", policy.at, "no `cancel`: its pages have no way back".to_owned()));
+    }
+    check_spent(set, policy, findings);
+    check_links(set, policy, findings);
+}
+
+/// W70: who used up a step's limit must be told what to do next, and must not be sent back into it.
+fn check_spent(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
+    for (index, step) in policy.steps.iter().enumerate() {
+        for outcome in [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Change, Outcome::Declined] {
+            let Some(Target { to: Destination::Step(to), at }) = step.find_route(outcome) else { continue };
+            let Some(next) = policy.steps.get(*to) else { continue };
+            let word = outcome.as_str();
+            let failed = !matches!(outcome, Outcome::Forgot);
+            if failed && leads_to_issue(policy, *to, &mut BTreeSet::new()) {
+                let message = format!("`{word}` of `{}` leads to `issue`: who failed is signed in", step.name);
+                let path = trace(set, policy, index, &next.name);
+                findings.push(Finding { path, ..finding(policy, "E40", *at, message) });
+            }
+            if *to == index && outcome != Outcome::Change {
+                let message = format!("`{word}` of `{}` leads back to it: no way on", step.name);
+                findings.push(finding(policy, "W70", *at, message));
+            } else if matches!(&next.kind, StepKind::Stop(stop) if !stop.shows_page) {
+                let message = format!("`{word}` of `{}` ends without a word: no page says what to do next", step.name);
+                findings.push(finding(policy, "W70", *at, message));
+            }
+        }
+    }
+}
+
+/// The shortest way from the start over a step to the one named last.
+fn trace(set: &PolicySet, policy: &Policy, over: usize, last: &str) -> Vec<String> {
+    let mut from: Vec<(usize, Option<usize>)> = vec![(policy.start, None)];
+    let mut next = 0;
+    while let Some((index, _)) = from.get(next).copied() {
+        if index == over {
+            break;
+        }
+        for to in policy.steps.get(index).map(|step| list_next(set, step)).unwrap_or_default() {
+            if !from.iter().any(|(known, _)| *known == to) {
+                from.push((to, Some(next)));
+            }
+        }
+        next += 1;
+    }
+    let mut path = vec![last.to_owned()];
+    let mut at = from.get(next);
+    while let Some((index, before)) = at {
+        path.extend(policy.steps.get(*index).map(|step| step.name.clone()));
+        at = before.and_then(|before| from.get(before));
+    }
+    path.reverse();
+    path
+}
+
+/// Whether `issue` is reached from a step without anybody doing anything.
+fn leads_to_issue(policy: &Policy, index: usize, seen: &mut BTreeSet<usize>) -> bool {
+    let Some(step) = policy.steps.get(index).filter(|_| seen.insert(index)) else { return false };
+    let mut on = |target: &Target| match target.to {
+        Destination::Step(next) => leads_to_issue(policy, next, seen),
+        Destination::Switch(_) => false,
+    };
+    match &step.kind {
+        StepKind::Issue => true,
+        kind if kind.is_automatic() => step.list_targets().into_iter().any(&mut on),
+        _ => false,
+    }
+}
+
+/// A mailed link begins a policy that is there and lets itself be begun so; one that waits for a link says so.
+fn check_links(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
+    for step in &policy.steps {
+        let StepKind::Effect { effects } = &step.kind else { continue };
+        for effect in effects {
+            let EffectWord::SendLink { policy: to, at, .. } = effect else { continue };
+            if !set.get(to).is_some_and(|target| target.allows_entry(Entry::Link)) {
+                let message = format!("unknown target `{to}` of a link: no policy whose `entry` names `link`");
+                findings.push(finding(policy, "E04", *at, message));
+            }
+        }
+    }
+    let first = policy.steps.get(policy.start);
+    let waits = first.is_some_and(|step| matches!(step.kind, StepKind::Link { .. }));
+    if policy.allows_entry(Entry::Link) != waits {
+        let message = "`entry` names `link` when, and only when, the first step is a `link`".to_owned();
+        findings.push(finding(policy, "E04", policy.at, message));
     }
 }
 
@@ -74,33 +153,6 @@ fn check_switch(set: &PolicySet, policy: &Policy, switch: &Switch, findings: &mu
     findings.push(finding(policy, code, switch.at, message));
 }
 
-/// Guards nobody answers yet, in branches and in requirements.
-fn check_guards(policy: &Policy, findings: &mut Vec<Finding>) {
-    let branches = policy.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Branch(branch) => Some((branch, step.at)),
-        _ => None,
-    });
-    let asked = branches.flat_map(|(branch, at)| branch.when.iter().map(move |clause| (&clause.guard, at)));
-    let required = policy.require.iter().filter_map(|entry| Some((entry.condition.as_ref()?, entry.at)));
-    for (guard, at) in asked.chain(required) {
-        if !is_answered(guard) {
-            let message = format!("guard `{guard}` is declared in the language but this version can not ask it");
-            findings.push(finding(policy, "E09", at, message));
-        }
-    }
-}
-
-/// Whether the service finds out this guard's value; one that nobody answers would silently be false.
-fn is_answered(guard: &Guard) -> bool {
-    match guard {
-        Guard::Webhook(_) => false,
-        Guard::Account(account) => {
-            matches!(account, AccountGuard::Exists | AccountGuard::Phone | AccountGuard::EmailOnly | AccountGuard::Totp)
-        }
-        _ => true,
-    }
-}
-
 /// Where a target leads in the same policy: none when it leaves the policy.
 fn step_of(set: &PolicySet, to: &Destination) -> Option<usize> {
     match to {
@@ -133,10 +185,39 @@ fn list_reached(set: &PolicySet, policy: &Policy) -> BTreeSet<usize> {
     reached
 }
 
-/// E06: a step from which neither an end nor another policy can be reached; cancelling is no way on.
+/// The steps taken while an optional policy is missing, and what follows from them.
+pub(super) fn list_spare(set: &PolicySet, policy: &Policy) -> BTreeSet<usize> {
+    let switches = policy.steps.iter().flat_map(list_switches);
+    let mut waiting: Vec<usize> = switches.filter(|switch| switch.optional).filter_map(|s| s.otherwise).collect();
+    let mut spare = BTreeSet::new();
+    while let Some(index) = waiting.pop() {
+        let Some(step) = policy.steps.get(index).filter(|_| spare.insert(index)) else { continue };
+        waiting.extend(list_next(set, step));
+    }
+    spare
+}
+
+/// Where passing a step leads: not what failing it does.
+fn list_passed(set: &PolicySet, step: &Step) -> Vec<usize> {
+    let failed =
+        |outcome| matches!(outcome, Outcome::Spent | Outcome::Undeliverable | Outcome::Forgot | Outcome::Change);
+    let failing = step.routes.iter().filter(|(outcome, _)| failed(*outcome)).count();
+    if failing == 0 || failing == step.routes.len() {
+        return list_next(set, step);
+    }
+    let passing = step.routes.iter().filter(|(outcome, _)| !failed(*outcome));
+    passing.filter_map(|(_, target)| step_of(set, &target.to)).collect()
+}
+
+/// E06: a step from which neither an end nor another policy can be reached by passing steps; failing and cancelling are
+/// no ways on.
 fn check_ends(set: &PolicySet, policy: &Policy, reached: &BTreeSet<usize>, findings: &mut Vec<Finding>) {
     let leaves = |step: &Step| {
-        let away = list_switches(step).iter().any(|switch| set.find_switched(switch).is_some());
+        let passed = step.find_route(Outcome::Ok);
+        let by_pass = passed
+            .is_some_and(|target| matches!(&target.to, Destination::Switch(to) if set.find_switched(to).is_some()));
+        let free = matches!(step.kind, StepKind::Switch(_) | StepKind::Branch(_) | StepKind::Choice(_));
+        let away = by_pass || free && list_switches(step).iter().any(|switch| set.find_switched(switch).is_some());
         matches!(step.kind, StepKind::Issue | StepKind::Stop(_)) || away
     };
     let mut ending: BTreeSet<usize> =
@@ -144,7 +225,7 @@ fn check_ends(set: &PolicySet, policy: &Policy, reached: &BTreeSet<usize>, findi
     loop {
         let before = ending.len();
         for (index, step) in policy.steps.iter().enumerate() {
-            if list_next(set, step).iter().any(|next| ending.contains(next)) {
+            if list_passed(set, step).iter().any(|next| ending.contains(next)) {
                 ending.insert(index);
             }
         }

@@ -7,6 +7,10 @@ use std::fmt;
 pub enum Guard {
     /// A login of the running policy is remembered in this browser.
     SessionRemembered,
+    /// This browser has a session that may count: what was proven in it is proven here, with the original times, and the
+    /// account is in hand. Which facts those are is not known beforehand; a password step is passed over when they hold
+    /// the password. `Facts::session`.
+    SessionFresh,
     /// The client of the request has this id: `client.is:<id>`.
     ClientIs(String),
     /// The request names this acr value: `request.acr:<value>`.
@@ -62,8 +66,10 @@ impl AccountGuard {
 impl Guard {
     /// The guard meant by `word`.
     pub fn from_word(word: &str) -> Option<Self> {
-        if word == "session.remembered" {
-            return Some(Self::SessionRemembered);
+        match word {
+            "session.remembered" => return Some(Self::SessionRemembered),
+            "session.fresh" => return Some(Self::SessionFresh),
+            _ => {}
         }
         if let Some((_, guard)) = AccountGuard::WORDS.iter().find(|(name, _)| *name == word) {
             return Some(Self::Account(*guard));
@@ -92,6 +98,7 @@ impl fmt::Display for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SessionRemembered => f.write_str("session.remembered"),
+            Self::SessionFresh => f.write_str("session.fresh"),
             Self::ClientIs(id) => write!(f, "client.is:{id}"),
             Self::RequestAcr(value) => write!(f, "request.acr:{value}"),
             Self::Locale(tag) => write!(f, "locale:{tag}"),
@@ -111,8 +118,14 @@ mod tests {
     #[test]
     fn every_guard_prints_the_word_it_was_read_from() {
         let words = AccountGuard::WORDS.iter().map(|(word, _)| *word);
-        for word in words.chain(["session.remembered", "client.is:a", "request.acr:urn:x", "locale:es", "webhook:risk"])
-        {
+        for word in words.chain([
+            "session.remembered",
+            "session.fresh",
+            "client.is:a",
+            "request.acr:urn:x",
+            "locale:es",
+            "webhook:risk",
+        ]) {
             assert_eq!(Guard::from_word(word).map(|guard| guard.to_string()), Some(word.to_owned()));
         }
     }

@@ -7,7 +7,7 @@ use super::limits::{CodeRule, StepLimits};
 use super::words::{
     Channel, FieldName, LoginName, Outcome, PhoneShow, Revocation, SendTo, Submit, UnknownRule, Validator, Voice,
 };
-use super::{Guard, words};
+use super::{EffectWord, Guard, words};
 use crate::Position;
 
 /// One step of a policy.
@@ -35,6 +35,7 @@ impl Step {
             StepKind::Choice(choice) => {
                 targets.extend(choice.options.iter().chain(&choice.links).map(|option| &option.target));
             }
+            StepKind::Stop(stop) => targets.extend(stop.links.iter().map(|link| &link.target)),
             StepKind::Branch(branch) => {
                 targets.extend(branch.when.iter().map(|clause| &clause.then).chain([&branch.otherwise]));
             }
@@ -103,10 +104,10 @@ pub enum StepKind {
     Branch(Branch),
     /// Changes something; no page.
     Effect {
-        /// What it does, in order: `create_account`, `send:welcome`, `webhook:crm`.
-        effects: Vec<String>,
+        /// What it does, in order.
+        effects: Vec<EffectWord>,
     },
-    /// Hands over to an upstream provider; no page.
+    /// Sends the browser to an upstream provider and waits for its answer; its page is seen by who comes back without one.
     Federate {
         /// Which.
         provider: String,
@@ -179,7 +180,7 @@ impl StepKind {
 
     /// Whether it goes on without anybody.
     pub const fn is_automatic(&self) -> bool {
-        matches!(self, Self::Branch(_) | Self::Effect { .. } | Self::Federate { .. } | Self::Switch(_))
+        matches!(self, Self::Branch(_) | Self::Effect { .. } | Self::Switch(_))
     }
 
     /// What its success proves: fixed here, never declared by an author (section 3).
@@ -202,7 +203,7 @@ impl StepKind {
     pub fn identifies(&self) -> bool {
         match self {
             Self::Password { .. } | Self::Passkey | Self::Link { .. } | Self::Federate { .. } => true,
-            Self::Otp(otp) => matches!(otp.to, SendTo::InputEmail | SendTo::InputPhone),
+            Self::Otp(otp) => otp.to == SendTo::InputEmail,
             _ => false,
         }
     }
@@ -289,6 +290,8 @@ pub struct Stop {
     pub shows_page: bool,
     /// What the client is told.
     pub error: &'static str,
+    /// Its own links beside LOGIN and "Return to the application"; none of them reads a box.
+    pub links: Vec<ChoiceOption>,
 }
 
 impl Stop {

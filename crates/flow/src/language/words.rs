@@ -220,6 +220,37 @@ words! {
         /// Fax.
         Fax = "fax",
     }
+    /// The inputs of a form's fields: their names in the form.
+    FormInput {
+        /// National provider identifier.
+        Npi = "npi",
+        /// Registration code; never shown again.
+        RegistrationCode = "registration_code",
+        /// User name.
+        Username = "username",
+        /// First name.
+        FirstName = "first_name",
+        /// Last name.
+        LastName = "last_name",
+        /// Street and number.
+        Address1 = "address1",
+        /// More of the address.
+        Address2 = "address2",
+        /// City.
+        City = "city",
+        /// State, two letters.
+        State = "state",
+        /// ZIP code.
+        Zip = "zip",
+        /// Mail address.
+        Email = "email",
+        /// The same again.
+        ConfirmEmail = "confirm_email",
+        /// Phone.
+        Phone = "phone",
+        /// Fax.
+        Fax = "fax",
+    }
     /// Checks of a form field.
     Validator {
         /// The NPI's check digit.
@@ -232,5 +263,25 @@ words! {
         Email = "email",
         /// A five- or nine-digit ZIP code.
         Zip = "zip",
+    }
+}
+
+impl FieldName {
+    /// The inputs it consists of, in order.
+    pub const fn list_inputs(self) -> &'static [FormInput] {
+        use FormInput::{
+            Address1, Address2, City, ConfirmEmail, Email, Fax, FirstName, LastName, Npi, Phone, RegistrationCode,
+            State, Username, Zip,
+        };
+        match self {
+            Self::Npi => &[Npi],
+            Self::RegistrationCode => &[RegistrationCode],
+            Self::Username => &[Username],
+            Self::Name => &[FirstName, LastName],
+            Self::Address => &[Address1, Address2, City, State, Zip],
+            Self::Email => &[Email, ConfirmEmail],
+            Self::Phone => &[Phone],
+            Self::Fax => &[Fax],
+        }
     }
 }

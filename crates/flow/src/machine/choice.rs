@@ -2,7 +2,8 @@
 
 use countersign_model::{AuditKind, AuditOutcome};
 
-use super::{Hop, Run, is_open};
+use super::is_open;
+use super::run::{Hop, Run};
 use crate::language::{Choice, ChoiceOption, Destination};
 use crate::{Effect, FlowError, Input, Next};
 

@@ -1,6 +1,6 @@
 //! What guards answer.
 
-use super::Run;
+use super::run::Run;
 use crate::facts::{AccountFacts, fact_set};
 use crate::language::{AccountGuard, Guard};
 
@@ -9,19 +9,34 @@ impl Run<'_> {
     pub(super) fn holds(&self, guard: &Guard) -> bool {
         match guard {
             Guard::SessionRemembered => self.is_remembered(),
+            Guard::SessionFresh => self.is_fresh(),
             Guard::ClientIs(id) => self.facts.client == *id,
             Guard::RequestAcr(value) => self.facts.requested_acr.contains(value),
             Guard::Locale(tag) => is_locale(&self.facts.locale, tag),
+            Guard::Account(AccountGuard::OrgCodeValid) => self.instance.organization.is_some(),
             Guard::Account(guard) => self.account().is_some_and(|account| holds_for(*guard, account)),
-            Guard::Webhook(name) => self.policy.webhooks.iter().any(|webhook| webhook.name == *name && webhook.fail),
+            Guard::Webhook(name) => self.facts.webhooks.get(name).copied().unwrap_or_else(|| self.is_failing(name)),
         }
+    }
+
+    /// The declared value of a webhook that did not answer.
+    fn is_failing(&self, name: &str) -> bool {
+        self.policy.webhooks.iter().any(|webhook| webhook.name == name && webhook.fail)
     }
 
     /// A remembered login counts unless its box was unticked, and unless it proves less than is asked for now.
     fn is_remembered(&self) -> bool {
-        let remembered = self.facts.find_remembered(&self.policy.id);
         let wanted = self.instance.vars.remember != Some(false);
-        wanted && remembered.is_some_and(|remembered| self.is_enough(fact_set(&remembered.facts)))
+        let remembered = self.facts.find_remembered(&self.policy.id).filter(|_| wanted);
+        remembered.is_some_and(|known| self.is_wanted(&known.user) && self.is_enough(fact_set(&known.facts)))
+    }
+
+    /// A session counts where nobody else is in hand yet.
+    fn is_fresh(&self) -> bool {
+        let Some(session) = &self.facts.session else { return false };
+        let same = self.instance.account.as_ref().is_none_or(|account| *account == session.user);
+        let disabled = self.known.as_ref().is_some_and(|known| known.user == session.user && !known.active);
+        same && !disabled && self.is_wanted(&session.user)
     }
 }
 
@@ -33,11 +48,12 @@ fn holds_for(guard: AccountGuard, account: &AccountFacts) -> bool {
             account.mailbox.is_some() && account.phone.is_none() && !account.totp && !account.passkey
         }
         AccountGuard::TermsDue => account.terms_due,
+        AccountGuard::Locked => account.locked,
         AccountGuard::Legacy => account.legacy,
         AccountGuard::Totp => account.totp,
         AccountGuard::Passkey => account.passkey,
         AccountGuard::RegistrationIncomplete => account.registration_incomplete,
-        AccountGuard::Locked | AccountGuard::OrgCodeValid => false,
+        AccountGuard::OrgCodeValid => false,
     }
 }
 

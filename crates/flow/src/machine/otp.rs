@@ -1,197 +1,373 @@
-//! A mailed code: sent, sent again, compared, confirmed.
+//! A code that is sent and comes back: by mail, as a text, in a call.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use countersign_model::{AuditKind, AuditOutcome, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, Timestamp, UserId};
 
-use super::{Entered, Run, is_open, list_attempts, list_resets};
-use crate::instance::{Challenge, NoticeKey};
-use crate::language::{Channel, CountScope, Otp, Outcome, Policy, Step};
-use crate::{AccountKey, Charge, Effect, FlowError, Input, Instance, Limit, Needs, Next};
+use super::charge::{list_attempts, list_resets, list_sends, list_tries};
+use super::plan::{Aim, Plan, Sending, code_label, is_answered_by_phone, plan};
+use super::run::{Entered, Run};
+use super::{Here, is_open};
+use crate::instance::Challenge;
+use crate::language::{Channel, Otp, Outcome, Policy, Step, UnknownRule, Voice};
+use crate::{AccountKey, Call, Charge, Effect, FlowError, Input, Instance, Needs, Next, NoticeKey};
 
-/// What an input asks of the step: the same answer for `needs` and `advance` at the same `now`.
-enum Plan {
-    Stay(Option<NoticeKey>),
-    /// Send; the challenge as it will be.
-    Send(Challenge),
-    /// Compare this code with the challenge's.
-    Verify(Challenge, String),
-    /// Continue, with the time of the proof.
-    Confirmed(Timestamp),
-    Change,
-}
-
-fn plan(step: &Step, otp: &Otp, instance: &Instance, input: &Input, now: Timestamp) -> Plan {
-    let challenge = instance.challenge.as_ref();
-    let verified = challenge.and_then(|challenge| challenge.verified_at);
-    match input.control.as_str() {
-        "send" | "resend" => plan_send(step, otp, challenge, now),
-        "verify" => match challenge {
-            _ if verified.is_some() => Plan::Stay(Some(NoticeKey::Verified)),
-            None => Plan::Stay(None),
-            Some(challenge) if is_expired(challenge, now) => Plan::Stay(Some(NoticeKey::Expired)),
-            Some(challenge) => match input.code(otp.code.digits) {
-                Some(code) => Plan::Verify(challenge.clone(), code),
-                None if input.has_code() => Plan::Stay(Some(NoticeKey::CodeMalformed)),
-                None => Plan::Stay(Some(NoticeKey::CodeMissing)),
-            },
-        },
-        "continue" if otp.confirm => verified.map_or(Plan::Stay(None), Plan::Confirmed),
-        "change" => Plan::Change,
-        _ => Plan::Stay(None),
+/// The charges of a try; an address that nobody proved yet is counted by itself.
+fn list_try_charges(here: Here, aim: Aim) -> Vec<Charge> {
+    use crate::CountScope::{Account, Identifier, Target};
+    if aim != Aim::TypedEmail {
+        return list_tries(here);
     }
-}
-
-fn plan_send(step: &Step, otp: &Otp, challenge: Option<&Challenge>, now: Timestamp) -> Plan {
-    let fresh = |number| Challenge {
-        number,
-        sends: 1,
-        channel: Channel::Email,
-        sent_at: now,
-        expires_at: now.plus(otp.code.ttl),
-        verified_at: None,
-    };
-    match challenge {
-        None => Plan::Send(fresh(1)),
-        Some(challenge) if challenge.verified_at.is_some() => Plan::Stay(Some(NoticeKey::Verified)),
-        Some(challenge) if now < challenge.sent_at.plus(step.limits.resend_after) => {
-            Plan::Stay(Some(NoticeKey::TooSoon))
-        }
-        Some(challenge) if otp.code.reuse_on_resend && !is_expired(challenge, now) => {
-            let sends = challenge.sends.saturating_add(1);
-            Plan::Send(Challenge { sends, sent_at: now, ..challenge.clone() })
-        }
-        Some(challenge) => Plan::Send(fresh(challenge.number.saturating_add(1))),
-    }
-}
-
-/// A code lives from its first sending for `code.ttl`; at the very end of it it is expired.
-pub(crate) fn is_expired(challenge: &Challenge, now: Timestamp) -> bool {
-    now >= challenge.expires_at
-}
-
-/// Label of a challenge's code: no two challenges of an instance share one.
-fn label(policy: &Policy, step: &Step, instance: &Instance, challenge: &Challenge) -> String {
-    format!("{}/{}/{}/{}", policy.id, step.name, instance.visit, challenge.number)
-}
-
-fn list_try_charges(policy: &Policy, step: &Step, instance: &Instance) -> Vec<Charge> {
-    list_attempts(policy, step, |rule| match rule.scope {
-        CountScope::Identifier => instance.identifier.clone().unwrap_or_default(),
-        CountScope::Account => instance.account.as_ref().map(ToString::to_string).unwrap_or_default(),
-        CountScope::Target => instance.recipient.clone().unwrap_or_default(),
-        CountScope::Instance | CountScope::Ip | CountScope::Client => String::new(),
+    let address = here.instance.recipient.clone().unwrap_or_default();
+    list_attempts(here, |rule| match rule.scope {
+        Account | Identifier | Target => address.clone(),
+        _ => String::new(),
     })
 }
 
-/// The instance's own sends, then what the recipient bears over all instances and policies.
-fn list_send_charges(policy: &Policy, step: &Step, instance: &Instance) -> Vec<Charge> {
-    let own = step.limits.sends.map(|allowed| Charge {
-        scope: CountScope::Instance,
-        name: format!("{}/{}/sends", policy.id, step.name),
-        subject: String::new(),
-        limit: Limit { allowed, window: policy.limits.lifetime, lock: None },
-    });
-    let budget = step.limits.budget;
-    let target = Charge {
-        scope: CountScope::Target,
-        name: "send/email".to_owned(),
-        subject: instance.recipient.clone().unwrap_or_default(),
-        limit: Limit { allowed: budget.sends, window: budget.per, lock: None },
-    };
-    own.into_iter().chain([target]).collect()
+/// The charges of a send; a number that is compared with the one on file is a try, too.
+fn list_send_charges(here: Here, aim: Aim, sending: &Sending) -> Vec<Charge> {
+    let mut charges = list_sends(here, sending.challenge.channel.as_str(), &sending.to);
+    if aim == (Aim::Phone { ask: true }) && here.instance.challenge.is_none() {
+        charges.extend(list_tries(here));
+    }
+    charges
 }
 
 /// What an input at the step needs.
-pub(super) fn needs(
-    policy: &Policy,
-    step: &Step,
-    otp: &Otp,
-    instance: &Instance,
-    input: &Input,
-    now: Timestamp,
-) -> Needs {
-    let account = instance.account.clone().map(AccountKey::Id);
-    let (charges, challenge) = match plan(step, otp, instance, input, now) {
-        Plan::Send(challenge) => (list_send_charges(policy, step, instance), challenge),
-        Plan::Verify(challenge, _) => (list_try_charges(policy, step, instance), challenge),
-        Plan::Stay(_) | Plan::Confirmed(_) | Plan::Change => return Needs { account, ..Needs::default() },
+pub(super) fn needs(here: Here, otp: &Otp, input: &Input) -> Needs {
+    let aim = Aim::of(here.policy, here.step, otp);
+    let planned = plan(here, otp, input);
+    let recipient = match &planned {
+        Plan::Send(sending) => Some(sending.to.clone()),
+        _ => here.instance.recipient.clone(),
     };
-    let code_label = Some(label(policy, step, instance, &challenge));
-    Needs { charges, account, code_label, code_digits: otp.code.digits, ..Needs::default() }
+    let account = match aim {
+        Aim::TypedEmail => recipient.clone().map(AccountKey::Email),
+        _ => here.known().account,
+    };
+    let free_email = recipient.filter(|_| matches!(aim, Aim::NewMailbox { .. }) && !here.instance.fixed);
+    let (charges, challenge) = match planned {
+        Plan::Send(sending) => (list_send_charges(here, aim, &sending), sending.challenge),
+        Plan::Verify(challenge, _) => (list_try_charges(here, aim), challenge),
+        Plan::Approve(challenge) => {
+            return Needs { account, free_email, approval: Some(u32::from(challenge.number)), ..Needs::default() };
+        }
+        Plan::Confirmed(..) => return Needs { account, free_email, ..Needs::default() },
+        Plan::Stay(_) | Plan::Change => return Needs { account, ..Needs::default() },
+    };
+    let needs = Needs { charges, account, free_email, ..Needs::default() };
+    if has_no_code(otp, &challenge) {
+        return needs;
+    }
+    let label = code_label(here.policy, here.step, here.instance, &challenge);
+    Needs { code_label: Some(label), code_digits: otp.code.digits, ..needs }
+}
+
+/// Label of the text or call that was sent last, as in its `Effect::Send`: it may turn out that it never arrives.
+pub(super) fn find_sent(here: Here) -> Option<String> {
+    let challenge = here.instance.challenge.as_ref()?;
+    let may_fail = challenge.channel != Channel::Email && challenge.verified_at.is_none() && !challenge.pretended;
+    may_fail.then(|| send_label(here.policy, here.step, here.instance, challenge))
+}
+
+/// Label of a challenge's last send.
+fn send_label(policy: &Policy, step: &Step, instance: &Instance, challenge: &Challenge) -> String {
+    format!("{}/{}", code_label(policy, step, instance, challenge), challenge.sends)
+}
+
+/// A call that asks for `#` alone has no code.
+fn has_no_code(otp: &Otp, challenge: &Challenge) -> bool {
+    challenge.channel == Channel::Voice && otp.voice == Voice::PressHash
+}
+
+/// Who gets a message.
+enum Delivery {
+    /// Them.
+    To(String),
+    /// Nobody, and the page does not say so; the address is told that somebody typed it.
+    Pretended { tell: bool },
+    /// Nobody: the step's way out.
+    Undeliverable,
+    /// Nobody, and the page says why.
+    Refused(NoticeKey),
 }
 
 impl<'a> Run<'a> {
-    /// An account without a mailbox can not be sent anything.
-    pub(super) fn enter_otp(&mut self, index: usize, step: &'a Step) -> Result<Entered<'a>, FlowError> {
-        let Some(mailbox) = self.account().and_then(|account| account.mailbox.clone()) else {
-            return self.take(step, Outcome::Undeliverable).map(Entered::On);
+    /// Waits at the step; who has nothing on file that could be sent to does not get there.
+    pub(super) fn enter_otp(&mut self, index: usize, step: &'a Step, otp: &Otp) -> Result<Entered<'a>, FlowError> {
+        let aim = Aim::of(self.policy, step, otp);
+        if aim.binds() && self.proven_user().is_none() {
+            return Err(FlowError::NotRunnable);
+        }
+        let account = self.account();
+        let on_file = match aim {
+            Aim::Mailbox => account.and_then(|account| account.mailbox.clone()),
+            Aim::Phone { .. } => account.and_then(|account| account.phone.clone()),
+            Aim::NewMailbox { on_file: true } => account.and_then(|account| account.email.clone()),
+            _ => None,
         };
+        if on_file.is_none() && matches!(aim, Aim::Mailbox | Aim::Phone { .. }) {
+            return self.take(step, Outcome::Undeliverable).map(Entered::On);
+        }
         let entered = self.wait(index)?;
-        self.instance.recipient = Some(mailbox);
+        if aim == Aim::TypedEmail {
+            self.instance.candidate = None;
+        }
+        if on_file.is_some() && aim != (Aim::Phone { ask: true }) {
+            self.instance.recipient = on_file;
+            self.instance.fixed = true;
+        }
         Ok(entered)
     }
 
     pub(super) fn react_otp(&mut self, step: &'a Step, otp: &Otp, input: &Input) -> Result<Next, FlowError> {
-        match plan(step, otp, &self.instance, input, self.now) {
-            Plan::Stay(notice) => Ok(self.stay(notice)),
-            Plan::Send(challenge) => self.send(step, otp, challenge),
-            Plan::Verify(challenge, code) => self.verify(step, otp, &challenge, &code),
-            Plan::Confirmed(at) => self.pass(step, at),
-            Plan::Change => match step.find_route(Outcome::Change) {
-                Some(target) if is_open(self.set, target) => self.go(step, Outcome::Change),
-                _ => Ok(Next::Page),
-            },
+        let aim = Aim::of(self.policy, step, otp);
+        if aim.binds() && self.proven_user().is_none() && !self.is_past_limit() {
+            return Ok(self.refuse("account", "access_denied"));
+        }
+        let planned = plan(self.here(step), otp, input);
+        let waits = matches!(planned, Plan::Stay(_) | Plan::Approve(_)) && !self.facts.approved;
+        if waits && self.facts.undeliverable && step.find_route(Outcome::Undeliverable).is_some() {
+            return self.give_up(step, otp);
+        }
+        match planned {
+            Plan::Stay(notice) => Ok(self.stay_with_typed(notice, input)),
+            Plan::Send(sending) => self.send(step, otp, aim, sending, input),
+            Plan::Verify(challenge, code) => self.verify(step, otp, aim, &challenge, &code),
+            Plan::Approve(challenge) => self.approve(step, otp, aim, &challenge),
+            Plan::Confirmed(challenge, at) => self.pass(step, aim, &challenge, at),
+            Plan::Change => self.change(step),
         }
     }
 
-    fn send(&mut self, step: &'a Step, otp: &Otp, challenge: Challenge) -> Result<Next, FlowError> {
-        let charges = list_send_charges(self.policy, step, &self.instance);
-        if !self.is_within(charges.len()) {
+    /// What was sent will never arrive: a call may do better than a text, and nothing does better than a call (R12).
+    fn give_up(&mut self, step: &'a Step, otp: &Otp) -> Result<Next, FlowError> {
+        let texted = self.instance.challenge.as_ref().is_some_and(|challenge| challenge.channel == Channel::Sms);
+        if texted && otp.channels.contains(&Channel::Voice) {
+            return Ok(self.stay(Some(NoticeKey::SendFailed)));
+        }
+        self.go(step, Outcome::Undeliverable)
+    }
+
+    /// Stays, and shows again what was typed while it is wrong.
+    fn stay_with_typed(&mut self, notice: Option<NoticeKey>, input: &Input) -> Next {
+        let wrong = notice.is_some_and(|notice| notice.tone() == crate::Tone::Error);
+        if self.instance.challenge.is_none() {
+            self.instance.typed = wrong.then(|| input.keep(&["email", "country", "phone_number"]));
+        }
+        self.stay(notice)
+    }
+
+    fn change(&mut self, step: &'a Step) -> Result<Next, FlowError> {
+        if step.find_route(Outcome::Change).is_some_and(|target| is_open(self.set, target)) {
+            return self.go(step, Outcome::Change);
+        }
+        if self.instance.fixed || self.instance.challenge.is_none() {
+            return Ok(Next::Page);
+        }
+        self.wait(usize::from(self.instance.step))?;
+        Ok(Next::Page)
+    }
+
+    fn send(
+        &mut self,
+        step: &'a Step,
+        otp: &Otp,
+        aim: Aim,
+        sending: Sending,
+        input: &Input,
+    ) -> Result<Next, FlowError> {
+        if !self.is_within(list_send_charges(self.here(step), aim, &sending).len()) {
             return self.spend(step);
         }
-        let mailbox = self.account().and_then(|account| account.mailbox.clone());
-        let Some(to) = mailbox.filter(|mailbox| self.instance.recipient.as_ref() == Some(mailbox)) else {
-            return self.go(step, Outcome::Undeliverable);
+        if sending.country.as_ref().is_some_and(|country| !self.facts.countries.contains(country)) {
+            return Ok(self.stay_with_typed(Some(NoticeKey::PhoneCountry), input));
+        }
+        let delivery = match self.find_delivery(otp, aim, &sending.to)? {
+            Delivery::Undeliverable => return self.go(step, Outcome::Undeliverable),
+            Delivery::Refused(notice) => {
+                let detail = [("step", step.name.as_str()), ("reason", "wrong")];
+                self.audit(AuditKind::Login, AuditOutcome::Failure, &detail);
+                return Ok(self.stay_with_typed(Some(notice), input));
+            }
+            delivery => delivery,
         };
-        let code = self.facts.code.clone().ok_or(FlowError::MissingFact)?;
-        let label = format!("{}/{}", label(self.policy, step, &self.instance, &challenge), challenge.sends);
-        self.effects.push(Effect::Send {
-            label,
-            channel: challenge.channel,
-            template: otp.template.clone(),
-            to,
-            code,
-            expires_at: challenge.expires_at,
-        });
-        let detail = [("step", step.name.as_str()), ("channel", challenge.channel.as_str())];
-        self.audit(AuditKind::SendQueued, AuditOutcome::Success, &detail);
-        let notice = if self.instance.challenge.is_none() { NoticeKey::Sent } else { NoticeKey::Resent };
+        let Sending { mut challenge, to, .. } = sending;
+        challenge.pretended = matches!(delivery, Delivery::Pretended { .. });
+        self.queue(step, otp, &challenge, delivery, &to)?;
+        let first = self.instance.challenge.is_none();
+        let notice = match challenge.channel {
+            Channel::Voice => NoticeKey::Called,
+            _ if first => NoticeKey::Sent,
+            _ => NoticeKey::Resent,
+        };
+        if aim == Aim::TypedEmail {
+            self.instance.identifier = Some(to.clone());
+        }
+        self.instance.recipient = Some(to);
         self.instance.challenge = Some(challenge);
+        self.instance.typed = None;
         Ok(self.stay(Some(notice)))
     }
 
-    fn verify(&mut self, step: &'a Step, otp: &Otp, challenge: &Challenge, code: &str) -> Result<Next, FlowError> {
-        let charges = list_try_charges(self.policy, step, &self.instance);
+    /// Who gets the message that is to go `to`.
+    fn find_delivery(&mut self, otp: &Otp, aim: Aim, to: &str) -> Result<Delivery, FlowError> {
+        let is_to = |on_file: Option<&String>| on_file.is_some_and(|on_file| on_file == to);
+        let on_file = |known: bool| if known { Delivery::To(to.to_owned()) } else { Delivery::Undeliverable };
+        let account = self.account();
+        Ok(match aim {
+            Aim::Mailbox => on_file(is_to(account.and_then(|account| account.mailbox.as_ref()))),
+            Aim::Phone { ask: false } => on_file(is_to(account.and_then(|account| account.phone.as_ref()))),
+            Aim::Phone { ask: true } if is_to(account.and_then(|account| account.phone.as_ref())) => on_file(true),
+            Aim::Phone { ask: true } => Delivery::Refused(NoticeKey::PhoneNotOnFile),
+            Aim::TypedPhone if is_to(account.and_then(|account| account.phone.as_ref())) => on_file(true),
+            Aim::TypedPhone => Delivery::Pretended { tell: false },
+            Aim::NewPhone => on_file(true),
+            Aim::NewMailbox { .. } if self.instance.fixed => {
+                on_file(is_to(account.and_then(|account| account.email.as_ref())))
+            }
+            Aim::NewMailbox { .. } if self.is_free(to)? => on_file(true),
+            Aim::NewMailbox { .. } => Delivery::Pretended { tell: true },
+            Aim::TypedEmail => self.find_addressee(otp),
+        })
+    }
+
+    /// The mailbox of whoever signs in with the typed address.
+    fn find_addressee(&mut self, otp: &Otp) -> Delivery {
+        let known = self.known.as_ref().filter(|account| account.active && self.is_wanted(&account.user));
+        let found = known.and_then(|account| Some((account.user.clone(), account.mailbox.clone()?)));
+        let Some((user, mailbox)) = found else {
+            return match otp.unknown {
+                UnknownRule::Pretend => Delivery::Pretended { tell: false },
+                UnknownRule::Say => Delivery::Refused(NoticeKey::EmailUnknown),
+            };
+        };
+        self.instance.candidate = Some(user);
+        Delivery::To(mailbox)
+    }
+
+    /// Whether nobody else has this address.
+    pub(super) fn is_free(&self, address: &str) -> Result<bool, FlowError> {
+        let own = self.account().is_some_and(|account| {
+            [&account.email, &account.mailbox].into_iter().flatten().any(|known| known == address)
+        });
+        if own { Ok(true) } else { self.facts.email_free.ok_or(FlowError::MissingFact) }
+    }
+
+    fn queue(
+        &mut self,
+        step: &Step,
+        otp: &Otp,
+        challenge: &Challenge,
+        delivery: Delivery,
+        typed: &str,
+    ) -> Result<(), FlowError> {
+        let Challenge { channel, expires_at, .. } = *challenge;
+        let code = if has_no_code(otp, challenge) {
+            None
+        } else {
+            Some(self.facts.code.clone().ok_or(FlowError::MissingFact)?)
+        };
+        let label = send_label(self.policy, step, &self.instance, challenge);
+        if let Delivery::To(to) = delivery {
+            let called = channel == Channel::Voice;
+            let call = called.then(|| Call { voice: otp.voice, challenge: u32::from(challenge.number) });
+            let template = otp.template.clone();
+            self.effects.push(Effect::Send { label, channel, template, to, code, call, expires_at });
+        } else {
+            self.effects.push(Effect::Pretend { label: label.clone(), channel, expires_at });
+            if let (Delivery::Pretended { tell: true }, Some(user)) = (delivery, self.instance.account.clone()) {
+                self.warn(user, &label, typed);
+            }
+        }
+        let detail = [("step", step.name.as_str()), ("channel", channel.as_str())];
+        self.audit(AuditKind::SendQueued, AuditOutcome::Success, &detail);
+        Ok(())
+    }
+
+    /// Tells the owner of an address that somebody typed it.
+    pub(super) fn warn(&mut self, user: UserId, label: &str, address: &str) {
+        self.effects.push(Effect::Notify {
+            user,
+            label: format!("{label}/attempt"),
+            template: "registration_attempt".to_owned(),
+            also: Some(address.to_owned()),
+        });
+    }
+
+    /// Whether the right answer to the challenge proves anything.
+    fn is_real(&self, aim: Aim, challenge: &Challenge) -> bool {
+        let fits = match aim {
+            Aim::TypedEmail => {
+                let known = self.known.as_ref().filter(|account| account.active && self.is_wanted(&account.user));
+                known.is_some_and(|account| self.instance.candidate.as_ref() == Some(&account.user))
+            }
+            Aim::NewMailbox { .. } if !self.instance.fixed => {
+                self.instance.recipient.as_ref().is_some_and(|address| self.is_free(address) == Ok(true))
+            }
+            _ => self.account().is_some(),
+        };
+        fits && !challenge.pretended
+    }
+
+    fn verify(
+        &mut self,
+        step: &'a Step,
+        otp: &Otp,
+        aim: Aim,
+        challenge: &Challenge,
+        code: &str,
+    ) -> Result<Next, FlowError> {
+        let charges = list_try_charges(self.here(step), aim);
         if !self.is_within(charges.len()) {
             return self.spend(step);
         }
         let right = self.facts.code.as_ref().ok_or(FlowError::MissingFact)?;
-        if verify_slices_are_equal(right.as_bytes(), code.as_bytes()).is_err() {
-            let detail = [("step", step.name.as_str()), ("reason", "wrong")];
-            self.audit(AuditKind::Login, AuditOutcome::Failure, &detail);
-            return Ok(self.stay(Some(NoticeKey::CodeWrong)));
+        let equal = verify_slices_are_equal(right.as_bytes(), code.as_bytes()).is_ok();
+        if !equal || !self.is_real(aim, challenge) {
+            return Ok(self.fail(step, NoticeKey::CodeWrong));
         }
         self.effects.extend(list_resets(charges));
+        self.prove_challenge(step, otp, aim, challenge)
+    }
+
+    /// The telephone answered, or did not yet.
+    fn approve(&mut self, step: &'a Step, otp: &Otp, aim: Aim, challenge: &Challenge) -> Result<Next, FlowError> {
+        if !self.facts.approved || !is_answered_by_phone(otp, challenge) || !self.is_real(aim, challenge) {
+            return Ok(self.stay(Some(NoticeKey::CallWaiting)));
+        }
+        self.prove_challenge(step, otp, aim, challenge)
+    }
+
+    fn prove_challenge(
+        &mut self,
+        step: &'a Step,
+        otp: &Otp,
+        aim: Aim,
+        challenge: &Challenge,
+    ) -> Result<Next, FlowError> {
         if otp.confirm {
             self.instance.challenge = Some(Challenge { verified_at: Some(self.now), ..challenge.clone() });
             return Ok(self.stay(Some(NoticeKey::Verified)));
         }
-        self.pass(step, self.now)
+        self.pass(step, aim, challenge, self.now)
     }
 
-    fn pass(&mut self, step: &'a Step, at: Timestamp) -> Result<Next, FlowError> {
+    fn pass(&mut self, step: &'a Step, aim: Aim, challenge: &Challenge, at: Timestamp) -> Result<Next, FlowError> {
+        if !self.is_real(aim, challenge) {
+            return Ok(self.fail(step, NoticeKey::CodeWrong));
+        }
+        if let (Aim::TypedEmail, Some(user)) = (aim, self.instance.candidate.clone()) {
+            self.instance.identify(&user);
+        }
+        if let (true, Some(to)) = (aim.binds(), self.instance.recipient.clone()) {
+            self.bind_recipient(step, aim, to)?;
+        }
         if let Some(fact) = step.kind.proves() {
             self.instance.prove(fact, at);
+        }
+        if challenge.channel != Channel::Email {
+            self.instance.vars.called = challenge.channel == Channel::Voice;
         }
         self.go(step, Outcome::Ok)
     }

@@ -1,13 +1,15 @@
-//! The sign-in page. Unknown, disabled and wrong look the same.
+//! The sign-in pages: by mail address, by user name, by the legacy portal's credential. Unknown, disabled and wrong look
+//! the same.
 
 use countersign_model::{AuditKind, AuditOutcome, Fact};
 
-use super::{Entered, Hop, Run, is_open, list_attempts, list_resets};
+use super::charge::{list_attempts, list_resets};
+use super::run::{Entered, Run};
+use super::{Here, is_open};
 use crate::facts::AccountFacts;
 use crate::input::Typed;
-use crate::instance::NoticeKey;
-use crate::language::{LoginName, Outcome, Policy, Step};
-use crate::{AccountKey, Charge, Effect, FlowError, Input, MAX_PASSWORD, Needs, Next, Verdict};
+use crate::language::{LoginName, Outcome, Step};
+use crate::{AccountKey, Charge, Effect, FlowError, Input, MAX_PASSWORD, Needs, Next, NoticeKey, Verdict};
 
 /// The typed name, if name and password can be looked at.
 fn read(login: LoginName, input: &Input) -> Result<String, NoticeKey> {
@@ -25,29 +27,31 @@ fn read(login: LoginName, input: &Input) -> Result<String, NoticeKey> {
     }
 }
 
-fn list_charges(policy: &Policy, step: &Step, name: &str) -> Vec<Charge> {
+fn list_charges(here: Here, name: &str) -> Vec<Charge> {
     use crate::CountScope::{Account, Identifier, Target};
-    list_attempts(policy, step, |rule| match rule.scope {
+    list_attempts(here, |rule| match rule.scope {
         Identifier | Account | Target => name.to_owned(),
         _ => String::new(),
     })
 }
 
 /// What a try needs; nothing while the form can not be looked at.
-pub(super) fn needs(policy: &Policy, step: &Step, login: LoginName, input: &Input) -> Needs {
+pub(super) fn needs(here: Here, login: LoginName, input: &Input) -> Needs {
     if input.control != "login" {
         return Needs::default();
     }
     let Ok(name) = read(login, input) else { return Needs::default() };
-    let charges = list_charges(policy, step, &name);
+    let charges = list_charges(here, &name);
     let key = if login == LoginName::Email { AccountKey::Email(name) } else { AccountKey::Username(name) };
-    Needs { charges, account: Some(key), verify_password: true, ..Needs::default() }
+    let legacy = login == LoginName::Legacy;
+    Needs { charges, account: Some(key), verify_password: !legacy, verify_legacy: legacy, ..Needs::default() }
 }
 
 impl<'a> Run<'a> {
-    /// A password that a switch carried here is not asked for again.
+    /// A password that a switch or the session carried here is not asked for again.
     pub(super) fn enter_password(&mut self, index: usize, step: &'a Step) -> Result<Entered<'a>, FlowError> {
-        if self.instance.account.is_some() && self.instance.carried.contains(Fact::Password) {
+        let carried = self.instance.account.is_some() && self.instance.carried.contains(Fact::Password);
+        if carried && step.kind.proves() == Some(Fact::Password) {
             return self.take(step, Outcome::Ok).map(Entered::On);
         }
         self.wait(index)
@@ -80,35 +84,38 @@ impl<'a> Run<'a> {
             Ok(name) => name,
             Err(notice) => return Ok(self.stay(Some(notice))),
         };
-        let charges = list_charges(self.policy, step, &name);
+        let charges = list_charges(self.here(step), &name);
         if !self.is_within(charges.len()) {
             return self.spend(step);
         }
-        let Some(account) = self.find_proven() else {
+        let verdict = if login == LoginName::Legacy { self.facts.legacy } else { self.facts.password };
+        let Some(user) = self.find_proven(verdict).map(|account| account.user.clone()) else {
             self.audit_wrong(step);
             return Ok(self.stay(Some(NoticeKey::Wrong)));
         };
-        self.instance.identify(&account.user);
-        self.instance.prove(Fact::Password, self.now);
+        self.instance.identify(&user);
+        if let Some(fact) = step.kind.proves() {
+            self.instance.prove(fact, self.now);
+        }
         self.effects.extend(list_resets(charges));
         if has_box && !self.instance.vars.ticked {
             self.effects.push(Effect::ForgetRemembered { policy: self.policy.id.clone() });
         }
-        let hop: Hop = self.take(step, Outcome::Ok)?;
-        self.follow(hop)
+        self.go(step, Outcome::Ok)
     }
 
     /// The account whose password was right and that may sign in.
-    fn find_proven(&self) -> Option<&'a AccountFacts> {
-        let right = self.facts.password == Verdict::Right;
-        self.facts.account.as_ref().filter(|account| right && account.active)
+    fn find_proven(&self, verdict: Verdict) -> Option<&AccountFacts> {
+        let known = self.known.as_ref().filter(|account| account.active && verdict == Verdict::Right);
+        known.filter(|account| self.is_wanted(&account.user))
     }
 
     /// The audit knows why; the page does not.
     fn audit_wrong(&mut self, step: &Step) {
-        let (reason, subject) = match &self.facts.account {
+        let (reason, subject) = match &self.known {
             None => ("unknown", None),
             Some(account) if !account.active => ("disabled", Some(account.user.clone())),
+            Some(account) if !self.is_wanted(&account.user) => ("other", Some(account.user.clone())),
             Some(account) => ("wrong", Some(account.user.clone())),
         };
         let detail = [("step", step.name.as_str()), ("reason", reason)];

@@ -2,7 +2,7 @@
 
 use countersign_model::{AuditKind, AuditOutcome};
 
-use super::{Hop, Run};
+use super::run::{Hop, Run};
 use crate::facts::fact_set;
 use crate::instance::{Caller, MAX_CALLERS};
 use crate::language::Switch;
@@ -25,6 +25,9 @@ impl Run<'_> {
         if instance.facts.is_empty() {
             instance.account = None;
         }
+        instance.candidate = None;
+        instance.organization = None;
+        instance.told.clear();
         instance.leave_step();
         instance.vars.silent = false;
         instance.digest = target.digest;
@@ -57,6 +60,9 @@ impl Run<'_> {
             instance.account = caller.account;
             instance.facts = caller.facts;
             instance.carried = caller.carried;
+            instance.candidate = None;
+            instance.organization = None;
+            instance.told.clear();
             instance.digest = caller.digest;
             instance.entered_at = self.now;
             self.policy = policy;

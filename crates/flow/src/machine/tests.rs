@@ -1,7 +1,12 @@
 mod code;
 mod driver;
+mod enrol;
 mod never;
 mod options;
+mod phone;
+mod recover;
+mod register;
+mod shipped;
 mod sign_in;
 
 pub(crate) use driver::*;

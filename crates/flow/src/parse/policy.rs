@@ -42,7 +42,7 @@ pub(super) fn read(report: &mut Report, mut root: Table, digest: [u8; 16]) -> Po
         require: read_require(report, &mut root, &names),
         acr,
         acr_at,
-        claims_acr_of: read_claim(report, &mut root),
+        claims_acr_of: read_claims(report, &mut root),
         limits: limits::read_policy(report, &mut root),
         cancel,
         remember: read_remember(report, &mut root),
@@ -77,7 +77,7 @@ fn check_issue(report: &mut Report, policy: &Policy, at: usize) {
     if policy.require.is_empty() {
         report.error("E00", at, "a policy with an `issue` step needs the key `require`".to_owned());
     }
-    if policy.acr.is_none() && policy.claims_acr_of.is_none() {
+    if policy.acr.is_none() && policy.claims_acr_of.is_empty() {
         report.error("E00", at, "a policy with an `issue` step needs the key `acr` or `claims_acr_of`".to_owned());
     }
 }
@@ -99,12 +99,19 @@ fn read_acr(report: &mut Report, root: &mut Table) -> (Option<String>, Position)
     (Some(acr.to_owned()), report.position(at))
 }
 
-fn read_claim(report: &mut Report, root: &mut Table) -> Option<(String, Position)> {
-    let (policy, at) = root.text(report, "claims_acr_of")?;
-    if !is_name(policy, b'-') {
-        report.error("E04", at, format!("unknown target `{}`: no policy can be named so", shorten(policy)));
+/// `claims_acr_of`: one policy or several.
+fn read_claims(report: &mut Report, root: &mut Table) -> Vec<(String, Position)> {
+    let mut claims: Vec<(String, Position)> = Vec::new();
+    for value in root.one_or_more("claims_acr_of") {
+        let Some((policy, at)) = text_of(report, value, "claims_acr_of") else { continue };
+        if !is_name(policy, b'-') {
+            report.error("E04", at, format!("unknown target `{}`: no policy can be named so", shorten(policy)));
+        } else if claims.iter().any(|(known, _)| known == policy) {
+            report.error("E00", at, format!("`{policy}` stands in `claims_acr_of` twice"));
+        }
+        claims.push((policy.to_owned(), report.position(at)));
     }
-    Some((policy.to_owned(), report.position(at)))
+    claims
 }
 
 fn read_remember(report: &mut Report, root: &mut Table) -> Option<Remember> {
@@ -144,8 +151,8 @@ fn read_require(report: &mut Report, root: &mut Table, names: &Names) -> Vec<Req
     for value in root.array(report, "require") {
         let Some(mut table) = Table::from_value(report, value, "the requirement") else { continue };
         let condition = table.text(report, "if").and_then(|(text, at)| names.guard(report, text, at));
-        if condition == Some(Guard::SessionRemembered) {
-            let message = "a requirement can not depend on `session.remembered`: it must hold for it".to_owned();
+        if matches!(condition, Some(Guard::SessionRemembered | Guard::SessionFresh)) {
+            let message = "a requirement can not depend on the session: it must hold for it".to_owned();
             report.error("E03", table.offset_of("if"), message);
         }
         table.required(report, "factors");

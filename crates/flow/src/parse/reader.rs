@@ -195,6 +195,17 @@ impl<'a, 'i> Table<'a, 'i> {
         Vec::new()
     }
 
+    /// The elements of an array, or one value alone; a missing key is an empty array.
+    pub(super) fn one_or_more(&mut self, key: &'static str) -> Vec<Value<'a, 'i>> {
+        match self.find(key) {
+            None => Vec::new(),
+            Some(value) => match value.get_ref() {
+                DeValue::Array(values) => values.iter().collect(),
+                _ => vec![value],
+            },
+        }
+    }
+
     /// An array of words of a closed choice, without repetition.
     pub(super) fn words<T: Word + PartialEq>(&mut self, report: &mut Report, key: &'static str) -> Vec<T> {
         let mut words = Vec::new();

@@ -7,8 +7,8 @@ use super::limits;
 use super::reader::{Report, Table, Value, is_name, shorten, text_of};
 use super::target::Names;
 use crate::language::{
-    Branch, Channel, Choice, ChoiceOption, Clause, CodeRule, Destination, FieldName, FormField, LoginName, Otp,
-    Outcome, PhoneShow, SendTo, Step, StepKind, Stop, Submit, Switch, Target, UnknownRule, Voice,
+    Branch, Channel, Choice, ChoiceOption, Clause, CodeRule, Destination, EffectWord, FieldName, FormField, LoginName,
+    Otp, Outcome, PhoneShow, SendTo, Step, StepKind, Stop, Submit, Switch, Target, UnknownRule, Voice,
 };
 
 /// Reads one step.
@@ -85,7 +85,7 @@ fn read_kind(report: &mut Report, names: &Names, table: &mut Table, word: &str) 
         "effect" => StepKind::Effect { effects: read_effects(report, names, table) },
         "federate" => StepKind::Federate { provider: table.required_text(report, "provider").0.to_owned() },
         "issue" => StepKind::Issue,
-        "stop" => StepKind::Stop(read_stop(report, table)),
+        "stop" => StepKind::Stop(read_stop(report, names, table)),
         "switch" => StepKind::Switch(read_switch(report, names, table)),
         _ => return None,
     })
@@ -201,8 +201,8 @@ fn read_field(report: &mut Report, value: Value) -> Option<FormField> {
 }
 
 fn read_choice(report: &mut Report, names: &Names, table: &mut Table) -> Choice {
-    let options = read_options(report, names, table, "options");
-    let links = read_options(report, names, table, "links");
+    let options = read_options(report, names, table, "options", true);
+    let links = read_options(report, names, table, "links", true);
     if options.is_empty() {
         report.error(
             "E00",
@@ -210,26 +210,35 @@ fn read_choice(report: &mut Report, names: &Names, table: &mut Table) -> Choice 
             "a choice needs the key `options` with at least one".to_owned(),
         );
     }
-    let mut seen: Vec<&str> = Vec::new();
-    for option in options.iter().chain(&links) {
-        if seen.contains(&option.id.as_str()) || matches!(option.id.as_str(), "cancel" | "login" | "return") {
-            report.error(
-                "E00",
-                table.at,
-                format!("the option `{}` stands twice, or is an engine's control", option.id),
-            );
-        }
-        seen.push(&option.id);
-    }
+    check_ids(report, table.at, &options.iter().chain(&links).collect::<Vec<_>>());
     Choice { options, links }
 }
 
-fn read_options(report: &mut Report, names: &Names, table: &mut Table, key: &'static str) -> Vec<ChoiceOption> {
+/// Ids are unique, and none is a control of the engine.
+fn check_ids(report: &mut Report, at: usize, options: &[&ChoiceOption]) {
+    let mut seen: Vec<&str> = Vec::new();
+    for option in options {
+        if seen.contains(&option.id.as_str()) || matches!(option.id.as_str(), "cancel" | "login" | "return") {
+            let message = format!("the option `{}` stands twice, or is an engine's control", option.id);
+            report.error("E00", at, message);
+        }
+        seen.push(&option.id);
+    }
+}
+
+/// Buttons or links: `{ id, to, optional, carry, else }`, and `remember` where they may read a box.
+fn read_options(
+    report: &mut Report,
+    names: &Names,
+    table: &mut Table,
+    key: &'static str,
+    boxes: bool,
+) -> Vec<ChoiceOption> {
     let mut options = Vec::new();
     for value in table.array(report, key) {
         let Some(mut table) = Table::from_value(report, value, "the option") else { continue };
         let (id, id_at) = table.required_text(report, "id");
-        let remember = table.text(report, "remember");
+        let remember = if boxes { table.text(report, "remember") } else { None };
         for (name, at) in [Some((id, id_at)), remember].into_iter().flatten() {
             if !name.is_empty() && !is_name(name, b'_') {
                 report.error("E00", at, "a name is made of lower-case letters, digits and `_`, at most 40".to_owned());
@@ -263,39 +272,34 @@ fn read_branch(report: &mut Report, names: &Names, table: &mut Table) -> Branch 
     Branch { when, otherwise: otherwise.unwrap_or(nowhere) }
 }
 
-fn read_effects(report: &mut Report, names: &Names, table: &mut Table) -> Vec<String> {
-    let Some(value) = table.required(report, "effect") else { return Vec::new() };
-    let values = match value.get_ref() {
-        DeValue::Array(values) => values.iter().collect(),
-        _ => vec![value],
-    };
+fn read_effects(report: &mut Report, names: &Names, table: &mut Table) -> Vec<EffectWord> {
+    table.required(report, "effect");
     let mut effects = Vec::new();
-    for value in values {
+    for value in table.one_or_more("effect") {
         let Some((text, at)) = text_of(report, value, "effect") else { continue };
-        if !is_effect(names, text) {
-            report.error("E01", at, format!("unknown effect `{}`", shorten(text)));
+        match EffectWord::from_word(text, report.position(at)).filter(|effect| is_named(names, effect)) {
+            Some(effect) => effects.push(effect),
+            None => report.error("E01", at, unknown_effect(text)),
         }
-        effects.push(text.to_owned());
     }
     effects
 }
 
-/// Whether `text` is an effect of the language (section 3).
-fn is_effect(names: &Names, text: &str) -> bool {
-    match text.split_once(':') {
-        Some(("send" | "audit" | "accept_terms", name)) => is_name(name, b'_'),
-        Some(("revoke", what)) => crate::language::Revocation::from_word(what).is_some(),
-        Some(("webhook", name)) => names.webhooks.iter().any(|webhook| webhook.name == name),
-        Some(_) => false,
-        None => {
-            let factor = text.strip_prefix("bind_").or_else(|| text.strip_prefix("unbind_"));
-            matches!(text, "create_account" | "set_password" | "accept_terms")
-                || factor.is_some_and(|factor| matches!(factor, "phone" | "email" | "totp" | "passkey"))
-        }
+fn unknown_effect(text: &str) -> String {
+    format!("unknown effect `{}`; known: {}", shorten(text), EffectWord::KNOWN)
+}
+
+/// Whether the names in an effect can be names; a webhook's must be declared.
+fn is_named(names: &Names, effect: &EffectWord) -> bool {
+    match effect {
+        EffectWord::Send(name) | EffectWord::Audit(name) => is_name(name, b'_'),
+        EffectWord::SendLink { policy, template, .. } => is_name(policy, b'-') && is_name(template, b'_'),
+        EffectWord::Webhook(name) => names.webhooks.iter().any(|webhook| webhook.name == *name),
+        _ => true,
     }
 }
 
-fn read_stop(report: &mut Report, table: &mut Table) -> Stop {
+fn read_stop(report: &mut Report, names: &Names, table: &mut Table) -> Stop {
     let (page, _) = table.required_text(report, "page");
     let error = table.text(report, "error").map_or(Some("access_denied"), |(text, at)| {
         let known = Stop::ERRORS.into_iter().find(|error| *error == text);
@@ -304,7 +308,12 @@ fn read_stop(report: &mut Report, table: &mut Table) -> Stop {
         }
         known
     });
-    Stop { shows_page: page != "none", error: error.unwrap_or("access_denied") }
+    let links = read_options(report, names, table, "links", false);
+    check_ids(report, table.at, &links.iter().collect::<Vec<_>>());
+    if page == "none" && !links.is_empty() {
+        report.error("E00", table.offset_of("links"), "a stop without a page has no links".to_owned());
+    }
+    Stop { shows_page: page != "none", error: error.unwrap_or("access_denied"), links }
 }
 
 fn read_switch(report: &mut Report, names: &Names, table: &mut Table) -> Switch {

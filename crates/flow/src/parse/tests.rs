@@ -103,7 +103,7 @@ start = "risk"
 on_edit = "kill"
 require = [{ if = "webhook:risk", factors = ["phone"] }, { factors = ["mailbox", "totp"] }]
 acr = "urn:x"
-claims_acr_of = "phone"
+claims_acr_of = ["phone", "email"]
 mailbox = "typed"
 session.sso = "always"
 cancel = { to = "end" }
@@ -112,9 +112,9 @@ cancel = { to = "end" }
 risk = { within = "2s", fail = true }
 
 [step]
-risk = { kind = "branch", when = [{ if = "webhook:risk", then = "data" }, { if = "locale:es", then = "data" }, { if = "client.is:case-portal", then = "data" }, { if = "request.acr:urn:x", then = "data" }], else = "corp" }
+risk = { kind = "branch", when = [{ if = "webhook:risk", then = "data" }, { if = "locale:es", then = "data" }, { if = "client.is:case-portal", then = "data" }, { if = "request.acr:urn:x", then = "data" }, { if = "session.fresh", then = "data" }], else = "corp" }
 corp = { kind = "federate", provider = "corp", on = { ok = "make", declined = "end" } }
-make = { kind = "effect", effect = ["create_account", "bind_phone", "unbind_totp", "accept_terms", "revoke:sessions", "send:welcome", "audit:made", "webhook:risk"], on = { ok = "mail" } }
+make = { kind = "effect", effect = ["create_account", "send_link:registration-link/account_registration", "unbind_totp", "replace_recovery_codes", "close_account", "revoke:sessions", "send:welcome", "audit:made", "webhook:risk"], on = { ok = "mail" } }
 data = { kind = "form", fields = ["npi", { name = "registration_code", validator = "npi_or_other" }, { name = "fax", required = false }], limits = { attempts = 5 }, on = { ok = "mail", spent = "end" } }
 mail = { kind = "link", ttl = "2d", limits = { sends = 3, lock = [{ scope = "target", after = 3, for = "1h" }, { scope = "ip", after = 30, for = "1h", backoff = 1, max = "1h" }] }, on = { ok = "secret" } }
 secret = { kind = "set_password", on = { ok = "number" } }
@@ -131,7 +131,7 @@ way = { kind = "choice", options = [{ id = "phone", to = "old" }, { id = "email"
 old = { kind = "password", login = "legacy", limits = { attempts = 5 }, on = { ok = "away", spent = "end", forgot = { to = "@forgot-password", optional = true } } }
 away = { kind = "switch", to = "@phone", optional = true, carry = ["password", "mailbox"], else = "done" }
 done = { kind = "issue" }
-end = { kind = "stop", page = "registration_error", error = "interaction_required" }
+end = { kind = "stop", page = "registration_error", error = "interaction_required", links = [{ id = "reset", to = "@registration-reset", optional = true }] }
 "#;
     let policy = parse("x.toml", text).unwrap_or_else(|findings| panic!("{findings:#?}"));
     let mut kinds: Vec<&str> = policy.steps.iter().map(|step| step.kind.as_str()).collect();
@@ -140,6 +140,29 @@ end = { kind = "stop", page = "registration_error", error = "interaction_require
     let declared = StepKind::WORDS.iter().filter(|word| **word != "otp").count();
     assert_eq!(kinds.len(), declared, "{kinds:?}");
     assert_eq!(policy.find_step("mail").unwrap().limits.locks.len(), 2);
+    let claimed: Vec<&str> = policy.claims_acr_of.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(claimed, ["phone", "email"]);
+    let StepKind::Stop(end) = &policy.find_step("end").unwrap().kind else { panic!() };
+    assert_eq!((end.links[0].id.as_str(), end.links[0].remember.as_deref()), ("reset", None));
+}
+
+#[test]
+fn stop_links_and_effects_are_checked_at_their_place() {
+    let stop = "wait          = { kind = \"stop\", page = \"try_later\", error = \"access_denied\" }";
+    let with = |links: &str| stop.replace(" }", &format!(", links = {links} }}"));
+    for (links, code) in [
+        ("[{ id = \"login\", to = \"wait\" }]", "E00"),
+        ("[{ id = \"a\", to = \"nowhere\" }]", "E04"),
+        ("[{ id = \"a\", to = \"wait\", remember = \"x\" }]", "E00"),
+    ] {
+        let found = mutated(stop, &with(links));
+        assert!(found.iter().any(|(found, _)| *found == code), "{links}: {found:?}");
+    }
+    for effect in ["bind_phone", "send_link:nowhere", "webhook:undeclared", "send:Bad Name", "revoke:all"] {
+        let step = format!("odd = {{ kind = \"effect\", effect = \"{effect}\", on = {{ ok = \"wait\" }} }}\n{stop}");
+        let found = mutated(stop, &step);
+        assert!(found.iter().any(|(found, _)| *found == "E01"), "{effect}: {found:?}");
+    }
 }
 
 #[test]

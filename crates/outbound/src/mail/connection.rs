@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
@@ -13,6 +12,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use secrecy::ExposeSecret as _;
 
+use super::message::Composed;
 use super::{MailSettings, Tls};
 use crate::{SendError, SettingsError};
 
@@ -92,10 +92,10 @@ pub(super) async fn is_alive(connection: &mut AsyncSmtpConnection) -> bool {
 /// MAIL, RCPT, DATA (RFC 5321, 3.3). The relay is responsible from its answer to the final dot.
 pub(super) async fn transact(
     connection: &mut AsyncSmtpConnection,
-    message: &Message,
+    message: &Composed,
     handed_over: &mut bool,
 ) -> Result<(), Failure> {
-    let envelope = message.envelope();
+    let envelope = &message.envelope;
     let mut parameters = Vec::new();
     let addresses = envelope.from().into_iter().chain(envelope.to());
     if !addresses.map(AsRef::<str>::as_ref).all(str::is_ascii) {
@@ -110,7 +110,7 @@ pub(super) async fn transact(
     }
     connection.command(Data).await?;
     *handed_over = true;
-    connection.message(&message.formatted()).await?;
+    connection.message(&message.bytes).await?;
     Ok(())
 }
 

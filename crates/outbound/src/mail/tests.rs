@@ -14,6 +14,7 @@ fn settings(port: u16) -> MailSettings {
         timeout: Duration::from_secs(20),
         from: Sender { address: "no-reply@portal.example".to_owned(), name: Some("Case Portal".to_owned()) },
         ca_file: None,
+        dkim: Vec::new(),
     }
 }
 
@@ -21,6 +22,7 @@ fn mail() -> Mail {
     Mail {
         id: "0190a1b2-0000-7000-8000-000000000001".parse().unwrap(),
         from: None,
+        reply_to: None,
         to: "dduck@example.com".to_owned(),
         subject: "Verification Code".to_owned(),
         text: BODY.to_owned(),
@@ -283,4 +285,35 @@ fn impossible_settings_are_refused() {
     ] {
         assert!(Mailer::new(settings).is_err());
     }
+}
+
+#[tokio::test]
+async fn answers_go_where_the_mail_says() {
+    let (port, transcript) = smtp(accept_all, None).await;
+    let mailer = Mailer::new(settings(port)).unwrap();
+    mailer.send(&Mail { reply_to: Some("help@clinic.example".to_owned()), ..mail() }).await.unwrap();
+    assert_eq!(transcript.count("Reply-To: help@clinic.example"), 1, "{}", transcript.text());
+    for wrong in ["nobody", "a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example"] {
+        let result = mailer.send(&Mail { reply_to: Some(wrong.to_owned()), ..mail() }).await;
+        assert!(matches!(result, Err(SendError::Permanent(_))), "{wrong}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn mails_of_a_domain_with_a_key_are_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("dkim.pem");
+    // The key of RFC 8410, 10.3.
+    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
+    std::fs::write(&key_file, key).unwrap();
+    let dkim = vec![DkimSettings { domain: "portal.example".to_owned(), selector: "cs".to_owned(), key_file }];
+    let (port, transcript) = smtp(accept_all, None).await;
+    let mailer = Mailer::new(MailSettings { dkim, ..settings(port) }).unwrap();
+    mailer.send(&mail()).await.unwrap();
+    let seen = transcript.lines();
+    let start = seen.iter().position(|line| line == "DATA").unwrap() + 1;
+    assert_eq!(seen[start], "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=portal.example;");
+    let from = Some(Sender { address: "help@clinic.example".to_owned(), name: None });
+    mailer.send(&Mail { from, ..mail() }).await.unwrap();
+    assert_eq!(transcript.text().matches("DKIM-Signature").count(), 1, "of another domain");
 }

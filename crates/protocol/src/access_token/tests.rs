@@ -11,7 +11,7 @@ fn issue(grant: Option<countersign_model::Grant>) -> Issue {
 }
 
 fn claims(audience: &[String]) -> AccessTokenClaims {
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience };
+    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience, certificate: None };
     AccessTokenClaims::new(&issuer(), &issue(Some(grant("openid email"))), &terms, NOW)
 }
 
@@ -28,7 +28,12 @@ fn the_claims_are_those_of_rfc9068_2_2() {
 
 #[test]
 fn a_client_on_its_own_behalf_is_its_own_subject_rfc9068_2_2() {
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &["https://api.example".to_owned()] };
+    let terms = Terms {
+        jti: "token-1",
+        lifetime: Seconds::minutes(5),
+        audience: &["https://api.example".to_owned()],
+        certificate: None,
+    };
     let claims = AccessTokenClaims::new(&issuer(), &issue(None), &terms, NOW);
     assert_eq!((claims.sub.as_str(), claims.aud[0].as_str()), ("rp", "https://api.example"));
     assert!(claims.auth_time.is_none() && claims.acr.is_none() && claims.amr.is_empty() && claims.grant().is_none());

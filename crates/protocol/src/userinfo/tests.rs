@@ -9,8 +9,10 @@ fn with_factor(kind: FactorKind, value: &str) -> Account {
         user: user_id(),
         kind,
         value: value.to_owned(),
+        name: None,
         last_step: None,
         bound_at: NOW,
+        used_at: None,
     };
     Account { factors: vec![factor], ..account() }
 }

@@ -2,9 +2,9 @@
 
 use super::exchange::Exchange;
 use super::faults::FaultChange;
-use super::form::Form;
 use super::switchboard::{LineError, Order};
 use super::twiml::is_key;
+use crate::form::Form;
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, ServiceConfig, delete, get, post, resource};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};

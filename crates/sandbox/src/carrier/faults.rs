@@ -1,6 +1,7 @@
 //! Failing on purpose.
 
 use super::inbox::Channel;
+use crate::corporate::CorporateFault;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,12 +20,13 @@ pub enum Fault {
     Temporary,
 }
 
-/// One behaviour per channel.
+/// One behaviour per channel, and one for the corporate provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FaultSet {
     pub smtp: Fault,
     pub sms: Fault,
     pub voice: Fault,
+    pub corporate: CorporateFault,
 }
 
 /// What a request changes; what it leaves out stays.
@@ -34,6 +36,7 @@ pub struct FaultChange {
     pub smtp: Option<Fault>,
     pub sms: Option<Fault>,
     pub voice: Option<Fault>,
+    pub corporate: Option<CorporateFault>,
 }
 
 /// The behaviour in force.
@@ -59,6 +62,7 @@ impl Faults {
         set.smtp = change.smtp.unwrap_or(set.smtp);
         set.sms = change.sms.unwrap_or(set.sms);
         set.voice = change.voice.unwrap_or(set.voice);
+        set.corporate = change.corporate.unwrap_or(set.corporate);
         *set
     }
 }

@@ -5,8 +5,9 @@ mod view;
 use super::api::{self, ApiError};
 use super::exchange::Exchange;
 use super::faults::FaultChange;
-use super::form::Form;
 use super::switchboard::Order;
+use crate::corporate::FAULT_CHOICES as CORPORATE_FAULT_CHOICES;
+use crate::form::Form;
 use crate::page::{Asset, Pages, answer_asset, see_other};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType};
@@ -41,6 +42,7 @@ pub fn load() -> Result<Pages, minijinja::Error> {
     Pages::new(&[
         ("inbox.html", include_str!("../../templates/inbox.html")),
         ("inbox_messages.html", include_str!("../../templates/inbox_messages.html")),
+        ("corporate.html", include_str!("../../templates/corporate.html")),
         ("inbox_problem.html", include_str!("../../templates/inbox_problem.html")),
     ])
 }
@@ -70,6 +72,8 @@ async fn show_inbox(exchange: Data<Exchange>, request: HttpRequest) -> HttpRespo
         "to": to,
         "faults": exchange.faults.current(),
         "fault_choices": FAULT_CHOICES,
+        "corporate": exchange.settings.corporate.is_some(),
+        "corporate_fault_choices": CORPORATE_FAULT_CHOICES,
         "account": exchange.settings.account_sid,
     });
     exchange.pages.render(StatusCode::OK, "inbox.html", context)
@@ -136,9 +140,10 @@ fn back_to_call(exchange: &Exchange, id: &str, outcome: Result<(), ApiError>) ->
 
 async fn change_faults(exchange: Data<Exchange>, body: Bytes) -> HttpResponse {
     let form = Form::read(&body);
-    let words = json!({ "smtp": form.find("smtp"), "sms": form.find("sms"), "voice": form.find("voice") });
+    let words = ["smtp", "sms", "voice", "corporate"].map(|name| (name, form.find(name)));
+    let words = json!(std::collections::BTreeMap::from(words));
     let Ok(change) = serde_json::from_value::<FaultChange>(words) else {
-        return show_problem(&exchange, StatusCode::BAD_REQUEST, "A carrier can be ok, slow, refuse or temporary.");
+        return show_problem(&exchange, StatusCode::BAD_REQUEST, "No such fault.");
     };
     exchange.faults.change(change);
     see_other("/")

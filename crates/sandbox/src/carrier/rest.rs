@@ -5,10 +5,10 @@ mod request;
 
 use super::exchange::Exchange;
 use super::faults::Fault;
-use super::form::Form;
 use super::inbox::{Channel, Message};
 use super::switchboard::{LineError, Order, dial};
 use super::texts;
+use crate::form::Form;
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, ServiceConfig, get, post, resource};
 use actix_web::{HttpRequest, HttpResponse};

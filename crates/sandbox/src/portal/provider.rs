@@ -76,6 +76,15 @@ impl Provider {
         Ok((address, state, login))
     }
 
+    /// Only the one provider may start a sign-in here (OpenID Connect Core 1.0, 4).
+    pub fn check_initiator(&self, issuer: &str) -> Result<(), Problem> {
+        if issuer == self.issuer.as_str() {
+            return Ok(());
+        }
+        let message = "This link comes from another sign-in service.";
+        Err(Problem::new(StatusCode::BAD_REQUEST, "issuer_mismatch", message).with_detail(issuer))
+    }
+
     /// RFC 9207: the answer must come from the provider that was asked.
     pub async fn check_issuer(&self, given: Option<&str>) -> Result<(), Problem> {
         let fits = match given {

@@ -45,9 +45,12 @@ async fn delete_empties_the_inbox() {
 async fn a_partial_change_of_faults_changes_what_it_names() {
     let carrier = start_carrier(settings());
     let (status, faults) = carrier.post("/api/faults", &json!({ "sms": "refuse" })).await;
-    assert_eq!((status, faults), (200, json!({ "smtp": "ok", "sms": "refuse", "voice": "ok" })));
+    assert_eq!((status, faults), (200, json!({ "smtp": "ok", "sms": "refuse", "voice": "ok", "corporate": "ok" })));
     let (_, faults) = carrier.post("/api/faults", &json!({ "voice": "temporary", "smtp": "slow" })).await;
-    assert_eq!(faults, json!({ "smtp": "slow", "sms": "refuse", "voice": "temporary" }));
+    let now = json!({ "smtp": "slow", "sms": "refuse", "voice": "temporary", "corporate": "ok" });
+    assert_eq!(faults, now);
+    let (_, faults) = carrier.post("/api/faults", &json!({ "corporate": "nonce" })).await;
+    assert_eq!((&faults["corporate"], &faults["smtp"]), (&json!("nonce"), &json!("slow")));
 }
 
 #[tokio::test]
@@ -57,6 +60,7 @@ async fn unknown_faults_change_nothing() {
         json!({ "sms": "refuse", "smtp": "broken" }),
         json!({ "sms": "refuse", "fax": "ok" }),
         json!({ "sms": 1 }),
+        json!({ "corporate": "refuse" }),
         json!("refuse"),
     ] {
         let (status, answer) = carrier.post("/api/faults", &body).await;
@@ -64,7 +68,7 @@ async fn unknown_faults_change_nothing() {
         assert!(answer["error"].is_string());
     }
     let faults: Value = carrier.http.get(carrier.url("/api/faults")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(faults, json!({ "smtp": "ok", "sms": "ok", "voice": "ok" }));
+    assert_eq!(faults, json!({ "smtp": "ok", "sms": "ok", "voice": "ok", "corporate": "ok" }));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn the_page_filters_clears_and_sets_faults() {
     assert_eq!(wrong.status(), 400);
     let now: serde_json::Value =
         carrier.http.get(carrier.url("/api/faults")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(now, json!({ "smtp": "slow", "sms": "ok", "voice": "refuse" }));
+    assert_eq!(now, json!({ "smtp": "slow", "sms": "ok", "voice": "refuse", "corporate": "ok" }));
     carrier.http.post(carrier.url("/messages/clear")).send().await.unwrap();
     assert!(page("").await.contains("Nothing has arrived yet"));
     assert_eq!(carrier.http.get(carrier.url("/nowhere")).send().await.unwrap().status(), 404);

@@ -3,6 +3,7 @@
 
 mod api;
 mod calls;
+mod corporate;
 mod inbox_page;
 mod lifetime;
 mod portal;

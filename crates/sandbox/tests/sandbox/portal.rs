@@ -373,3 +373,28 @@ async fn every_page_has_its_own_content_and_a_strict_policy() {
     let answer = browser.http.get(format!("{}/message-center", browser.base)).send().await.unwrap();
     assert_eq!(location(&answer), "/login?next=/message-center");
 }
+
+#[tokio::test]
+async fn the_provider_may_start_a_sign_in() {
+    let provider = start_provider();
+    let browser = start(&provider);
+    let initiated = |more: &str| {
+        let issuer: String = url::form_urlencoded::byte_serialize(provider.issuer.as_bytes()).collect();
+        format!("/login?iss={issuer}{more}")
+    };
+    let target: String = url::form_urlencoded::byte_serialize(format!("{}/cases", browser.base).as_bytes()).collect();
+    let path = initiated(&format!("&login_hint=dduck%40example.com&target_link_uri={target}"));
+    let request = browser.log_in(&path).await;
+    assert_eq!(parameter(&request, "login_hint"), "dduck@example.com");
+    assert_eq!((parameter(&request, "iss"), parameter(&request, "target_link_uri")), Default::default());
+    let answer = browser.get(&approve(&provider, &request, "initiated")).await;
+    assert_eq!(location(&answer), "/cases");
+}
+
+#[tokio::test]
+async fn nobody_else_may_start_a_sign_in() {
+    let provider = start_provider();
+    let browser = start(&provider);
+    let answer = browser.get("/login?iss=https%3A%2F%2Fevil.example").await;
+    assert_eq!(problem(answer).await, (400, "issuer_mismatch".to_owned()));
+}

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use countersign_sandbox::{CarrierSettings, PortalSettings, TlsFiles, run_carrier, run_portal};
+use countersign_sandbox::{
+    CarrierSettings, CorporateSettings, PortalSettings, TlsFiles, run_carrier, run_portal,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -13,6 +15,8 @@ use crate::{say, serve, telemetry};
 
 /// The sandbox's account with itself.
 const CARRIER_ACCOUNT: &str = "ACdemo0000000000000000000000000000";
+/// The provider as a client of the sandbox's corporate provider.
+const CORPORATE_CLIENT: &str = "countersign";
 
 /// Runs one part until standard input closes or a signal comes.
 pub async fn run(part: Part) -> Result<ExitCode, String> {
@@ -34,6 +38,12 @@ async fn run_sandbox(demo: &DemoSettings) -> Result<(), String> {
     settings.tls = tls_files(demo);
     settings.ca_file = demo.certificates.as_ref().map(|files| files.ca.clone());
     settings.stop_when_stdin_closes = true;
+    let redirect_uri = format!("{}/federation/corporate/callback", demo.issuer());
+    settings.corporate = Some(CorporateSettings {
+        client_id: CORPORATE_CLIENT.to_owned(),
+        client_secret: SecretString::from(demo.corporate_secret.as_str()),
+        redirect_uri: redirect_uri.parse().map_err(|error| format!("{redirect_uri}: {error}"))?,
+    });
     run_carrier(settings, |_| say("ready")).await.map_err(|error| error.to_string())
 }
 
@@ -56,7 +66,9 @@ async fn run_provider(demo: &DemoSettings) -> Result<(), String> {
     let database = serve::open_database(&config)?;
     database.migrate().await.map_err(|error| error.to_string())?;
     let provider = serve::build_provider(&config).await?;
-    for account in data::accounts() {
+    let (name, npi, code) = data::CLINIC;
+    let clinic = provider.create_organization(name, npi, &SecretString::from(code)).await;
+    for account in data::accounts(&clinic.map_err(|error| error.to_string())?) {
         provider.create_account(&account).await.map_err(|error| error.to_string())?;
     }
     for client in data::clients(&demo.portal(), &demo.portal_secret)? {
@@ -79,24 +91,66 @@ async fn end_of_input() {
     while matches!(input.read(&mut byte).await, Ok(1)) {}
 }
 
+/// Both addresses that `localhost` may stand for, as far as this machine has them.
+fn loopback(port: u16) -> Vec<String> {
+    let mut addresses = vec![format!("127.0.0.1:{port}")];
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        addresses.push(format!("[::1]:{port}"));
+    }
+    addresses
+}
+
+/// The sandbox as the carrier: texts and calls end in its inbox.
+fn telephone(demo: &DemoSettings) -> Value {
+    json!({
+        "countries": ["US"],
+        // The demo's numbers are of one range, and its visitors try things again and again.
+        "prefix_sends": 10_000,
+        "ca_file": demo.certificates.as_ref().map(|files| files.ca.clone()),
+        "carriers": [{
+            "name": "sandbox",
+            "base_url": demo.sandbox(),
+            "account_sid": CARRIER_ACCOUNT,
+            "auth_token": demo.carrier_token,
+            "from": "+12025550100",
+        }],
+    })
+}
+
+/// The sandbox as the employees' own provider.
+fn corporate(demo: &DemoSettings) -> Value {
+    json!({
+        "id": "corporate",
+        "issuer": format!("{}/corporate", demo.sandbox()),
+        "client_id": CORPORATE_CLIENT,
+        "client_secret": demo.corporate_secret,
+        "domains": ["corp.example.com"],
+        "link": "create",
+        "allow_private": true,
+        "ca_file": demo.certificates.as_ref().map(|files| files.ca.clone()),
+    })
+}
+
 /// What the demo sets on top of the defaults; everything else is as in production.
 fn overrides(demo: &DemoSettings) -> Value {
     let database = demo.database_url.clone();
     let database = database.unwrap_or_else(|| format!("sqlite:{}", demo.data_dir.join("countersign.db").display()));
-    let mut listen = vec![format!("127.0.0.1:{}", demo.idp_port)];
-    if std::net::TcpListener::bind("[::1]:0").is_ok() {
-        listen.push(format!("[::1]:{}", demo.idp_port));
-    }
     let mut value = json!({
         "server": {
             "issuer": demo.issuer(),
-            "listen": listen,
+            "listen": loopback(demo.idp_port),
             "management_listen": format!("127.0.0.1:{}", demo.management_port),
             "allow_http": true,
         },
         "secrets": {"master_key": demo.master_key},
         "database": {"url": database},
         "policies": {"demo": true},
+        "registration": {
+            "by": "everybody",
+            "initial_access_token": "demo-initial-access-token",
+            "policies": [],
+            "first_party": true,
+        },
         "pages": {"brand": "acentra"},
         "mail": {
             "host": "localhost",
@@ -107,6 +161,8 @@ fn overrides(demo: &DemoSettings) -> Value {
             "company": "Acentra Health",
             "product": "Atrezzo",
         },
+        "telephone": telephone(demo),
+        "federation": [corporate(demo)],
         "log": {"format": "text"},
     });
     if let Some(url) = &demo.redis_url {
@@ -118,6 +174,8 @@ fn overrides(demo: &DemoSettings) -> Value {
     if let Some(files) = &demo.certificates {
         value["server"]["tls_cert_file"] = json!(files.certificate);
         value["server"]["tls_key_file"] = json!(files.key);
+        value["server"]["mtls_listen"] = json!(loopback(demo.mtls_port));
+        value["server"]["mtls_origin"] = json!(demo.mtls_origin());
     }
     value
 }

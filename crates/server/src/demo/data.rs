@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use countersign_model::{PostalAddress, Profile, Role};
+use countersign_model::{OrganizationId, PostalAddress, Profile, Role};
 use countersign_service::{ClientRegistration, NewAccount, fresh_secret};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -71,6 +71,10 @@ pub(crate) fn accounts_in_words(portal_secret: &str) -> Vec<String> {
     let mut lines = vec!["accounts (mail address / password)".to_owned()];
     lines
         .extend(PEOPLE.iter().map(|person| format!("  {:<32} / {:<26} {}", person.email, person.password, person.who)));
+    lines.push("  nurse@corp.example.com           / at the sandbox's corporate provider, as an employee".to_owned());
+    lines.push(format!("  {:<32} / {:<26} current portal user, not yet registered (username)", LEGACY.0, LEGACY.1));
+    lines.push("  nurse@corp.example.com             employee, at the corporate provider of the sandbox".to_owned());
+    lines.push(format!("organization {}: NPI {}, registration code {}", CLINIC.0, CLINIC.1, CLINIC.2));
     lines.push("clients (client_id / client_secret)".to_owned());
     lines.push(format!("  case-portal / {portal_secret}"));
     lines.push(format!("  reporting-service / {REPORTING_SECRET}"));
@@ -78,6 +82,12 @@ pub(crate) fn accounts_in_words(portal_secret: &str) -> Vec<String> {
 }
 
 const REPORTING_SECRET: &str = "reporting-service-demo-secret";
+
+/// Name and password of a current user of the legacy portal.
+const LEGACY: (&str, &str) = ("legacy.provider", "Atrezzo-2021!");
+
+/// Name, NPI and registration code of the organization.
+pub(crate) const CLINIC: (&str, &str, &str) = ("Duck Pond Clinic", "1234567893", "BCBS-0042");
 
 struct Person {
     who: &'static str,
@@ -89,6 +99,7 @@ struct Person {
     role: Option<Role>,
     has_mailbox: bool,
     every_claim: bool,
+    is_of_clinic: bool,
 }
 
 const PERSON: Person = Person {
@@ -101,6 +112,7 @@ const PERSON: Person = Person {
     role: None,
     has_mailbox: true,
     every_claim: false,
+    is_of_clinic: false,
 };
 
 const PEOPLE: &[Person] = &[
@@ -110,6 +122,7 @@ const PEOPLE: &[Person] = &[
         password: "pond-lily-4471-quack",
         name: ("Daisy", "Duck"),
         phone: Some("+12025553661"),
+        is_of_clinic: true,
         ..PERSON
     },
     Person {
@@ -125,6 +138,7 @@ const PEOPLE: &[Person] = &[
         password: "harbour-light-3305-oak",
         name: ("Pat", "Harbour"),
         phone: Some("+12025559885"),
+        is_of_clinic: true,
         role: Some(Role::ProviderAdministrator),
         ..PERSON
     },
@@ -167,27 +181,45 @@ const PEOPLE: &[Person] = &[
 ];
 
 /// The demo's accounts.
-pub(crate) fn accounts() -> Vec<NewAccount> {
-    PEOPLE.iter().map(account).collect()
+pub(crate) fn accounts(clinic: &OrganizationId) -> Vec<NewAccount> {
+    PEOPLE.iter().map(|person| account(person, clinic)).chain([legacy_provider(clinic)]).collect()
 }
 
-fn account(person: &Person) -> NewAccount {
+fn account(person: &Person, clinic: &OrganizationId) -> NewAccount {
     let (given, family) = person.name;
-    let profile = Profile {
-        name: Some(format!("{given} {family}")),
-        given_name: Some(given.to_owned()),
-        family_name: Some(family.to_owned()),
-        preferred_username: Some(person.email.to_owned()),
-        ..Profile::default()
-    };
+    let profile = named(given, family, person.email);
     NewAccount {
         email: person.email.to_owned(),
-        password: SecretString::from(person.password),
+        password: Some(SecretString::from(person.password)),
+        organization: person.is_of_clinic.then(|| clinic.clone()),
         profile: if person.every_claim { with_every_claim(profile) } else { profile },
         mailbox: person.has_mailbox,
         phone: person.phone.map(str::to_owned),
         totp_seed: person.totp.map(SecretString::from),
         roles: person.role.into_iter().collect(),
+        ..NewAccount::default()
+    }
+}
+
+/// A current portal user who has not registered yet (R8).
+fn legacy_provider(clinic: &OrganizationId) -> NewAccount {
+    NewAccount {
+        email: "legacy.provider@example.com".to_owned(),
+        username: Some(LEGACY.0.to_owned()),
+        legacy_password: Some(SecretString::from(LEGACY.1)),
+        organization: Some(clinic.clone()),
+        profile: named("Lee", "Provider", LEGACY.0),
+        ..NewAccount::default()
+    }
+}
+
+fn named(given: &str, family: &str, preferred: &str) -> Profile {
+    Profile {
+        name: Some(format!("{given} {family}")),
+        given_name: Some(given.to_owned()),
+        family_name: Some(family.to_owned()),
+        preferred_username: Some(preferred.to_owned()),
+        ..Profile::default()
     }
 }
 
@@ -234,7 +266,11 @@ fn case_portal(portal: &str, secret: &str) -> Value {
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": "openid profile email phone offline_access",
         "countersign_policy": "login-options",
-        "countersign_policies": ["login-options", "email", "phone", "employees", "totp"],
+        "countersign_policies": [
+            "login-options", "phone", "email", "employees", "totp", "step-up-totp", "passkey", "recovery-codes",
+            "forgot-password", "registration", "registration-2024", "new-provider", "registration-reset",
+            "resume-registration"
+        ],
         "countersign_first_party": true,
     })
 }

@@ -30,7 +30,7 @@ async fn answer(node: &Node, request: &HttpRequest, form: Result<Params, OAuthEr
         Ok(parsed) => parsed,
         Err(refusal) => return error::bearer_refusal(&refusal.into()),
     };
-    let call = UserInfoCall { authorization, query: &query, form: &form };
+    let call = UserInfoCall { authorization, query: &query, form: &form, certificate: request::certificate(request) };
     match node.provider.userinfo(call).await {
         Ok(Ok(claims)) => error::json(StatusCode::OK, &claims.into()),
         Ok(Err(refusal)) => error::bearer_refusal(&refusal),

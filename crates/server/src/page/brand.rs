@@ -48,6 +48,10 @@ struct BrandFile {
     product: String,
     logo: String,
     help_link: Option<String>,
+    mail_from: Option<String>,
+    mail_from_name: Option<String>,
+    #[serde(default)]
+    hosts: Vec<String>,
     colours: Colours,
     #[serde(default)]
     texts: BTreeMap<String, Texts>,
@@ -143,6 +147,23 @@ impl Brand {
         self.file.help_link.as_deref()
     }
 
+    /// The address its mails come from; none: the deployment's.
+    pub fn mail_from(&self) -> Option<&str> {
+        self.file.mail_from.as_deref()
+    }
+
+    /// The name its mails come from; none: the company.
+    pub fn mail_from_name(&self) -> Option<&str> {
+        self.file.mail_from_name.as_deref()
+    }
+
+    /// Whether pages without a client are shown in this brand under `host`, which may carry a port.
+    pub fn is_of_host(&self, host: &str) -> bool {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name);
+        self.file.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
     pub(super) fn logo(&self) -> &str {
         &self.logo
     }
@@ -236,6 +257,16 @@ fn check(file: &str, id: &str, brand: BrandFile, logo: String) -> Result<Brand, 
     if brand.help_link.as_deref().is_some_and(|link| !is_safe_link(link)) {
         return invalid("help_link", "begins with https:, http:, mailto:, tel: or a single /".to_owned());
     }
+    if let Some(from) = brand.mail_from.as_deref().filter(|from| !is_mail_address(from)) {
+        return invalid("mail_from", format!("{from:?} is not a mail address"));
+    }
+    let is_bad = |name: &str| name.trim().is_empty() || name.len() > 100 || name.chars().any(char::is_control);
+    if brand.mail_from_name.as_deref().is_some_and(is_bad) {
+        return invalid("mail_from_name", "is 1 to 100 bytes of plain text".to_owned());
+    }
+    if let Some(host) = brand.hosts.iter().find(|host| !is_host(host)) {
+        return invalid("hosts", format!("{host:?} is not a host name without scheme and port"));
+    }
     for (key, front, back) in pairs_to_read(&brand.colours) {
         let contrast = front.contrast(back);
         if contrast < TEXT_CONTRAST {
@@ -266,6 +297,19 @@ fn pairs_to_read(colours: &Colours) -> [(&'static str, Colour, Colour); 4] {
         ("colours.primary", colours.primary, WHITE),
         ("colours.background", colours.primary, colours.background),
     ]
+}
+
+/// Enough to keep headers whole; the mail library reads it again.
+fn is_mail_address(text: &str) -> bool {
+    let plain =
+        text.len() <= 254 && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b',' | b'"'));
+    plain && text.split_once('@').is_some_and(|(local, host)| !local.is_empty() && is_host(host))
+}
+
+fn is_host(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text.split('.').all(|label| !label.is_empty())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
 }
 
 fn is_safe_link(link: &str) -> bool {
@@ -342,6 +386,25 @@ background = "#f2f5f9"
         }
         for bad in ["red", "#12345", "#1234567", "#+1+1+1", "#日日"] {
             assert!(Colour::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_brand_has_its_own_sender_and_hosts() {
+        let more =
+            "mail_from = \"pond@example.com\"\nmail_from_name = \"Pond\"\nhosts = [\"pond.example.com\"]\n[colours]";
+        let brand = checked(&GOOD.replacen("[colours]", more, 1)).unwrap();
+        assert_eq!((brand.mail_from(), brand.mail_from_name()), (Some("pond@example.com"), Some("Pond")));
+        assert!(brand.is_of_host("Pond.example.com") && brand.is_of_host("pond.example.com:8443"));
+        assert!(!brand.is_of_host("example.com") && !brand.is_of_host("pond.example.com.evil.example"));
+        for (key, line) in [
+            ("mail_from", "mail_from = \"Pond <pond@example.com>\""),
+            ("mail_from", "mail_from = \"pond@\""),
+            ("mail_from_name", "mail_from_name = \"a\\r\\nBcc: b\""),
+            ("hosts", "hosts = [\"https://pond.example.com\"]"),
+        ] {
+            let error = checked(&GOOD.replacen("[colours]", &format!("{line}\n[colours]"), 1)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("duck.toml: {key}: ")), "{error}");
         }
     }
 

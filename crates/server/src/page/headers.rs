@@ -50,9 +50,10 @@ pub const ASSET_HEADERS: [(&str, &str); 3] = [
 ];
 
 fn content_security_policy(form_action: &FormAction) -> String {
-    let mut policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
-                      frame-ancestors 'none'"
-        .to_owned();
+    let mut policy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'"
+            .to_owned();
     match form_action {
         FormAction::Own => policy.push_str("; form-action 'self'"),
         FormAction::AndTo(targets) => {

@@ -1,7 +1,8 @@
 //! The texts of the pages, by locale and key.
 //!
-//! A key is looked up as `policy.page.key`, then `page.key`, then `common.key`. `{name}` stands for a value of the brand
-//! or the page, `[...]` for the part of a sentence that is a link or button.
+//! A key is looked up as `policy.page.key`, then the same of the policy that `like.<policy>` names, then `page.key`, then
+//! `common.key`. `{name}` stands for a value of the brand or the page, `[...]` for the part of a sentence that is a link or
+//! button. An empty text hides what is optional on a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +11,8 @@ use super::source::{MAX_FILE, find_text, parse_toml};
 use super::{LoadError, Locale};
 
 /// What a text may have in braces.
-const PLACEHOLDERS: [&str; 8] = ["company", "product", "application", "email", "lifetime", "retry", "time", "count"];
+const PLACEHOLDERS: [&str; 10] =
+    ["company", "product", "application", "email", "lifetime", "retry", "time", "count", "number", "least"];
 /// The longest text, in bytes, and the most keys in one file.
 const MAX_TEXT: usize = 4000;
 const MAX_KEYS: usize = 4096;
@@ -52,7 +54,13 @@ impl Catalogue {
 
     /// The text with the most specific key.
     pub fn find(&self, locale: Locale, policy: &str, page: &str, key: &str) -> Option<&str> {
-        candidates(policy, page, key).find_map(|full| self.find_exact(locale, &full))
+        candidates(&self.list_kin(policy), page, key).find_map(|full| self.find_exact(locale, &full))
+    }
+
+    /// The policies whose texts are those of `policy`: itself, and the one it is like.
+    pub(super) fn list_kin(&self, policy: &str) -> Vec<String> {
+        let like = self.find_exact(Locale::default(), &format!("like.{policy}"));
+        [policy].into_iter().chain(like).filter(|kin| !kin.is_empty()).map(str::to_owned).collect()
     }
 
     pub(super) fn find_exact(&self, locale: Locale, full_key: &str) -> Option<&str> {
@@ -77,10 +85,16 @@ impl Catalogue {
     }
 }
 
+/// Every key that ships in a locale.
+pub(super) fn list_shipped_keys(locale: Locale) -> Option<BTreeSet<String>> {
+    let (_, file, text) = SHIPPED.iter().find(|(known, ..)| *known == locale)?;
+    Some(parse(file, text).ok()?.into_keys().collect())
+}
+
 /// The full keys under which `key` may stand, the most specific first.
-pub(super) fn candidates(policy: &str, page: &str, key: &str) -> impl Iterator<Item = String> {
-    let specific = (!policy.is_empty()).then(|| format!("{policy}.{page}.{key}"));
-    specific.into_iter().chain([format!("{page}.{key}"), format!("common.{key}")])
+pub(super) fn candidates(policies: &[String], page: &str, key: &str) -> impl Iterator<Item = String> {
+    let specific = policies.iter().map(move |policy| format!("{policy}.{page}.{key}"));
+    specific.chain([format!("{page}.{key}"), format!("common.{key}")])
 }
 
 /// A message file as full keys and texts.
@@ -177,9 +191,11 @@ mod tests {
 
     #[test]
     fn the_policys_text_wins_over_the_pages_which_wins_over_the_common_one() {
-        let keys: Vec<_> = candidates("email", "sign_in", "title").collect();
-        assert_eq!(keys, ["email.sign_in.title", "sign_in.title", "common.title"]);
-        assert_eq!(candidates("", "error", "title").next().as_deref(), Some("error.title"));
+        let (catalogue, page) = (Catalogue::load(None).unwrap(), "email_verify");
+        let keys: Vec<_> = candidates(&catalogue.list_kin("invitation"), page, "sent").collect();
+        let own = ["invitation.email_verify.sent", "registration.email_verify.sent"];
+        assert_eq!(keys, [own[0], own[1], "email_verify.sent", "common.sent"]);
+        assert_eq!(candidates(&catalogue.list_kin(""), "error", "title").next().as_deref(), Some("error.title"));
     }
 
     #[test]

@@ -12,60 +12,12 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use serde::Serialize;
 
 use super::message::{Catalogue, candidates, cut_at_link, substitute};
+use super::templates::{HELP, PAGES, TEMPLATES, find_template, list_parts};
 use super::view::values;
 use super::{Brand, LoadError, Locale, NoticeView, PageError, PageRequest, Pages, Tone};
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../templates/", $name)))),*]
-    };
-}
-
-pub(super) const TEMPLATES: &[(&str, &str)] = templates![
-    "layout.html",
-    "part/cancel.html",
-    "part/field.html",
-    "part/form_frame.html",
-    "part/icon.html",
-    "part/notices.html",
-    "part/remember.html",
-    "consent.html",
-    "email_verify.html",
-    "error.html",
-    "form_post.html",
-    "login_options.html",
-    "message.html",
-    "registration_error.html",
-    "sign_in.html",
-    "stop.html",
-    "totp.html",
-];
-
-/// Every page and the template that shows it.
-pub(super) const PAGES: &[(&str, &str)] = &[
-    ("consent", "consent.html"),
-    ("email_verify", "email_verify.html"),
-    ("error", "error.html"),
-    ("flow_gone", "message.html"),
-    ("form_post", "form_post.html"),
-    ("login_options", "login_options.html"),
-    ("message", "message.html"),
-    ("no_phone_registered", "stop.html"),
-    ("not_found", "message.html"),
-    ("out_of_date", "message.html"),
-    ("registration_error", "registration_error.html"),
-    ("sign_in", "sign_in.html"),
-    ("stopped", "stop.html"),
-    ("totp", "totp.html"),
-    ("try_later", "stop.html"),
-    ("unavailable", "message.html"),
-    ("use_phone", "stop.html"),
-];
-
-/// The template of a page.
-pub(super) fn find_template(page: &str) -> Option<&'static str> {
-    PAGES.iter().find(|(name, _)| *name == page).map(|(_, template)| *template)
-}
+/// The least number of characters of a new password where nothing else is said (NIST SP 800-63B-4, 3.1.1.2).
+const LEAST_PASSWORD: &str = "8";
 
 /// The engine with every shipped template in it.
 pub(super) fn environment() -> Result<Environment<'static>, LoadError> {
@@ -107,15 +59,14 @@ fn template_error(template: &str, reason: String) -> LoadError {
 
 /// Every text that a template asks for by a fixed key stands in every locale, for every page that the template shows.
 pub(super) fn check_keys(messages: &Catalogue) -> Result<(), LoadError> {
-    for (name, source) in TEMPLATES {
-        // The layout and its parts are in every page.
-        let shared = PAGES.iter().all(|(_, template)| template != name);
-        let pages = PAGES.iter().filter(|(_, template)| shared || template == name).map(|(page, _)| *page);
-        for (page, key) in pages.flat_map(|page| fixed_keys(source).map(move |key| (page, key))) {
-            for locale in Locale::ALL {
-                if messages.find(locale, "", page, key).is_none() {
-                    let reason = format!("{}: the text {page}.{key} is missing", locale.as_str());
-                    return Err(template_error(name, reason));
+    for (page, template) in PAGES {
+        for (name, source) in list_parts(template) {
+            for key in fixed_keys(source) {
+                for locale in Locale::ALL {
+                    if messages.find(locale, "", page, key).is_none() {
+                        let reason = format!("{}: the text {page}.{key} is missing", locale.as_str());
+                        return Err(template_error(name, reason));
+                    }
                 }
             }
         }
@@ -143,7 +94,8 @@ struct Texts {
     messages: Arc<Catalogue>,
     brand: Arc<Brand>,
     locale: Locale,
-    policy: String,
+    /// The page's policy and the one that it is like.
+    policies: Vec<String>,
     page: String,
     values: BTreeMap<&'static str, String>,
 }
@@ -154,12 +106,14 @@ impl Texts {
             messages: Arc::clone(&pages.messages),
             brand: Arc::clone(brand),
             locale: request.locale,
-            policy: request.policy.clone(),
+            policies: pages.messages.list_kin(&request.policy),
             page: request.page.clone(),
             values: BTreeMap::new(),
         };
         let application = request.application.clone().or_else(|| texts.find("the_application")).unwrap_or_default();
-        let email = request.values.get(values::MASKED).cloned().unwrap_or_default();
+        let given_or = |name: &str, other: &str| request.values.get(name).map_or(other, String::as_str).to_owned();
+        let masked = given_or(values::MASKED, "");
+        let email = given_or(values::ADDRESS, &masked);
         let given = |name: &str| request.values.get(name).and_then(|secs| secs.parse::<u32>().ok());
         let spans = [
             ("lifetime", given(values::CODE_TTL)),
@@ -168,13 +122,15 @@ impl Texts {
         ]
         .map(|(name, secs)| (name, secs.map(|secs| texts.span(secs)).unwrap_or_default()));
         texts.values.extend(spans);
-        texts.values.extend([("application", application), ("email", email)]);
+        let number = given_or(values::NUMBER, &masked);
+        let least = given_or(values::PASSWORD_MIN, LEAST_PASSWORD);
+        texts.values.extend([("application", application), ("email", email), ("number", number), ("least", least)]);
         texts
     }
 
     /// The text of the most specific key, the brand's own before the common one, with the values put in.
     fn find(&self, key: &str) -> Option<String> {
-        let text = candidates(&self.policy, &self.page, key).find_map(|full| {
+        let text = candidates(&self.policies, &self.page, key).find_map(|full| {
             self.brand
                 .find_text(self.locale, &full)
                 .or_else(|| self.messages.find_exact(self.locale, &full))
@@ -207,7 +163,7 @@ impl Texts {
             _ => (secs.div_ceil(3600), "unit.hours"),
         };
         let words =
-            candidates(&self.policy, &self.page, unit).find_map(|full| self.messages.find_exact(self.locale, &full));
+            candidates(&self.policies, &self.page, unit).find_map(|full| self.messages.find_exact(self.locale, &full));
         let count = count.to_string();
         substitute(words.unwrap_or_default(), |name| (name == "count").then_some(count.as_str()))
     }
@@ -247,6 +203,8 @@ pub(super) fn render(pages: &Pages, request: &PageRequest) -> Result<String, Pag
         brand => brand_value(pages, brand),
         css => pages.asset_url("pages.css"),
         js => pages.asset_url("pages.js"),
+        passkey_js => pages.asset_url("passkey.js"),
+        sections => HELP.iter().find(|(page, _)| *page == request.page).map(|(_, sections)| sections.to_vec()),
         languages => Serde(request.here.as_deref().map(|here| language_links(here, request.locale)).unwrap_or_default()),
         notices => Serde(notices(&texts, request)),
         has_error => request.notices.iter().any(|notice| notice.tone == Tone::Error),
@@ -266,6 +224,7 @@ fn functions(texts: &Arc<Texts>) -> Value {
             let sentence = for_parts.find(&key).unwrap_or(key);
             Serde(Parts::of(&sentence))
         }),
+        at => Value::from_function(|millis: i64| moment(millis)),
     }
 }
 
@@ -296,6 +255,7 @@ fn notices<'a>(texts: &Texts, request: &'a PageRequest) -> Vec<SpokenNotice<'a>>
 fn brand_value(pages: &Pages, brand: &Brand) -> Value {
     let asset = |suffix: &str| pages.asset_url(&format!("brand/{}{suffix}", brand.id())).unwrap_or_default().to_owned();
     context! {
+        id => brand.id(),
         name => brand.name(),
         product => brand.product(),
         help_link => brand.help_link(),
@@ -303,6 +263,21 @@ fn brand_value(pages: &Pages, brand: &Brand) -> Value {
         logo => asset(".svg"),
         icon => asset(".icon.svg"),
     }
+}
+
+/// A moment as everybody reads it alike: `2026-11-22 14:05 UTC`.
+fn moment(millis: i64) -> String {
+    let minutes = millis.div_euclid(60_000);
+    let (days, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
+    // Days to a date of the proleptic Gregorian calendar, by eras of 400 years that begin in March.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (year, day) = (year + era * 400 + i64::from(month >= 10), day - (153 * month + 2) / 5 + 1);
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
 }
 
 /// The controls by name: whether each may be pressed.
@@ -356,6 +331,19 @@ mod tests {
         let source =
             r#"{{ t("title") }} {{ t_or("field." ~ f, f) }} {{ parts("register") }} {{ t("a." ~ b) }} {{ at("x") }}"#;
         assert_eq!(fixed_keys(source).collect::<Vec<_>>(), ["title", "register"]);
+    }
+
+    #[test]
+    fn a_moment_is_a_date_and_a_time_of_day() {
+        for (millis, expected) in [
+            (0, "1970-01-01 00:00 UTC"),
+            (-1, "1969-12-31 23:59 UTC"),
+            (951_782_340_000, "2000-02-28 23:59 UTC"),
+            (951_868_800_000, "2000-03-01 00:00 UTC"),
+            (1_795_356_300_000, "2026-11-22 14:05 UTC"),
+        ] {
+            assert_eq!(moment(millis), expected);
+        }
     }
 
     #[test]

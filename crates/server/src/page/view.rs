@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Locale;
+use super::terms::TermsView;
+use super::{AccountView, Locale};
 
 /// One page to be rendered. Start from [`PageRequest::new`] and set what the page needs.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -23,7 +24,7 @@ pub struct PageRequest {
     pub here: Option<String>,
     /// Where the page posts to; pages without controls need none.
     pub form: Option<FormView>,
-    /// Of a code's page: `unsent`, `sent` or `verified`.
+    /// Of a code's page: `unsent`, `sent`, `verified` or `calling`.
     pub state: String,
     /// The inputs, in order.
     pub fields: Vec<FieldView>,
@@ -43,6 +44,14 @@ pub struct PageRequest {
     pub scopes: Vec<ScopeView>,
     /// `form_post`: the fields of the response, for the client at `form.action`.
     pub hidden: Vec<HiddenView>,
+    /// `terms`: the document; none where it is missing.
+    pub terms: Option<TermsView>,
+    /// `totp_enrol`: the picture to scan.
+    pub qr: Option<QrView>,
+    /// `recovery_codes`: the codes, shown once.
+    pub recovery_codes: Vec<String>,
+    /// `account`: the account.
+    pub account: Option<AccountView>,
     /// The id under which the logs know this request.
     pub request_id: String,
 }
@@ -63,8 +72,22 @@ impl PageRequest {
 
 /// The names in [`PageRequest::values`] that the shipped pages know; spans are whole seconds in decimal.
 pub mod values {
-    /// The mail address on file, already masked.
+    /// The mail address or number on file, already masked.
     pub const MASKED: &str = "masked";
+    /// The mail address that was typed, in full.
+    pub const ADDRESS: &str = "address";
+    /// The number that was typed, in full.
+    pub const NUMBER: &str = "number";
+    /// The digits to be typed on the telephone's keypad.
+    pub const KEYPAD_CODE: &str = "keypad_code";
+    /// The least number of characters of a new password.
+    pub const PASSWORD_MIN: &str = "password_min";
+    /// The organization that a new person belongs to, by name.
+    pub const ORGANIZATION: &str = "organization";
+    /// The authenticator's seed in base32, in groups.
+    pub const TOTP_SECRET: &str = "totp_secret";
+    /// What a passkey's ceremony begins with, as JSON.
+    pub const PASSKEY_OPTIONS: &str = "passkey_options";
     /// Until the code sent expires; counted down on the page.
     pub const CODE_LEFT: &str = "code_left";
     /// How long a code lives, said before it is sent.
@@ -81,14 +104,35 @@ pub mod values {
     pub const RETRY_AFTER: &str = "retry_after";
     /// `message`, `flow_gone`, `out_of_date`: a path of this server where the person goes on.
     pub const HREF: &str = "href";
+    /// A dead link's page: where LOGIN leads.
+    pub const LOGIN: &str = "login";
     /// The registered error code (RFC 6749, 4.1.2.1 and its extensions).
     pub const ERROR: &str = "error";
     /// `error`: the fixed public description, in English.
     pub const DESCRIPTION: &str = "description";
 
     /// Every one of them.
-    pub const ALL: [&str; 11] =
-        [MASKED, CODE_LEFT, CODE_TTL, CODE_DIGITS, SUBMIT, RESEND_IN, ENDS_IN, RETRY_AFTER, HREF, ERROR, DESCRIPTION];
+    pub const ALL: [&str; 19] = [
+        MASKED,
+        ADDRESS,
+        NUMBER,
+        KEYPAD_CODE,
+        PASSWORD_MIN,
+        ORGANIZATION,
+        TOTP_SECRET,
+        PASSKEY_OPTIONS,
+        CODE_LEFT,
+        CODE_TTL,
+        CODE_DIGITS,
+        SUBMIT,
+        RESEND_IN,
+        ENDS_IN,
+        RETRY_AFTER,
+        HREF,
+        LOGIN,
+        ERROR,
+        DESCRIPTION,
+    ];
 }
 
 /// The form's frame.
@@ -107,16 +151,38 @@ pub struct FormView {
 pub struct FieldView {
     /// The name it is posted under; its label is the text `field.<name>`.
     pub name: String,
-    /// The type attribute: `email`, `password`, `text`.
+    /// The type attribute: `email`, `password`, `tel`, `text`, `hidden`, `checkbox`; or `select`.
     pub kind: String,
     /// The autocomplete token (HTML, 4.10.18.7); empty: off. A `one-time-code` is shown in large digits.
     pub autocomplete: String,
+    /// The input mode; empty for the default.
+    pub inputmode: String,
     /// The most characters it takes.
     pub max_length: usize,
     /// Whether it must be filled in.
     pub required: bool,
     /// What it shows; never set for passwords and codes.
     pub value: String,
+    /// `select`: what may be chosen.
+    pub choices: Vec<ChoiceView>,
+}
+
+/// One line of a select.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ChoiceView {
+    /// Its value.
+    pub value: String,
+    /// Its words.
+    pub label: String,
+}
+
+/// A QR code as the path of an SVG, one unit per module, with its quiet zone.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct QrView {
+    /// Units per side.
+    pub size: u32,
+    /// Path of the dark modules.
+    pub path: String,
 }
 
 /// One button, posted as `do=<value>`.

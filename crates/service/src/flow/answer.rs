@@ -22,7 +22,7 @@ pub struct FlowPage {
     pub start: Option<String>,
     /// What to show.
     pub view: PageView,
-    /// Client the person came from.
+    /// Client the person came from; the provider's own name on the account page.
     pub client: ClientView,
     /// Where the answer will go in the end; a form's redirects must be allowed to go there.
     pub redirect_uri: String,
@@ -63,6 +63,21 @@ pub enum Answer {
     Refused(OAuthError),
     /// The flow has ended, or never was this browser's.
     Gone,
+    /// A mailed link that leads nowhere any more.
+    Link(Box<DeadLink>),
+}
+
+/// A mailed link that leads nowhere any more, and where to go instead.
+#[derive(Clone, Debug)]
+pub struct DeadLink {
+    /// Template key: `link_expired`, `link_used` or `link_unknown`.
+    pub page: &'static str,
+    /// Client the person came from, if the link is known.
+    pub client: Option<ClientView>,
+    /// Where LOGIN leads.
+    pub login: String,
+    /// Language the link was mailed in.
+    pub locale: Option<String>,
 }
 
 /// An answer to the client.
@@ -143,11 +158,11 @@ pub struct FlowForm {
 
 /// What a double submit gets again. Sealed where it is stored: it may hold a code.
 #[derive(Serialize, Deserialize)]
-pub(super) enum StoredAnswer {
+pub(crate) enum StoredAnswer {
     /// The flow's current page.
     Show,
-    /// The answer to the client, with the session's secret.
-    Respond { response: Response, session: Option<String> },
+    /// The answer to the client, with the secrets the browser is to keep.
+    Respond { response: Response, session: Option<String>, device: Option<String> },
 }
 
 /// The browser is sent to the flow's current page.
@@ -156,11 +171,16 @@ pub(super) fn see_flow(flow: FlowId, out_of_date: bool) -> Answered {
 }
 
 /// What a stored answer is to the browser.
-pub(super) fn respond(flow: FlowId, stored: StoredAnswer, session: Option<SecretString>) -> Answered {
+pub(super) fn respond(flow: FlowId, stored: StoredAnswer) -> Answered {
     match stored {
         StoredAnswer::Show => see_flow(flow, false),
-        StoredAnswer::Respond { response, .. } => {
-            Answered { answer: Answer::Respond(response), cookies: CookieChanges { binding: None, session } }
-        }
+        StoredAnswer::Respond { response, session, device } => Answered {
+            answer: Answer::Respond(response),
+            cookies: CookieChanges {
+                binding: None,
+                session: session.map(SecretString::from),
+                device: device.map(SecretString::from),
+            },
+        },
     }
 }

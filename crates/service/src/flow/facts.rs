@@ -1,22 +1,26 @@
-//! Finds out what the machine needs to know: charges first, then one account, then its password.
+//! Finds out what the machine needs to know: charges first, then one account, then what was given for it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign_flow::language::CountScope;
-use countersign_flow::{AccountFacts, AccountKey, Charge, ChargeVerdict, Facts, Input, Needs, Verdict, totp};
-use countersign_model::{Account, AuditKind, AuditOutcome, Client, FactorKind, Seconds, Timestamp, UserId, UserStatus};
-use countersign_protocol::AuthorizationRequest;
+use countersign_flow::language::Purpose as PolicyPurpose;
+use countersign_flow::{
+    AccountFacts, AccountKey, ChargeVerdict, Facts, Input, Instance, LinkState, Needs, OrganizationKey, Verdict, totp,
+};
+use countersign_model::{
+    Account, AuditKind, AuditOutcome, FactorKind, KeyedHash, OrganizationId, Timestamp, UserId, UserStatus,
+};
 use countersign_protocol::interaction::{self, Demand};
-use countersign_store::{Charged, CounterLimit, CounterLock};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::Visit;
+use super::{Origin, Visit};
 use crate::ServiceError;
 use crate::audit;
+use crate::evidence::Evidence;
+use crate::federation::FederationPlace;
 use crate::page_nonce::PageNonce;
+use crate::passkeys::CeremonyPlace;
 use crate::provider::Provider;
-use crate::session::SignedIn;
 use crate::vault::Purpose;
 
 /// A right password whose hash is older than today's parameters.
@@ -26,65 +30,105 @@ pub(super) struct Rehash {
     password: SecretString,
 }
 
+/// What was learnt on the way that the machine has no use for.
+#[derive(Default)]
+pub(super) struct Learnt {
+    pub(super) rehash: Option<Rehash>,
+    pub(super) evidence: Evidence,
+}
+
 impl Provider {
-    /// What is known before the person did anything.
-    pub(super) fn opening_facts(
-        &self,
-        request: &AuthorizationRequest,
-        client: &Client,
-        signed_in: &SignedIn,
-        locale: &str,
-        now: Timestamp,
-    ) -> Facts {
-        let demand = Demand { request, client, policy: &client.default_policy, login_policies: self.policies.login() };
-        // A demand that no policy can meet was refused before a flow began, and is refused again at its end.
-        let demanded = interaction::demanded_facts(&demand).unwrap_or_default();
-        Facts {
-            remembered: self.remembered_facts(signed_in, request, client, now),
-            client: client.id.to_string(),
-            requested_acr: request.acr_values.clone(),
-            locale: locale.to_owned(),
-            login_hint: request.login_hint.clone(),
-            demanded,
+    /// What is known before the person did anything. `policy` is the one that begins; none when one runs already.
+    pub(super) fn opening_facts(&self, visit: &Visit<'_>, policy: Option<&str>, now: Timestamp) -> Facts {
+        let mut facts = Facts {
+            locale: visit.locale.to_owned(),
+            countries: self.settings.telephone.countries.clone(),
+            terms: self.settings.terms.clone(),
+            subject: self
+                .subject(visit, policy.and_then(|id| self.policies.set().get(id)).map(|policy| policy.purpose)),
+            client: visit.client.map(|client| client.id.to_string()).unwrap_or_default(),
             ..Facts::default()
+        };
+        if let Some((request, client)) = visit.request() {
+            let login_policies = self.policies.login();
+            let demand = Demand { request, client, policy: &client.default_policy, login_policies };
+            // A demand that no policy can meet was refused before a flow began, and is refused again at its end.
+            facts.demanded = interaction::demanded_facts(&demand).unwrap_or_default();
+            facts.remembered = self.remembered_facts(visit.signed_in, request, client, now);
+            facts.session = self.session_that_counts(visit.signed_in, request, client, now);
+            facts.requested_acr.clone_from(&request.acr_values);
+            facts.login_hint.clone_from(&request.login_hint);
         }
+        facts
+    }
+
+    /// Who alone may go on: on the account page whoever is signed in, once it is about changing something.
+    fn subject(&self, visit: &Visit<'_>, purpose: Option<PolicyPurpose>) -> Option<UserId> {
+        let session = visit.signed_in.session.as_ref()?;
+        let concerned = matches!(visit.origin, Origin::Account) && purpose == Some(PolicyPurpose::Enrol);
+        concerned.then(|| session.authentication.user.clone())
     }
 
     /// What the machine asked for. Once a charge is refused nothing else is looked at.
     pub(super) async fn find_facts(
         &self,
         visit: &Visit<'_>,
+        instance: &Instance,
         needs: &Needs,
         input: &Input,
         nonce: PageNonce,
-        locale: &str,
         now: Timestamp,
-    ) -> Result<(Facts, Option<Rehash>), ServiceError> {
-        let mut facts = self.opening_facts(visit.request, visit.client, visit.signed_in, locale, now);
+    ) -> Result<(Facts, Learnt), ServiceError> {
+        let mut facts = self.opening_facts(visit, None, now);
+        let policy = self.policies.set().find_by_digest(instance.policy_digest());
+        facts.subject = self.subject(visit, policy.map(|policy| policy.purpose));
         facts.charges = self.charge_all(visit, needs, nonce).await?;
+        let mut learnt = Learnt::default();
         if facts.charges.iter().any(|verdict| matches!(verdict, ChargeVerdict::Refused { .. })) {
-            return Ok((facts, None));
+            return Ok((facts, learnt));
         }
-        let account = match &needs.account {
-            Some(key) => self.find_account(key).await?,
-            None => None,
-        };
-        let mut rehash = None;
+        let mut account = self.find_named(visit, needs, &mut facts, now).await?;
         if needs.verify_password {
-            (facts.password, rehash) = self.verify_password(account.as_ref(), input).await?;
+            (facts.password, learnt.rehash) = self.verify_password(account.as_ref(), input).await?;
         }
-        if let Some(code) = &needs.totp_code {
-            facts.totp_step = account.as_ref().and_then(|account| self.find_totp_step(account, code, now));
+        if needs.verify_legacy {
+            facts.legacy = self.verify_legacy(account.as_ref(), input).await?;
         }
-        if let Some(label) = &needs.code_label {
-            // For this account alone: a code that one person was sent is never another's.
-            let user = account.as_ref().map_or("", |account| account.user.id.as_str());
-            let context: [&[u8]; 3] = [&visit.seed, label.as_bytes(), user.as_bytes()];
-            let digits = self.vault.derive_digits(Purpose::ChallengeCode, &context, needs.code_digits);
-            facts.code = Some(digits.to_string());
+        if needs.hash_password {
+            let password = SecretString::from(input.fields.get("new_password").cloned().unwrap_or_default());
+            facts.password_hash = Some(self.hash_pool.hash(password).await?);
         }
-        facts.account = account.as_ref().map(account_facts);
-        Ok((facts, rehash))
+        self.find_codes(visit, needs, account.as_ref(), &mut facts, now).await?;
+        self.find_free_names(visit, instance, needs, &mut facts).await?;
+        self.find_vouched(visit, instance, needs, input, &mut account, &mut facts, &mut learnt.evidence).await?;
+        if let Some(policy) = policy.filter(|_| !needs.webhooks.is_empty()) {
+            let user = account.as_ref().map(|account| &account.user.id);
+            facts.webhooks = self.ask_webhooks(visit, policy, &needs.webhooks, user).await?;
+        }
+        facts.account = account.as_ref().map(|account| self.account_facts(account));
+        Ok((facts, learnt))
+    }
+
+    /// The account in question: the one the machine names, or the one a mailed link was sent to.
+    async fn find_named(
+        &self,
+        visit: &Visit<'_>,
+        needs: &Needs,
+        facts: &mut Facts,
+        now: Timestamp,
+    ) -> Result<Option<Account>, ServiceError> {
+        if needs.link {
+            facts.link = self.find_link_state(visit, now).await?;
+        }
+        let linked = match &facts.link {
+            LinkState::Holds(user) => Some(AccountKey::Id(user.clone())),
+            _ => None,
+        };
+        let signed_in = facts.session.as_ref().map(|session| AccountKey::Id(session.user.clone()));
+        match needs.account.as_ref().or(linked.as_ref()).or(signed_in.as_ref()) {
+            Some(key) => self.find_account(key).await,
+            None => Ok(None),
+        }
     }
 
     async fn find_account(&self, key: &AccountKey) -> Result<Option<Account>, ServiceError> {
@@ -96,13 +140,145 @@ impl Provider {
         Ok(account)
     }
 
+    /// Codes: those of authenticators, those to be sent, those answered by telephone, those written down.
+    async fn find_codes(
+        &self,
+        visit: &Visit<'_>,
+        needs: &Needs,
+        account: Option<&Account>,
+        facts: &mut Facts,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        if let Some(code) = &needs.totp_code {
+            facts.totp_step = match &needs.enrol_totp {
+                Some(label) => totp::find_step(&self.enrolled_seed(&visit.seed, label), code, now, None),
+                None => account.and_then(|account| self.find_totp_step(account, code, now)),
+            };
+        }
+        if let Some(label) = &needs.code_label {
+            // For this account alone: a code that one person was sent is never another's.
+            let user = account.map_or("", |account| account.user.id.as_str());
+            facts.code = Some(self.derive_code(&visit.seed, label, user, needs.code_digits).to_string());
+        }
+        facts.approved = needs.approval.is_some() && needs.approval == visit.approved;
+        if let Some(label) = &needs.delivery {
+            facts.undeliverable = self.is_undeliverable(&visit.seed, label).await?;
+        }
+        if let Some((code, account)) = needs.recovery_code.as_ref().zip(account) {
+            facts.recovery_code = self.find_recovery_code(visit, account, code).await?;
+        }
+        Ok(())
+    }
+
+    /// Who signed with a passkey, or came back from an upstream provider: their account is the one in question then.
+    #[expect(clippy::too_many_arguments, reason = "it finds the account, what it proves, and what is to be written")]
+    async fn find_vouched(
+        &self,
+        visit: &Visit<'_>,
+        instance: &Instance,
+        needs: &Needs,
+        input: &Input,
+        account: &mut Option<Account>,
+        facts: &mut Facts,
+        evidence: &mut Evidence,
+    ) -> Result<(), ServiceError> {
+        if let Some(purpose) = needs.passkey {
+            let place = CeremonyPlace { flow: visit.flow, version: visit.version };
+            if let Some(found) = self.find_passkey(place, purpose, account.as_ref(), input).await? {
+                facts.passkey = Some(found.proof);
+                evidence.passkey = Some(found.change);
+                *account = Some(found.account);
+            }
+        }
+        let waits_for = if needs.federation { self.find_upstream_of(instance) } else { None };
+        if let Some(provider) = &waits_for {
+            let place = FederationPlace { flow: visit.flow, version: visit.version, provider };
+            if let Some(found) = self.find_federated(place, input, visit.context).await? {
+                facts.federated = Some(found.federated);
+                evidence.federated = found.adoption;
+                *account = Some(found.account);
+            }
+        }
+        Ok(())
+    }
+
+    /// The upstream provider that an instance waits for.
+    pub(super) fn find_upstream_of(&self, instance: &Instance) -> Option<String> {
+        let mut view = countersign_flow::view(self.policies.set(), instance, self.clock.now()).ok()?;
+        view.values.remove("provider").filter(|_| view.kind == "federate")
+    }
+
+    /// Whether names are free, an organization is there, and what a new account would be called.
+    async fn find_free_names(
+        &self,
+        visit: &Visit<'_>,
+        instance: &Instance,
+        needs: &Needs,
+        facts: &mut Facts,
+    ) -> Result<(), ServiceError> {
+        let own = needs.new_user.then(|| self.new_user(visit, instance));
+        // The account of a first try, whose node died before its answer, is in nobody's way.
+        let is_free = |found: Option<Account>| found.is_none_or(|account| Some(&account.user.id) == own.as_ref());
+        if let Some(email) = &needs.free_email {
+            let found = self.db.read(async |tx| tx.find_account_by_email(email).await).await?;
+            facts.email_free = Some(is_free(found));
+        }
+        if let Some(username) = &needs.free_username {
+            let found = self.db.read(async |tx| tx.find_account_by_username(username).await).await?;
+            facts.username_free = Some(is_free(found));
+        }
+        if let Some(key) = &needs.organization {
+            facts.organization = self.find_organization(key).await?;
+        }
+        facts.new_user = own;
+        Ok(())
+    }
+
+    /// The same at every try of one input: a node may die between the account and its answer.
+    fn new_user(&self, visit: &Visit<'_>, instance: &Instance) -> UserId {
+        let set = self.policies.set();
+        let born = instance.end(set).unwrap_or(Timestamp::from_millis(0));
+        let turn = instance.advances().to_be_bytes();
+        let bits = self.vault.derive(Purpose::NewUser, &[&visit.seed, &turn]);
+        let mut random = [0; 10];
+        random.copy_from_slice(&bits[..10]);
+        UserId::new(born, random)
+    }
+
+    async fn find_organization(&self, key: &OrganizationKey) -> Result<Option<OrganizationId>, ServiceError> {
+        let hash = self.hash_registration_code(&key.code);
+        let found = self.db.read(async |tx| tx.find_organization(&key.npi, &hash).await).await?;
+        Ok(found.map(|organization| organization.id))
+    }
+
+    /// An unspent code of the account; one that this very flow spent before its node died counts too.
+    async fn find_recovery_code(
+        &self,
+        visit: &Visit<'_>,
+        account: &Account,
+        code: &str,
+    ) -> Result<Option<KeyedHash>, ServiceError> {
+        let hash = self.vault.hash(Purpose::RecoveryCode, code.as_bytes());
+        let user = &account.user.id;
+        let key = visit.once("recovery", &crate::secrets::hex(&hash));
+        let found = self
+            .db
+            .read(async |tx| {
+                Ok::<_, ServiceError>(
+                    tx.find_unspent_recovery_code(user, &hash).await?.is_some() || tx.has_effect(&key).await?,
+                )
+            })
+            .await?;
+        Ok(found.then_some(hash))
+    }
+
     /// Verified against a dummy when there is no account or no password, so that all take the same time.
     async fn verify_password(
         &self,
         account: Option<&Account>,
         input: &Input,
     ) -> Result<(Verdict, Option<Rehash>), ServiceError> {
-        let password = SecretString::from(input.fields.get("password").cloned().unwrap_or_default());
+        let password = given_password(input);
         let phc = account.and_then(|account| account.password.as_ref()).map(|credential| credential.phc.clone());
         if !self.hash_pool.verify(password.clone(), phc.clone()).await? {
             return Ok((Verdict::Wrong, None));
@@ -142,76 +318,36 @@ impl Provider {
         }
     }
 
-    async fn charge_all(
-        &self,
-        visit: &Visit<'_>,
-        needs: &Needs,
-        nonce: PageNonce,
-    ) -> Result<Vec<ChargeVerdict>, ServiceError> {
-        let mut verdicts = Vec::with_capacity(needs.charges.len());
-        if !needs.charges.is_empty() && !self.charge_address(visit, needs, nonce).await? {
-            return Ok(needs
-                .charges
-                .iter()
-                .map(|_| ChargeVerdict::Refused { retry_after: Seconds::minutes(1) })
-                .collect());
+    /// What guards and steps may know of an account.
+    pub(crate) fn account_facts(&self, account: &Account) -> AccountFacts {
+        let value = |kind| account.factor(kind).map(|factor| factor.value.clone());
+        let accepted = account.user.terms_version.as_ref();
+        AccountFacts {
+            active: account.user.status == UserStatus::Active,
+            email: account.user.email.clone(),
+            username: account.user.username.clone(),
+            names: names_of(account),
+            mailbox: value(FactorKind::Mailbox),
+            phone: value(FactorKind::Phone),
+            has_password: account.password.is_some(),
+            legacy: account.legacy.is_some() && account.password.is_none(),
+            registration_incomplete: account.user.registered_at.is_none(),
+            terms_due: self.settings.terms.values().any(|version| accepted != Some(version)),
+            totp: account.factor(FactorKind::Totp).is_some(),
+            passkey: account.factor(FactorKind::Passkey).is_some(),
+            ..AccountFacts::new(account.user.id.clone())
         }
-        for charge in &needs.charges {
-            let key = self.counter_key(visit, charge);
-            let verdict = match self.short_lived.charge(&key, &once(visit, nonce), &limit(charge)).await? {
-                Charged::Allowed { .. } => ChargeVerdict::Allowed,
-                Charged::Refused { retry_after } => ChargeVerdict::Refused { retry_after },
-            };
-            verdicts.push(verdict);
-            if matches!(verdict, ChargeVerdict::Refused { .. }) {
-                metrics::counter!("countersign_limits_reached_total", "limit" => charge.name.clone()).increment(1);
-                break;
-            }
-        }
-        Ok(verdicts)
-    }
-
-    /// The network's own budget, over every flow and account.
-    async fn charge_address(&self, visit: &Visit<'_>, needs: &Needs, nonce: PageNonce) -> Result<bool, ServiceError> {
-        let limits = self.settings.address_limits;
-        let sends = needs.charges.iter().any(|charge| charge.name.starts_with("send/"));
-        let (name, allowed) = if sends { ("sends", limits.sends) } else { ("attempts", limits.attempts) };
-        Ok(self.charge_network_once(visit.context, name, allowed, &once(visit, nonce)).await?.is_none())
-    }
-
-    /// The counter's name: what it counts is hashed, so that the store never holds an address or a number.
-    pub(super) fn counter_key(&self, visit: &Visit<'_>, charge: &Charge) -> String {
-        // The seed, not the flow: LOGIN on a stop page begins another instance in the same flow.
-        let (instance, network) = (format!("{:032x}", u128::from_be_bytes(visit.seed)), visit.context.network());
-        let subject = match charge.scope {
-            CountScope::Instance => instance.as_str(),
-            CountScope::Ip => network.as_deref().unwrap_or("unknown"),
-            CountScope::Client => visit.client.id.as_str(),
-            CountScope::Identifier | CountScope::Account | CountScope::Target => charge.subject.as_str(),
-        };
-        self.counter_name(&format!("{:?}", charge.scope), &charge.name, subject)
     }
 }
 
-/// One page of one flow: sent twice, it is charged once.
-fn once(visit: &Visit<'_>, nonce: PageNonce) -> Vec<u8> {
-    [visit.flow.as_bytes().as_slice(), &visit.seed, &nonce.page].concat()
+/// A person's names, which are no passwords.
+fn names_of(account: &Account) -> Vec<String> {
+    let profile = &account.user.profile;
+    let names = [&profile.given_name, &profile.family_name, &profile.name, &account.user.username];
+    names.into_iter().flatten().cloned().collect()
 }
 
-fn limit(charge: &Charge) -> CounterLimit {
-    let lock = charge.limit.lock.map(|lock| CounterLock { r#for: lock.r#for, backoff: lock.backoff, max: lock.max });
-    CounterLimit { allowed: charge.limit.allowed, window: charge.limit.window, lock }
-}
-
-fn account_facts(account: &Account) -> AccountFacts {
-    let value = |kind| account.factor(kind).map(|factor| factor.value.clone());
-    AccountFacts {
-        active: account.user.status == UserStatus::Active,
-        email: account.user.email.clone(),
-        mailbox: value(FactorKind::Mailbox),
-        phone: value(FactorKind::Phone),
-        has_password: account.password.is_some(),
-        totp: account.factor(FactorKind::Totp).is_some(),
-        ..AccountFacts::new(account.user.id.clone())
-    }
+/// The password that was typed.
+pub(crate) fn given_password(input: &Input) -> SecretString {
+    SecretString::from(input.fields.get("password").cloned().unwrap_or_default())
 }

@@ -4,11 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::Instance;
 use countersign_model::{FlowId, KeyedHash, Timestamp};
-use countersign_protocol::AuthorizationRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{FlowCall, StoredAnswer};
+use super::{FlowCall, Origin, StoredAnswer};
 use crate::ServiceError;
 use crate::vault::{Purpose, Vault};
 
@@ -33,8 +32,10 @@ pub(super) struct Running {
     pub(super) seed: [u8; 16],
     /// Language of its first page, for as long as the person chooses no other.
     pub(super) locale: String,
-    /// Request it will be answered to.
-    pub(super) request: AuthorizationRequest,
+    /// What it was begun for.
+    pub(super) origin: Origin,
+    /// Keyed hash of the mailed link it began with.
+    pub(super) link: Option<KeyedHash>,
     /// Where the policy stands.
     pub(super) instance: Instance,
 }

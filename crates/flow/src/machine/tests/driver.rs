@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use countersign_model::{Fact, ProvenFact, Seconds, Timestamp, UserId};
+use countersign_model::{Fact, FactorKind, OrganizationId, ProvenFact, Seconds, Timestamp, UserId};
 
+use crate::language::Entry;
 use crate::{
-    AccountFacts, AccountKey, Advance, ChargeVerdict, Effect, Facts, FlowError, Input, Instance, Needs, Next, PageView,
-    Policy, PolicySet, RememberedFacts, Verdict, advance, begin, needs, parse, view,
+    AccountFacts, AccountKey, Advance, Binding, ChargeVerdict, Effect, Facts, Federated, FlowError, Input, Instance,
+    LinkState, Needs, Next, PageView, PasskeyProof, Policy, PolicySet, RememberedFacts, Verdict, advance, begin, needs,
+    parse, view,
 };
 
 pub(crate) const EMAIL: &str = include_str!("../../../../../config/policies/email.toml");
@@ -24,6 +26,27 @@ pub(crate) fn read(text: &str) -> Policy {
 pub(crate) fn shipped() -> PolicySet {
     PolicySet::new([OPTIONS, EMAIL, TOTP, LAB].into_iter().map(read).collect())
 }
+
+/// Every policy of the shipped folder.
+pub(crate) fn list_shipped() -> Vec<Policy> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/policies");
+    let mut paths: Vec<_> = [folder.clone(), folder.join("demo")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| read(&std::fs::read_to_string(path).unwrap())).collect()
+}
+
+pub(crate) fn all_shipped() -> PolicySet {
+    PolicySet::new(list_shipped())
+}
+
+pub(crate) const PHONE: &str = "+12025553661";
+/// Recovery code that every account of the driver has.
+pub(crate) const RECOVERY_CODE: &str = "abcd1234";
 
 pub(crate) fn user(number: u8) -> UserId {
     UserId::new(Timestamp::from_millis(0), [number; 10])
@@ -60,6 +83,13 @@ pub(crate) struct Driver {
     pub counters: BTreeMap<String, u32>,
     pub sent: Vec<(String, String)>,
     pub effects: Vec<Effect>,
+    /// Whether the telephone answers calls.
+    pub answers: bool,
+    pub link: LinkState,
+    pub passkey: Option<PasskeyProof>,
+    pub federated: Option<Federated>,
+    /// Labels of codes that were asked for.
+    pub asked: Vec<Needs>,
 }
 
 impl Driver {
@@ -69,16 +99,31 @@ impl Driver {
             set,
             now: START,
             accounts,
-            facts: Facts { client: "case-portal".to_owned(), locale: "en".to_owned(), ..Facts::default() },
+            facts: Facts {
+                client: "case-portal".to_owned(),
+                locale: "en".to_owned(),
+                countries: vec!["US".to_owned(), "CA".to_owned()],
+                terms: BTreeMap::from([("portal_terms".to_owned(), "2026-01".to_owned())]),
+                ..Facts::default()
+            },
             instance: None,
             counters: BTreeMap::new(),
             sent: Vec::new(),
             effects: Vec::new(),
+            answers: false,
+            link: LinkState::Unknown,
+            passkey: None,
+            federated: None,
+            asked: Vec::new(),
         }
     }
 
     pub(crate) fn begin(&mut self, policy: &str) -> Next {
-        let begun = begin(&self.set, policy, &self.facts, self.now).unwrap();
+        self.enter(policy, Entry::Authorize)
+    }
+
+    pub(crate) fn enter(&mut self, policy: &str, entry: Entry) -> Next {
+        let begun = begin(&self.set, policy, entry, &self.facts, self.now).unwrap();
         self.keep(begun)
     }
 
@@ -101,6 +146,7 @@ impl Driver {
     /// One post: charges, loads, verifies, derives, advances.
     pub(crate) fn try_post(&mut self, input: &Input) -> Result<Next, FlowError> {
         let needs = self.needs(input);
+        self.asked.push(needs.clone());
         let facts = self.find_facts(&needs, input);
         let advanced = advance(&self.set, self.instance(), input, &facts, self.now)?;
         Ok(self.keep(advanced))
@@ -143,38 +189,134 @@ impl Driver {
             }
             facts.charges.push(ChargeVerdict::Allowed);
         }
-        let found = needs.account.as_ref().and_then(|key| self.accounts.iter().find(|account| is_meant(key, account)));
+        let whose = needs.account.clone().or_else(|| self.find_person(needs).map(AccountKey::Id));
+        let found = whose.as_ref().and_then(|key| self.accounts.iter().find(|account| is_meant(key, account)));
+        let given = input.fields.get("password").is_some_and(|password| password == PASSWORD);
+        let verdict = |has: bool| if given && has { Verdict::Right } else { Verdict::Wrong };
         if needs.verify_password {
-            let right = input.fields.get("password").is_some_and(|password| password == PASSWORD);
-            let right = right && found.is_some_and(|account| account.has_password);
-            facts.password = if right { Verdict::Right } else { Verdict::Wrong };
+            facts.password = verdict(found.is_some_and(|account| account.has_password));
+        }
+        if needs.verify_legacy {
+            facts.legacy = verdict(found.is_some_and(|account| account.legacy));
         }
         facts.totp_step = needs.totp_code.as_ref().filter(|code| *code == "123456").map(|_| 42);
         facts.code = needs.code_label.as_deref().map(digits);
         facts.account = found.cloned();
+        self.find_more(needs, &mut facts);
         facts
+    }
+
+    /// What the service would bring, without charging anything.
+    pub(crate) fn clone_facts(&self, needs: &Needs, input: &Input) -> Facts {
+        let mut probe = Driver {
+            set: PolicySet::default(),
+            now: self.now,
+            accounts: self.accounts.clone(),
+            facts: self.facts.clone(),
+            instance: None,
+            counters: self.counters.clone(),
+            sent: Vec::new(),
+            effects: Vec::new(),
+            answers: self.answers,
+            link: self.link.clone(),
+            passkey: self.passkey.clone(),
+            federated: self.federated.clone(),
+            asked: Vec::new(),
+        };
+        probe.find_facts(needs, input)
+    }
+
+    fn find_person(&self, needs: &Needs) -> Option<UserId> {
+        let linked = match &self.link {
+            LinkState::Holds(user) if needs.link => Some(user.clone()),
+            _ => None,
+        };
+        let passkey = self.passkey.as_ref().filter(|_| needs.passkey.is_some()).map(|proof| proof.user.clone());
+        let federated = self.federated.as_ref().filter(|_| needs.federation).map(|person| person.user.clone());
+        linked.or(passkey).or(federated)
+    }
+
+    fn find_more(&self, needs: &Needs, facts: &mut Facts) {
+        facts.password_hash = needs.hash_password.then(|| zeroize::Zeroizing::new("phc".to_owned()));
+        let mailed = |email: &String| !self.accounts.iter().any(|account| account.email.as_ref() == Some(email));
+        facts.email_free = needs.free_email.as_ref().map(mailed);
+        let named = |name: &String| !self.accounts.iter().any(|account| account.username.as_ref() == Some(name));
+        facts.username_free = needs.free_username.as_ref().map(named);
+        let right = needs.organization.as_ref().is_some_and(|key| key.npi == "1234567893" && key.code == "join-us");
+        facts.organization = right.then(|| OrganizationId::new(START, [7; 10]));
+        facts.new_user = needs.new_user.then(|| user(9));
+        facts.approved = needs.approval.is_some() && self.answers;
+        facts.link = if needs.link { self.link.clone() } else { LinkState::Unknown };
+        facts.recovery_code = needs.recovery_code.as_ref().filter(|code| *code == RECOVERY_CODE).map(|_| [3; 32]);
+        facts.passkey = self.passkey.clone().filter(|_| needs.passkey.is_some());
+        facts.federated = self.federated.clone().filter(|_| needs.federation);
     }
 
     fn keep(&mut self, advanced: Advance) -> Next {
         for effect in &advanced.effects {
-            match effect {
-                Effect::Send { to, code, .. } => self.sent.push((to.clone(), code.clone())),
-                Effect::ResetCounter(charge) => {
-                    self.counters.remove(&format!("{:?} {} {}", charge.scope, charge.name, charge.subject));
-                }
-                _ => {}
-            }
+            self.apply(effect);
         }
         self.effects = advanced.effects;
         self.instance = Some(advanced.instance);
         advanced.next
+    }
+
+    /// What the database would do.
+    fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Send { to, code, .. } => self.sent.push((to.clone(), code.clone().unwrap_or_default())),
+            Effect::ResetCounter(charge) => {
+                self.counters.remove(&format!("{:?} {} {}", charge.scope, charge.name, charge.subject));
+            }
+            Effect::SetPassword { user, .. } => self.change(user, |account| account.has_password = true),
+            Effect::BindFactor { user, binding } => self.change(user, |account| match binding {
+                Binding::Mailbox(to) => (account.email, account.mailbox) = (Some(to.clone()), Some(to.clone())),
+                Binding::Phone(to) => account.phone = Some(to.clone()),
+                Binding::Totp { .. } => account.totp = true,
+                Binding::Passkey => account.passkey = true,
+            }),
+            Effect::UnbindFactor { user, kind: FactorKind::Phone } => self.change(user, |account| account.phone = None),
+            Effect::CompleteRegistration { user } => {
+                self.change(user, |account| (account.registration_incomplete, account.legacy) = (false, false));
+            }
+            Effect::AcceptTerms { user, .. } => self.change(user, |account| account.terms_due = false),
+            Effect::CloseAccount { user } => self.change(user, |account| account.active = false),
+            Effect::CreateAccount { user, form, .. } => self.accounts.push(AccountFacts {
+                email: form.get("email").cloned(),
+                username: form.get("username").cloned(),
+                registration_incomplete: true,
+                terms_due: true,
+                ..AccountFacts::new(user.clone())
+            }),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, user: &UserId, change: impl FnOnce(&mut AccountFacts)) {
+        if let Some(account) = self.accounts.iter_mut().find(|account| account.user == *user) {
+            change(account);
+        }
+    }
+
+    /// Whether the last decision did such a thing.
+    pub(crate) fn did(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
+        self.effects.iter().any(wanted)
+    }
+
+    /// Templates of the notices of the last decision.
+    pub(crate) fn told(&self) -> Vec<&str> {
+        let template = |effect| match effect {
+            &Effect::Notify { ref template, .. } => Some(template.as_str()),
+            _ => None,
+        };
+        self.effects.iter().filter_map(template).collect()
     }
 }
 
 fn is_meant(key: &AccountKey, account: &AccountFacts) -> bool {
     match key {
         AccountKey::Email(email) => account.email.as_ref() == Some(email),
-        AccountKey::Username(_) => false,
+        AccountKey::Username(name) => account.username.as_ref() == Some(name),
         AccountKey::Id(id) => account.user == *id,
     }
 }

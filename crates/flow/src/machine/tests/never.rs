@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::facts::fact_set;
+use crate::language::Entry;
 use crate::{ChargeVerdict, Effect, Facts, Input, Instance, Next, PageView, Verdict, advance, begin, needs, view};
 
 /// One post and everything the world answers to it.
@@ -134,12 +135,12 @@ proptest! {
     ) {
         let set = shipped();
         let mut now = START;
-        let mut instance = begin(&set, first, &Facts::default(), now).unwrap().instance;
+        let mut instance = begin(&set, first, Entry::Authorize, &Facts::default(), now).unwrap().instance;
         let mut witness = Witness::default();
         for one in &moves {
             now = Timestamp::from_millis(now.as_millis() + i64::from(one.wait));
             if one.restart == 0 {
-                instance = begin(&set, first, &Facts::default(), now).unwrap().instance;
+                instance = begin(&set, first, Entry::Authorize, &Facts::default(), now).unwrap().instance;
                 witness = Witness::default();
             }
             let page = view(&set, &instance, now).unwrap_or_default();
@@ -171,7 +172,7 @@ proptest! {
             for effect in &advanced.effects {
                 if let Effect::Send { code, to, .. } = effect {
                     prop_assert!(to == "hospital@example.com" || to == "dduck@example.com");
-                    witness.last_code = Some(code.clone());
+                    witness.last_code.clone_from(code);
                 }
             }
             if let Next::Issue(issued) = &advanced.next {
@@ -198,7 +199,7 @@ proptest! {
         fields in prop::collection::btree_map(any::<String>(), any::<String>(), 0..4),
     ) {
         let set = shipped();
-        let mut instance = begin(&set, policy, &Facts::default(), START).unwrap().instance;
+        let mut instance = begin(&set, policy, Entry::Authorize, &Facts::default(), START).unwrap().instance;
         for one in &moves {
             let input = Input::press(&one.control).with("email", &one.email).with("password", &one.password);
             let needs = needs(&set, &instance, &input, START);

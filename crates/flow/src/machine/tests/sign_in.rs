@@ -1,7 +1,7 @@
 use countersign_model::{AuditKind, AuditOutcome, Fact, FactSet, Seconds};
 
 use super::*;
-use crate::language::CountScope;
+use crate::language::{CountScope, Entry};
 use crate::{
     AccountKey, BeginError, Effect, FlowError, Input, Instance, Next, PolicySet, Remembering, advance, begin, fact_set,
 };
@@ -334,8 +334,8 @@ fn an_account_disabled_on_the_way_ends_the_flow() {
 }
 
 #[test]
-fn another_account_keeps_nothing_of_the_first() {
-    let text = EMAIL.replace("on      = { ok = \"issue\",", "on      = { ok = \"credentials\",");
+fn another_account_does_not_follow_on_one_that_is_proven() {
+    let text = EMAIL.replace("on      = { ok = \"terms_due\", spent", "on      = { ok = \"credentials\", spent");
     let mut driver = Driver::new(PolicySet::new(vec![read(&text)]));
     driver.begin("email");
     driver.sign_in("hospital@example.com", PASSWORD);
@@ -345,8 +345,10 @@ fn another_account_keeps_nothing_of_the_first() {
     driver.press("continue");
     assert_eq!(driver.instance().facts().len(), 2);
     driver.sign_in("dduck@example.com", PASSWORD);
-    assert_eq!(driver.instance().account(), Some(&user(2)));
-    assert_eq!(fact_set(driver.instance().facts()), FactSet::EMPTY.with(Fact::Password));
+    assert_eq!(driver.instance().account(), Some(&user(1)));
+    assert_eq!(driver.notice(), "wrong");
+    driver.sign_in("hospital@example.com", PASSWORD);
+    assert_eq!(driver.view().kind, "otp");
 }
 
 #[test]
@@ -378,8 +380,8 @@ fn lifetime_idle_and_advances_end_an_instance() {
 fn begin_needs_a_policy_that_may_be_begun() {
     let set = with_recovery();
     let facts = crate::Facts::default();
-    assert_eq!(begin(&set, "nowhere", &facts, START), Err(BeginError::UnknownPolicy));
-    assert_eq!(begin(&set, "forgot-password", &facts, START), Err(BeginError::EntryRefused));
+    assert_eq!(begin(&set, "nowhere", Entry::Authorize, &facts, START), Err(BeginError::UnknownPolicy));
+    assert_eq!(begin(&set, "forgot-password", Entry::Authorize, &facts, START), Err(BeginError::EntryRefused));
 }
 
 #[test]

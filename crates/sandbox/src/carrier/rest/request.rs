@@ -2,10 +2,10 @@
 
 use super::super::CarrierSettings;
 use super::super::call::{CallEvent, Dial, Script, StatusCallback};
-use super::super::form::Form;
 use super::super::inbox::{Channel, Message, Status};
 use super::super::webhook::Target;
 use super::answer::RestError;
+use crate::form::Form;
 use crate::random::sid;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;

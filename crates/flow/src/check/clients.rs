@@ -1,0 +1,95 @@
+//! E60: no policy that a client may name gives less than the client requires.
+
+use std::collections::BTreeSet;
+
+use countersign_model::FactSet;
+
+use super::explore::show;
+use super::finding;
+use crate::language::{Destination, Policy, Purpose, StepKind, Switch};
+use crate::{Finding, PolicySet, Position};
+
+/// What a client may name and what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientDemand {
+    /// Its id.
+    pub client: String,
+    /// Policies it may name with `p`.
+    pub allowed: Vec<String>,
+    /// acr it requires of every login.
+    pub required_acr: Option<String>,
+}
+
+pub(super) fn check(set: &PolicySet, clients: &[ClientDemand], findings: &mut Vec<Finding>) {
+    for demand in clients {
+        let Some(acr) = &demand.required_acr else { continue };
+        let standard = set.iter().find(|policy| policy.purpose == Purpose::Login && policy.acr.as_ref() == Some(acr));
+        for id in &demand.allowed {
+            let Some(policy) = set.get(id) else { continue };
+            let Some(standard) = standard else {
+                let message = format!("the client `{}` requires the acr `{acr}`, which no policy has", demand.client);
+                findings.push(finding(policy, "E60", policy.at, message));
+                continue;
+            };
+            check_policy(set, demand, policy, standard.promised_facts(), findings);
+        }
+    }
+}
+
+fn check_policy(
+    set: &PolicySet,
+    demand: &ClientDemand,
+    policy: &Policy,
+    required: FactSet,
+    findings: &mut Vec<Finding>,
+) {
+    let reached = list_handed_to(set, policy);
+    let issuing: Vec<&&Policy> = reached.iter().filter(|reached| reached.can_issue()).collect();
+    // A page of buttons proves nothing itself: one of the ways behind them must be enough.
+    let best = issuing.iter().find(|reached| reached.promised_facts().is_superset(required));
+    let short = if policy.can_issue() { Some(policy) } else { issuing.first().map(|policy| **policy) };
+    let enough = if policy.can_issue() { policy.promised_facts().is_superset(required) } else { best.is_some() };
+    if enough {
+        return;
+    }
+    let gives = short.map_or(FactSet::EMPTY, Policy::promised_facts);
+    let message = format!(
+        "the client `{}` may name `{}`, which gives {}, and requires {}",
+        demand.client,
+        policy.id,
+        show(gives),
+        show(required)
+    );
+    let at: Position = policy.require.first().map_or(policy.at, |entry| entry.at);
+    findings.push(finding(policy, "E60", at, message));
+}
+
+/// The policy and those of the same purpose it hands over to.
+fn list_handed_to<'a>(set: &'a PolicySet, policy: &'a Policy) -> Vec<&'a Policy> {
+    let mut seen = BTreeSet::from([policy.id.as_str()]);
+    let mut reached = vec![policy];
+    let mut next = 0;
+    while let Some(current) = reached.get(next).copied() {
+        for target in list_switches(current).into_iter().filter_map(|switch| set.find_switched(switch)) {
+            if target.purpose == policy.purpose && seen.insert(&target.id) {
+                reached.push(target);
+            }
+        }
+        next += 1;
+    }
+    reached
+}
+
+fn list_switches(policy: &Policy) -> Vec<&Switch> {
+    let mut switches = Vec::new();
+    for step in &policy.steps {
+        switches.extend(step.list_targets().into_iter().filter_map(|target| match &target.to {
+            Destination::Switch(switch) => Some(switch),
+            Destination::Step(_) => None,
+        }));
+        if let StepKind::Switch(switch) = &step.kind {
+            switches.push(switch);
+        }
+    }
+    switches
+}

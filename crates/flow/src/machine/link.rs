@@ -1,0 +1,45 @@
+//! A mailed link: its page is a button, and only the button spends it, because mail scanners open links.
+
+use super::Here;
+use super::charge::list_tries;
+use super::run::Run;
+use crate::language::{Outcome, Step};
+use crate::{Effect, FlowError, Input, LinkState, Needs, Next, NoticeKey};
+
+/// What the button needs.
+pub(super) fn needs(here: Here, input: &Input) -> Needs {
+    if input.control != "continue" {
+        return Needs::default();
+    }
+    Needs { charges: list_tries(here), link: true, ..Needs::default() }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn react_link(&mut self, step: &'a Step, input: &Input) -> Result<Next, FlowError> {
+        if input.control != "continue" {
+            return Ok(Next::Page);
+        }
+        if !self.is_within(list_tries(self.here(step)).len()) {
+            return self.spend(step);
+        }
+        let holder = match &self.facts.link {
+            LinkState::Holds(user) => Some(user.clone()),
+            _ => None,
+        };
+        let active = |user: &_| self.known.as_ref().is_some_and(|known| known.active && known.user == *user);
+        let Some(user) = holder.filter(|user| active(user) && self.is_wanted(user)) else {
+            let expired = self.facts.link == LinkState::Expired;
+            let notice = if expired { NoticeKey::LinkExpired } else { NoticeKey::LinkUsed };
+            if step.find_route(Outcome::Spent).is_some() {
+                return self.go(step, Outcome::Spent);
+            }
+            return Ok(self.fail(step, notice));
+        };
+        self.effects.push(Effect::ConsumeLink);
+        self.instance.identify(&user);
+        if let Some(fact) = step.kind.proves() {
+            self.instance.prove(fact, self.now);
+        }
+        self.go(step, Outcome::Ok)
+    }
+}

@@ -1,0 +1,205 @@
+use countersign_model::{Fact, FactorKind};
+
+use super::*;
+use crate::language::Entry;
+use crate::{Effect, Input, LinkState, Next, PasskeyUse, fact_set};
+
+const NEW: &str = "velvet tuba lagoon";
+
+fn set(driver: &mut Driver) -> Next {
+    driver.post(&Input::press("set").with("new_password", NEW).with("confirm_password", NEW))
+}
+
+fn bind_phone(driver: &mut Driver) -> Next {
+    driver.post(&Input::press("send").with("country", "US").with("phone_number", "202-555-3661"));
+    let code = driver.last_code();
+    driver.verify(&code)
+}
+
+fn legacy() -> Driver {
+    let mut driver = Driver::new(all_shipped());
+    let account = &mut driver.accounts[0];
+    (account.legacy, account.registration_incomplete, account.terms_due) = (true, true, true);
+    (account.username, account.mailbox, account.has_password) = (Some("hospital".to_owned()), None, false);
+    driver.begin("registration");
+    driver.post(&Input::press("login").with("username", "Hospital").with("password", PASSWORD));
+    driver
+}
+
+#[test]
+fn a_portal_user_registers_with_mailbox_password_phone_and_terms() {
+    let mut driver = legacy();
+    assert_eq!(driver.view().page, "login_method");
+    driver.press("phone");
+    let page = driver.view();
+    assert_eq!((page.page.as_str(), page.values["masked"].as_str()), ("email_verify", "h*****@example.com"));
+    assert!(page.fields.is_empty(), "the mail on file is fixed");
+    driver.press("send");
+    let code = driver.last_code();
+    driver.verify(&code);
+    driver.press("continue");
+    assert!(driver.did(|effect| matches!(effect, Effect::BindFactor { .. })) && driver.told().is_empty());
+    assert_eq!(driver.view().page, "new_password");
+    set(&mut driver);
+    assert_eq!(driver.view().page, "phone_number");
+    bind_phone(&mut driver);
+    let page = driver.view();
+    assert_eq!(page.asks.terms, Some(("portal_terms".to_owned(), "2026-01".to_owned())));
+    driver.press("accept");
+    assert_eq!(driver.notice(), "accept_required");
+    let Next::Issue(issued) = driver.post(&Input::press("accept").with("accept", "on")) else { panic!() };
+    assert_eq!(issued.acr, "urn:countersign:acr:password-phone");
+    assert!(driver.did(|effect| matches!(effect, Effect::CompleteRegistration { .. })));
+    let facts = fact_set(&issued.facts);
+    assert!([Fact::Legacy, Fact::Mailbox, Fact::Password, Fact::Phone].into_iter().all(|fact| facts.contains(fact)));
+
+    driver.accounts[0].legacy = true;
+    driver.begin("registration");
+    let again = driver.post(&Input::press("login").with("username", "hospital").with("password", PASSWORD));
+    assert!(matches!(again, Next::Stop { page, .. } if page == "already_registered"));
+}
+
+#[test]
+fn terms_that_changed_meanwhile_are_shown_again() {
+    let mut driver = legacy();
+    driver.press("email");
+    driver.press("send");
+    let code = driver.last_code();
+    driver.verify(&code);
+    driver.press("continue");
+    set(&mut driver);
+    driver.facts.terms.insert("portal_terms".to_owned(), "2026-12".to_owned());
+    driver.post(&Input::press("accept").with("accept", "on"));
+    assert_eq!(driver.notice(), "terms_changed");
+    let Next::Issue(issued) = driver.post(&Input::press("accept").with("accept", "on")) else { panic!() };
+    assert_eq!(issued.acr, "urn:countersign:acr:password-email");
+    assert!(driver.did(|effect| matches!(effect, Effect::AcceptTerms { version, .. } if version == "2026-12")));
+}
+
+#[test]
+fn who_chooses_email_gives_up_the_phone_of_the_first_try_in_the_same_decision() {
+    let mut driver = legacy();
+    driver.accounts[0].phone = Some(PHONE.to_owned());
+    driver.press("email");
+    assert!(driver.did(|effect| matches!(effect, Effect::UnbindFactor { kind: FactorKind::Phone, .. })));
+    assert!(driver.accounts[0].phone.is_none());
+}
+
+fn contact(email: &str, username: &str) -> Input {
+    Input::press("next")
+        .with("username", username)
+        .with("first_name", "Daisy")
+        .with("last_name", "Duck")
+        .with("email", email)
+        .with("confirm_email", email)
+        .with("fax", "601 555 0100")
+}
+
+fn at_information() -> Driver {
+    let mut driver = Driver::new(all_shipped());
+    driver.begin("new-provider");
+    driver.post(&Input::press("next").with("npi", "1234567893").with("registration_code", "guess"));
+    assert_eq!(driver.notice(), "organization_unknown");
+    let page = driver.view();
+    assert_eq!((page.fields[0].value.as_str(), page.fields[1].value.as_str()), ("1234567893", ""));
+    driver.post(&Input::press("next").with("npi", "1234567893").with("registration_code", "join-us"));
+    assert_eq!(driver.view().page, "user_information");
+    driver
+}
+
+#[test]
+fn a_new_provider_is_made_and_mailed_a_link() {
+    let mut driver = at_information();
+    driver.post(&contact("daisy@example.com", "daisy").with("zip", "1"));
+    let page = driver.view();
+    assert_eq!(
+        page.errors.iter().map(|error| (error.key, error.field)).collect::<Vec<_>>(),
+        [("zip_invalid", Some("zip"))]
+    );
+    assert!(page.fields.iter().any(|field| field.name == "first_name" && field.value == "Daisy"));
+    let next = driver.post(&contact("daisy@example.com", "daisy"));
+    assert!(matches!(next, Next::Stop { page, .. } if page == "registration_sent"));
+    assert!(driver.did(|effect| matches!(effect, Effect::CreateAccount { form, organization: Some(_), .. }
+        if form["given_name"] == "Daisy" && form["fax"] == "+16015550100" && !form.contains_key("registration_code"))));
+    assert!(driver.did(|effect| matches!(effect, Effect::SendLink { user: whose, policy, .. }
+        if *whose == user(9) && policy == "registration-link")));
+    assert!(driver.instance().account().is_none() && driver.instance().facts().is_empty());
+}
+
+#[test]
+fn a_taken_address_sees_the_same_page_and_its_owner_is_told() {
+    let mut free = at_information();
+    let one = (free.post(&contact("daisy@example.com", "daisy")), free.view());
+    let mut taken = at_information();
+    let other = (taken.post(&contact("dduck@example.com", "daisy")), taken.view());
+    assert_eq!(one, other);
+    assert_eq!(taken.told(), ["registration_attempt"]);
+    assert!(!taken.did(|effect| matches!(effect, Effect::CreateAccount { .. } | Effect::SendLink { .. })));
+    assert!(taken.did(|effect| matches!(effect, Effect::Pretend { .. })));
+}
+
+#[test]
+fn a_taken_user_name_is_said() {
+    let mut driver = at_information();
+    driver.accounts[0].username = Some("daisy".to_owned());
+    driver.post(&contact("daisy@example.com", "Daisy"));
+    assert_eq!(driver.notice(), "username_taken");
+}
+
+#[test]
+fn a_link_is_spent_by_its_button_and_identifies() {
+    let mut driver = Driver::new(all_shipped());
+    (driver.accounts[0].registration_incomplete, driver.accounts[0].has_password) = (true, false);
+    driver.enter("registration-link", Entry::Link);
+    assert_eq!((driver.view().kind, controls(&driver.view())), ("link", vec![("continue", true), ("cancel", true)]));
+    driver.link = LinkState::Holds(user(1));
+    driver.press("continue");
+    assert!(driver.did(|effect| *effect == Effect::ConsumeLink));
+    assert_eq!(driver.view().page, "login_method");
+    driver.press("phone");
+    set(&mut driver);
+    let Next::Issue(issued) = bind_phone(&mut driver) else { panic!() };
+    assert_eq!(issued.acr, "urn:countersign:acr:password-phone");
+}
+
+#[test]
+fn expired_and_used_links_lead_to_what_to_do() {
+    for state in [LinkState::Expired, LinkState::Used, LinkState::Unknown, LinkState::Holds(user(8))] {
+        let mut driver = Driver::new(all_shipped());
+        driver.enter("invitation", Entry::Link);
+        driver.link = state;
+        assert!(matches!(driver.press("continue"), Next::Stop { page, .. } if page == "link_expired"));
+        assert!(driver.instance().account().is_none());
+    }
+}
+
+#[test]
+fn passkey_pages_ask_for_their_ceremony() {
+    let mut driver = Driver::new(all_shipped());
+    driver.begin("passkey");
+    assert_eq!(driver.view().asks.passkey, Some(PasskeyUse::Assert));
+    driver.press("verify");
+    assert_eq!(driver.notice(), "passkey_missing");
+    driver.post(&Input::press("verify").with("credential", "{}"));
+    assert_eq!(driver.notice(), "passkey_failed");
+    driver.passkey = Some(crate::PasskeyProof { user: user(1), verified: true });
+    let Next::Issue(issued) = driver.post(&Input::press("verify").with("credential", "{}")) else { panic!() };
+    assert_eq!(issued.amr, ["swk", "user", "mfa"]);
+}
+
+#[test]
+fn the_corporate_provider_vouches_or_declines() {
+    let mut driver = Driver::new(all_shipped());
+    let sent = Next::Federate { provider: "corporate".to_owned() };
+    assert_eq!(driver.begin("employees"), sent);
+    assert_eq!(driver.press("continue"), sent);
+    assert!(matches!(driver.press("federated"), Next::Stop { page, .. } if page == "federation_refused"));
+    driver.begin("employees");
+    driver.federated = Some(crate::Federated { user: user(5), is_new: true });
+    let Next::Issue(issued) = driver.press("federated") else { panic!() };
+    assert_eq!((issued.user, issued.amr.len()), (user(5), 0));
+    assert!(driver.did(|effect| matches!(effect, Effect::AdoptFederated { .. })));
+    driver.begin("employees");
+    driver.federated = Some(crate::Federated { user: user(5), is_new: false });
+    assert!(matches!(driver.press("federated"), Next::Stop { .. }), "an account that is not there signs nobody in");
+}

@@ -1,0 +1,60 @@
+//! Edits that break nothing, each with its reason and how many of them were looked at.
+
+use countersign_flow::Policy;
+
+const AGAIN: &str = "asks for more than before, of people who had passed already";
+const COVERED: &str = "another requirement that applies to the same accounts asks for the same factor";
+const UNCHANGED: &str = "everything required is proven; what the policy would have changed stays as it is";
+const UNGUESSABLE: &str = "a passkey can not be guessed";
+const STRICTER: &str = "turns accounts away that it could have let in";
+const CHOICE: &str = "both ways prove what is required: who may use this login is the operator's choice";
+
+/// The reasons, and how many edits each was looked at for.
+pub const REASONS: &[(&str, usize)] =
+    &[(AGAIN, 24), (COVERED, 20), (UNCHANGED, 12), (UNGUESSABLE, 2), (STRICTER, 2), (CHOICE, 1)];
+
+/// Why an edit of a policy breaks nothing.
+pub fn find_excuse(policy: &Policy, edit: &str) -> Option<&'static str> {
+    let again = [
+        "remembered without session.remembered",
+        "terms_due whatever account.terms_due says",
+        "session without session.fresh",
+        "session with session.fresh turned round",
+        "session whatever session.fresh says",
+    ];
+    if again.contains(&edit) {
+        return Some(AGAIN);
+    }
+    if policy.id == "passkey" && matches!(edit, "passkey without attempts" | "passkey without a lock") {
+        return Some(UNGUESSABLE);
+    }
+    let turned = "unfinished with registration.incomplete turned round";
+    let stricter = [("forgot-password", "phone_on_file whatever account.phone says"), ("registration-reset", turned)];
+    if stricter.contains(&(policy.id.as_str(), edit)) {
+        return Some(STRICTER);
+    }
+    if policy.id == "email" && edit == "phone_on_file with account.phone turned round" {
+        return Some(CHOICE);
+    }
+    if is_covered(policy, edit) {
+        return Some(COVERED);
+    }
+    let enrols = matches!(
+        policy.id.as_str(),
+        "change-email" | "change-password" | "change-phone" | "recovery-codes-enrol" | "totp-enrol"
+    );
+    let passed_over = ["way 0 of app", "way 0 of phone", "way 0 of mailbox"].iter().any(|way| edit.starts_with(way));
+    (enrols && passed_over && edit.ends_with("leads to issue")).then_some(UNCHANGED)
+}
+
+/// `requirement N without FACTOR`, where an entry for everybody asks for the factor too.
+fn is_covered(policy: &Policy, edit: &str) -> bool {
+    let Some((index, fact)) = edit.strip_prefix("requirement ").and_then(|rest| rest.split_once(" without ")) else {
+        return false;
+    };
+    let index: usize = index.parse().unwrap();
+    let mut others = policy.require.iter().enumerate().filter(|(other, _)| *other != index);
+    let conditional = policy.require[index].condition.is_some();
+    conditional
+        && others.any(|(_, entry)| entry.condition.is_none() && entry.factors.iter().any(|f| f.as_str() == fact))
+}

@@ -1,0 +1,251 @@
+//! ID tokens of upstream providers: what must hold before one counts (OpenID Connect Core, 3.1.3.7).
+
+use aws_lc_rs::{constant_time, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_model::{Seconds, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Map, Value};
+
+/// Clocks may differ by this much.
+const SKEW: Seconds = Seconds::minutes(1);
+/// The longest accepted token, in bytes.
+const MAX_TOKEN: usize = 16 * 1024;
+/// The longest accepted subject, in bytes (Core, 2).
+const MAX_SUBJECT: usize = 255;
+/// Keys of a set that are looked at.
+const MAX_KEYS: usize = 64;
+/// RSA keys below 2048 bits count for nothing (RFC 7518, 3.3).
+const MIN_RSA_BYTES: usize = 256;
+
+/// What an upstream ID token is held against.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    /// The upstream's issuer identifier, exactly.
+    pub issuer: &'a str,
+    /// Our client id there.
+    pub client: &'a str,
+    /// The nonce we sent.
+    pub nonce: &'a str,
+    /// The access token that came along, if one did: `at_hash` must be its own.
+    pub access_token: Option<&'a str>,
+}
+
+/// Whom an upstream vouched for.
+#[derive(Clone, PartialEq)]
+pub struct UpstreamIdentity {
+    /// Its `sub`: with the issuer, the only name that never passes to another person.
+    pub subject: String,
+    /// Every claim of the token.
+    pub claims: Map<String, Value>,
+}
+
+impl std::fmt::Debug for UpstreamIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UpstreamIdentity(..)")
+    }
+}
+
+/// Why an upstream ID token does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// Not a JWS in compact form with claims, too long, or of another type.
+    #[error("not an ID token")]
+    Malformed,
+    /// Signed with an algorithm that is not accepted; `none` and every shared secret among them.
+    #[error("its algorithm is not accepted")]
+    Algorithm,
+    /// Has an extension that must be understood (RFC 7515, 4.1.11).
+    #[error("it demands an extension")]
+    Critical,
+    /// No key of the set fits: fetch the set again, once.
+    #[error("its key is not in the key set")]
+    UnknownKey,
+    /// The signature does not hold.
+    #[error("its signature does not hold")]
+    Signature,
+    /// Issued by somebody else.
+    #[error("another issuer")]
+    Issuer,
+    /// Issued to somebody else.
+    #[error("another audience")]
+    Audience,
+    /// Past its end.
+    #[error("expired")]
+    Expired,
+    /// From the future, or without a time.
+    #[error("not valid yet")]
+    NotYet,
+    /// Of another sign-in.
+    #[error("another nonce")]
+    Nonce,
+    /// Belongs to another access token.
+    #[error("another access token")]
+    AccessToken,
+    /// Names nobody.
+    #[error("no subject")]
+    Subject,
+}
+
+/// Checks an ID token against the upstream's JWK Set, of whatever form that is, and against what was expected.
+pub fn verify_upstream_id_token(
+    token: &str,
+    jwks: &Value,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<UpstreamIdentity, UpstreamError> {
+    let (algorithm, claims) = verify_signature(token, jwks)?;
+    check_parties(&claims, expected)?;
+    check_times(&claims, now)?;
+    if text(&claims, "nonce") != Some(expected.nonce) {
+        return Err(UpstreamError::Nonce);
+    }
+    check_access_token(&claims, algorithm, expected.access_token)?;
+    let subject = text(&claims, "sub").filter(|subject| (1..=MAX_SUBJECT).contains(&subject.len()));
+    let subject = subject.filter(|subject| !subject.chars().any(char::is_control)).ok_or(UpstreamError::Subject)?;
+    Ok(UpstreamIdentity { subject: subject.to_owned(), claims })
+}
+
+fn verify_signature(token: &str, jwks: &Value) -> Result<(Algorithm, Map<String, Value>), UpstreamError> {
+    if token.len() > MAX_TOKEN {
+        return Err(UpstreamError::Malformed);
+    }
+    let header = read_header(token)?;
+    let algorithm = match header.get("alg").and_then(Value::as_str) {
+        Some("RS256") => Algorithm::RS256,
+        Some("PS256") => Algorithm::PS256,
+        Some("ES256") => Algorithm::ES256,
+        Some("EdDSA") => Algorithm::EdDSA,
+        _ => return Err(UpstreamError::Algorithm),
+    };
+    // jsonwebtoken lets unknown `crit` pass.
+    if header.contains_key("crit") {
+        return Err(UpstreamError::Critical);
+    }
+    if header.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))) {
+        return Err(UpstreamError::Malformed);
+    }
+    let kid = match header.get("kid") {
+        None => None,
+        Some(kid) => Some(kid.as_str().ok_or(UpstreamError::Malformed)?),
+    };
+    let mut keys = list_keys(jwks, algorithm, kid);
+    // Without a name there must be one key alone (Core, 10.1).
+    let key = keys.next().ok_or(UpstreamError::UnknownKey)?;
+    if keys.next().is_some() {
+        return Err(UpstreamError::UnknownKey);
+    }
+    let key = decoding_key(key, algorithm).ok_or(UpstreamError::UnknownKey)?;
+    let mut validation = Validation::new(algorithm);
+    // Times, issuer and audience are compared below: jsonwebtoken would read the clock.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    match jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation) {
+        Ok(token) => Ok((algorithm, token.claims)),
+        // A nameless key may have been replaced.
+        Err(_) if kid.is_none() => Err(UpstreamError::UnknownKey),
+        Err(_) => Err(UpstreamError::Signature),
+    }
+}
+
+fn read_header(token: &str) -> Result<Map<String, Value>, UpstreamError> {
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, _, _] = parts[..] else { return Err(UpstreamError::Malformed) };
+    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| UpstreamError::Malformed)?;
+    serde_json::from_slice(&header).map_err(|_| UpstreamError::Malformed)
+}
+
+/// The keys of a set that may have signed with `algorithm`, under `kid` where the token names one.
+fn list_keys<'a>(jwks: &'a Value, algorithm: Algorithm, kid: Option<&'a str>) -> impl Iterator<Item = &'a Value> {
+    let keys = jwks.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    keys.iter().take(MAX_KEYS).filter(move |key| is_for(key, algorithm) && kid.is_none_or(|kid| key["kid"] == kid))
+}
+
+fn is_for(key: &Value, algorithm: Algorithm) -> bool {
+    let (kty, crv, alg) = match algorithm {
+        Algorithm::RS256 => ("RSA", None, "RS256"),
+        Algorithm::PS256 => ("RSA", None, "PS256"),
+        Algorithm::ES256 => ("EC", Some("P-256"), "ES256"),
+        _ => ("OKP", Some("Ed25519"), "EdDSA"),
+    };
+    let is_absent_or = |name: &str, word: &str| key.get(name).is_none_or(|value| value == word);
+    let operations = key.get("key_ops").and_then(Value::as_array);
+    key["kty"] == kty
+        && crv.is_none_or(|crv| key["crv"] == crv)
+        && is_absent_or("use", "sig")
+        && is_absent_or("alg", alg)
+        && operations.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
+}
+
+fn decoding_key(key: &Value, algorithm: Algorithm) -> Option<DecodingKey> {
+    let member = |name: &str| key.get(name).and_then(Value::as_str);
+    match algorithm {
+        Algorithm::RS256 | Algorithm::PS256 => {
+            let modulus = member("n")?;
+            let bytes = URL_SAFE_NO_PAD.decode(modulus).ok()?;
+            let length = bytes.iter().skip_while(|byte| **byte == 0).count();
+            (length >= MIN_RSA_BYTES).then(|| DecodingKey::from_rsa_components(modulus, member("e")?).ok())?
+        }
+        Algorithm::ES256 => DecodingKey::from_ec_components(member("x")?, member("y")?).ok(),
+        _ => DecodingKey::from_ed_components(member("x")?).ok(),
+    }
+}
+
+fn check_parties(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), UpstreamError> {
+    if text(claims, "iss") != Some(expected.issuer) {
+        return Err(UpstreamError::Issuer);
+    }
+    let (is_ours, others) = match claims.get("aud") {
+        Some(Value::String(one)) => (one == expected.client, false),
+        Some(Value::Array(many)) => (many.iter().any(|one| one == expected.client), many.len() > 1),
+        _ => (false, false),
+    };
+    let azp = claims.get("azp");
+    let azp_fits = azp.is_none_or(|azp| azp == expected.client) && (azp.is_some() || !others);
+    if is_ours && azp_fits { Ok(()) } else { Err(UpstreamError::Audience) }
+}
+
+fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), UpstreamError> {
+    let time = |name: &str| claims.get(name).and_then(read_time);
+    let skew = i64::from(SKEW.get());
+    let expires = time("exp").ok_or(UpstreamError::Expired)?;
+    if now.as_secs() >= expires.saturating_add(skew) {
+        return Err(UpstreamError::Expired);
+    }
+    let issued = time("iat").ok_or(UpstreamError::NotYet)?;
+    let starts = if claims.contains_key("nbf") { time("nbf").ok_or(UpstreamError::NotYet)? } else { issued };
+    if issued.max(starts) > now.as_secs().saturating_add(skew) {
+        return Err(UpstreamError::NotYet);
+    }
+    Ok(())
+}
+
+/// Seconds since the epoch; a fraction is dropped (RFC 7519, 2: NumericDate).
+fn read_time(value: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+    let whole = |seconds: f64| seconds as i64;
+    value.as_i64().or_else(|| value.as_f64().map(whole))
+}
+
+/// The left half of the access token's hash (Core, 3.1.3.8), where the token has one.
+fn check_access_token(
+    claims: &Map<String, Value>,
+    algorithm: Algorithm,
+    access_token: Option<&str>,
+) -> Result<(), UpstreamError> {
+    let Some(at_hash) = claims.get("at_hash") else { return Ok(()) };
+    let Some(access_token) = access_token else { return Ok(()) };
+    let hash = if algorithm == Algorithm::EdDSA { &digest::SHA512 } else { &digest::SHA256 };
+    let hash = digest::digest(hash, access_token.as_bytes());
+    let half = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2]);
+    let given = at_hash.as_str().unwrap_or_default();
+    constant_time::verify_slices_are_equal(half.as_bytes(), given.as_bytes()).map_err(|_| UpstreamError::AccessToken)
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    claims.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! `countersign policy`: check, draw, paths, diff, fmt. Exit 0: fine; 1: a finding.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use countersign_service::policy::{
+    Finding, Policy, PolicySet, Severity, Surroundings, check_within, diff, draw, fmt, list_least_sets, paths,
+};
+use countersign_service::{CheckedPolicies, Clock, PolicySource, load_policies};
+use serde_json::{Value, json};
+
+use crate::cli::PolicyCommand;
+use crate::page::catalogue;
+use crate::say;
+
+/// Runs one command.
+pub fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
+    match command {
+        PolicyCommand::Check { paths, json, sets } => check(paths, json, sets),
+        PolicyCommand::Draw { policy, paths, mermaid } => with_policy(&policy, paths, |_, policy| {
+            say(if mermaid { draw::draw_mermaid(policy) } else { draw::draw_svg(policy) }.trim_end());
+        }),
+        PolicyCommand::Paths { policy, paths, json } => {
+            with_policy(&policy, paths, |set, policy| list(set, policy, json))
+        }
+        PolicyCommand::Diff { old, new, json } => compare(old, new, json),
+        PolicyCommand::Fmt { paths, check } => format(&paths, check),
+    }
+}
+
+fn load(paths: Vec<PathBuf>) -> Result<CheckedPolicies, String> {
+    let source = if paths.is_empty() { PolicySource::BuiltIn { demo: false } } else { PolicySource::Files(paths) };
+    load_policies(&source, Clock::system().now()).map_err(|error| error.to_string())
+}
+
+/// Those that parse; the findings of those that do not.
+fn load_parsed(paths: Vec<PathBuf>) -> Result<PolicySet, String> {
+    let checked = load(paths)?;
+    let unread = checked.set.iter().next().is_none();
+    let words: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+    if unread { Err(words.join("\n")) } else { Ok(checked.set) }
+}
+
+fn check(paths: Vec<PathBuf>, json: bool, sets: bool) -> Result<ExitCode, String> {
+    let checked = load(paths)?;
+    let today = countersign_service::date_of(Clock::system().now());
+    let mut findings = checked.findings;
+    if checked.set.iter().next().is_some() {
+        let catalogue = catalogue::shipped();
+        let around = Surroundings { today: &today, catalogue: Some(&catalogue), clients: &[] };
+        findings.extend(check_within(&checked.set, &around));
+        findings.sort_by(|one, other| (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code)));
+        findings.dedup();
+    }
+    if json {
+        say(&Value::from(findings.iter().map(finding_as_json).collect::<Vec<_>>()).to_string());
+    } else {
+        findings.iter().for_each(|finding| say(&finding.to_string()));
+        let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let policies = checked.set.iter().count();
+        say(&format!("{policies} policies, {} errors, {} warnings", count(Severity::Error), count(Severity::Warning)));
+    }
+    if sets && !json {
+        for least in list_least_sets(&checked.set, &today) {
+            let account = if least.account.is_empty() { "mail only".to_owned() } else { least.account.join(" + ") };
+            let waived = if least.waived { " (by a waiver)" } else { "" };
+            say(&format!("{:<16} {account:<24} {}{waived}", least.policy, least.held.join(" + ")));
+        }
+    }
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn finding_as_json(finding: &Finding) -> Value {
+    json!({
+        "code": finding.code,
+        "severity": finding.severity.as_str(),
+        "policy": finding.policy,
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "message": finding.message,
+        "path": finding.path,
+    })
+}
+
+fn with_policy(id: &str, paths: Vec<PathBuf>, act: impl FnOnce(&PolicySet, &Policy)) -> Result<ExitCode, String> {
+    let set = load_parsed(paths)?;
+    let policy = set.get(id).ok_or_else(|| format!("no policy `{id}` in the set"))?;
+    act(&set, policy);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(set: &PolicySet, policy: &Policy, json: bool) {
+    let all = paths::list_paths(set, policy);
+    if !json {
+        all.iter().for_each(|path| say(&path.to_string()));
+        return;
+    }
+    let tell = |path: &paths::Path| {
+        let legs: Vec<Value> = path.legs.iter().map(|leg| json!({"step": leg.step, "by": leg.by})).collect();
+        let given: Vec<Value> =
+            path.given.iter().map(|(guard, holds)| json!({"guard": guard.to_string(), "holds": holds})).collect();
+        let (kind, name) = match &path.end {
+            paths::End::Issue { step } => ("issue", step),
+            paths::End::Stop { step } => ("stop", step),
+            paths::End::Switch { policy } => ("switch", policy),
+        };
+        json!({"legs": legs, "end": {"kind": kind, "name": name}, "given": given})
+    };
+    say(&Value::from(all.iter().map(tell).collect::<Vec<_>>()).to_string());
+}
+
+fn compare(old: PathBuf, new: PathBuf, json: bool) -> Result<ExitCode, String> {
+    let (old, new) = (load_parsed(vec![old])?, load_parsed(vec![new])?);
+    let mut told: Vec<Value> = Vec::new();
+    for policy in new.iter() {
+        match old.get(&policy.id) {
+            None => told.push(json!({"policy": policy.id, "change": "new"})),
+            Some(before) => {
+                let change = diff::compare((&old, before), (&new, policy));
+                if !change.is_empty() {
+                    told.push(json!({
+                        "policy": policy.id, "change": "changed", "factors": change.factors, "limits": change.limits,
+                        "steps": change.steps, "settings": change.settings, "lost": change.lost,
+                        "gained": change.gained, "instances": "unknown",
+                    }));
+                }
+            }
+        }
+    }
+    let gone = old.iter().filter(|policy| new.get(&policy.id).is_none());
+    told.extend(gone.map(|policy| json!({"policy": policy.id, "change": "gone"})));
+    let code = if told.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if json {
+        say(&Value::from(told).to_string());
+    } else {
+        told.iter().for_each(tell_change);
+    }
+    Ok(code)
+}
+
+fn tell_change(change: &Value) {
+    let word = |key: &str| change.get(key).and_then(Value::as_str).unwrap_or_default();
+    say(&format!("{}: {}", word("policy"), word("change")));
+    for key in ["factors", "limits", "steps", "settings", "lost", "gained"] {
+        let lines = change.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        for (index, line) in lines.enumerate() {
+            if index == 0 {
+                say(&format!("  {key}"));
+            }
+            say(&format!("    {line}"));
+        }
+    }
+    if word("change") == "changed" {
+        say("  running instances of each version: unknown without a store");
+    }
+}
+
+fn format(paths: &[PathBuf], check: bool) -> Result<ExitCode, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        list_files(path, &mut files).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let mut changed = false;
+    for file in files {
+        let refuse = |why: String| format!("{}: {why}", file.display());
+        let text = std::fs::read_to_string(&file).map_err(|error| refuse(error.to_string()))?;
+        let formatted = fmt::format(&text).map_err(|error| refuse(error.to_string()))?;
+        if formatted == text {
+            continue;
+        }
+        changed = true;
+        say(&file.display().to_string());
+        if !check {
+            std::fs::write(&file, formatted).map_err(|error| refuse(error.to_string()))?;
+        }
+    }
+    Ok(if changed && check { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn list_files(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! The own account page: signing in to it, what ends there, and who may change what.
+
+use countersign_model::{AuditKind, Seconds};
+use countersign_service::{AccountAnswer, AccountCall, AccountDeed, OwnAccount, Provider, Response};
+use countersign_tests::provider::{CLINIC, Credentials, HOSPITAL, House, Person, Seen};
+use std::sync::Arc;
+
+on_both_stores![
+    the_page_asks_for_a_sign_in_and_leads_back,
+    sessions_end_there_and_only_ones_own,
+    a_form_of_another_session_or_an_old_sign_in_changes_nothing,
+    another_persons_password_counts_as_wrong_in_what_changes_an_account,
+    the_export_holds_what_is_known_and_no_secret,
+    a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first,
+];
+
+const fn call(person: &Person) -> AccountCall<'_> {
+    AccountCall { cookies: &person.cookies, locale: "en", context: &person.context }
+}
+
+async fn see(node: &Provider, person: &mut Person) -> Result<OwnAccount, Seen> {
+    match node.own_account(call(person)).await.unwrap() {
+        AccountAnswer::Page(own) => Ok(*own),
+        AccountAnswer::Flow(answered) => Err(person.follow(node, *answered).await),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Signs in to the account page by mail.
+async fn enter(house: &House, node: &Arc<Provider>, person: &mut Person, who: Credentials) -> OwnAccount {
+    let options = see(node, person).await.expect_err("a sign-in").page();
+    let sign_in = person.press(node, &options, "email", &[]).await.page();
+    let page = person.give_password(node, &sign_in, who).await.page();
+    let verified = person.prove_mailbox(house, node, &page, who).await;
+    let end = person.press(node, &verified, "continue", &[]).await.response();
+    assert_eq!(end, Response::Redirect("/account".to_owned()));
+    see(node, person).await.expect("the page")
+}
+
+async fn the_page_asks_for_a_sign_in_and_leads_back(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let own = enter(&house, &node, &mut person, HOSPITAL).await;
+    assert_eq!(own.account.user.email.as_deref(), Some(HOSPITAL.0));
+    assert_eq!((own.sessions.len(), own.grants.len()), (1, 0), "no client got anything");
+    assert!(own.actions.iter().any(|action| action == "change-password"), "{:?}", own.actions);
+    let options = see(&node, &mut Person::new()).await.expect_err("a sign-in").page();
+    let left = person.press(&node, &options, "cancel", &[]).await;
+    assert!(matches!(left, Seen::Gone | Seen::Client(_) | Seen::Page(_)));
+}
+
+async fn sessions_end_there_and_only_ones_own(house: House) {
+    let node = house.node().await;
+    let (mut person, mut elsewhere, mut stranger) = (Person::new(), Person::new(), Person::new());
+    elsewhere.sign_in(&house, &node, HOSPITAL, true).await;
+    let other = enter(&house, &node, &mut stranger, CLINIC).await;
+    let own = enter(&house, &node, &mut person, HOSPITAL).await;
+    assert_eq!((own.sessions.len(), own.remembered.len(), own.grants.len()), (2, 1, 1));
+    let foreign = AccountDeed::EndSession(other.session.to_string());
+    let answer = node.change_account(foreign, &own.nonce, call(&person)).await.unwrap();
+    assert!(matches!(answer, AccountAnswer::Stale));
+    for deed in [
+        AccountDeed::EndOtherSessions,
+        AccountDeed::Forget(own.remembered[0].0.clone()),
+        AccountDeed::Withdraw(own.grants[0].1.id.to_string()),
+    ] {
+        let answer = node.change_account(deed, &own.nonce, call(&person)).await.unwrap();
+        assert!(matches!(answer, AccountAnswer::Done(_)), "{answer:?}");
+    }
+    let own = see(&node, &mut person).await.expect("the page");
+    assert_eq!((own.sessions.len(), own.remembered.len(), own.grants.len()), (1, 0, 0));
+    assert!(see(&node, &mut elsewhere).await.is_err(), "signed out there");
+    assert!(see(&node, &mut stranger).await.is_ok(), "nobody else is");
+    let left = node.change_account(AccountDeed::SignOut, &own.nonce, call(&person)).await.unwrap();
+    assert!(matches!(left, AccountAnswer::Done("signed_out")));
+    assert!(see(&node, &mut person).await.is_err());
+}
+
+async fn a_form_of_another_session_or_an_old_sign_in_changes_nothing(house: House) {
+    let node = house.node().await;
+    let (mut person, mut stranger) = (Person::new(), Person::new());
+    let own = enter(&house, &node, &mut person, HOSPITAL).await;
+    let other = enter(&house, &node, &mut stranger, CLINIC).await;
+    for nonce in ["", other.nonce.as_str()] {
+        let answer = node.change_account(AccountDeed::EndOtherSessions, nonce, call(&person)).await.unwrap();
+        assert!(matches!(answer, AccountAnswer::Stale));
+    }
+    house.clock.pass(Seconds::minutes(15));
+    let late = node.change_account(AccountDeed::EndOtherSessions, &own.nonce, call(&person)).await.unwrap();
+    assert!(matches!(late, AccountAnswer::Flow(_)), "prove yourself first");
+    assert!(node.export_account(call(&person)).await.unwrap().is_none());
+    assert_eq!(house.events(Some(AuditKind::SessionEnded)).await.len(), 0);
+}
+
+async fn another_persons_password_counts_as_wrong_in_what_changes_an_account(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    enter(&house, &node, &mut person, HOSPITAL).await;
+    let AccountAnswer::Flow(answered) = node.begin_enrolment("change-password", call(&person)).await.unwrap() else {
+        panic!("no flow");
+    };
+    let page = person.follow(&node, *answered).await.page();
+    let wrong = person.give_password(&node, &page, CLINIC).await.page();
+    assert_eq!(wrong.view.page, page.view.page, "it stays");
+    assert_eq!(wrong.view.notice.map(|notice| notice.key), Some("wrong"));
+    let AccountAnswer::Stale = node.begin_enrolment("email", call(&person)).await.unwrap() else {
+        panic!("a login policy is none of the page's");
+    };
+}
+
+async fn the_export_holds_what_is_known_and_no_secret(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    enter(&house, &node, &mut person, HOSPITAL).await;
+    let held = node.export_account(call(&person)).await.unwrap().expect("an export");
+    assert_eq!(held["account"]["email"], HOSPITAL.0);
+    assert!(held["events"].as_array().is_some_and(|events| !events.is_empty()));
+    let text = held.to_string();
+    assert!(!text.contains("argon2") && !text.contains("\"token\""), "{text}");
+}
+
+async fn a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    person.sign_in(&house, &node, HOSPITAL, false).await;
+    person.sign_in(&house, &node, HOSPITAL, false).await;
+    assert_eq!(house.events(Some(AuditKind::DeviceNew)).await.len(), 0, "the first is no news, nor is a known one");
+    Person::new().sign_in(&house, &node, HOSPITAL, false).await;
+    assert_eq!(house.events(Some(AuditKind::DeviceNew)).await.len(), 1);
+    assert_eq!(house.count("outbox", "template = 'new_device'").await, 1);
+}

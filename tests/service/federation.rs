@@ -1,0 +1,234 @@
+//! Sign-in at an upstream provider: who is let in, and that it happens once.
+
+use countersign_model::Seconds;
+use countersign_service::{Answered, FederationCall, LinkRule, Provider, Response, UpstreamAnswer};
+use countersign_tests::provider::{
+    CLINIC, Corporate, House, NodePlan, PORTAL_SECRET, PORTAL_URI, Person, Seen, code_in, parameter,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+on_both_stores!(
+    an_employee_goes_upstream_and_comes_back_signed_in,
+    a_replayed_callback_gets_the_same_answer,
+    two_callbacks_for_one_new_person_make_one_account,
+    a_callback_counts_in_its_own_browser_alone,
+    whoever_is_not_vouched_for_is_refused,
+    an_address_that_passes_on_takes_no_account_along,
+    an_account_made_beforehand_is_adopted_unless_somebody_holds_it,
+    a_new_key_is_fetched_once,
+);
+
+const DOMAINS: &[&str] = &["corp.example.com", "example.com"];
+
+async fn open(house: &House, link: LinkRule) -> (Arc<Provider>, Corporate) {
+    let corporate = Corporate::open(&house.clock).await;
+    let node = house.node_with(NodePlan { upstreams: vec![corporate.settings(link, DOMAINS)], ..house.plan() }).await;
+    let client = json!({
+        "client_id": "staff",
+        "client_secret": PORTAL_SECRET,
+        "client_name": "Staff",
+        "redirect_uris": [PORTAL_URI],
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code"],
+        "scope": "openid",
+        "countersign_policy": "employees",
+        "countersign_first_party": true,
+    });
+    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    (node, corporate)
+}
+
+fn nurse() -> Value {
+    json!({
+        "sub": "e-17", "email": "Nurse@Corp.example.com", "email_verified": true,
+        "given_name": "Ann", "family_name": "Lee",
+    })
+}
+
+async fn leave(person: &mut Person, node: &Provider) -> Response {
+    person.arrive_from(node, "staff", "prompt=login").await.response()
+}
+
+async fn call_back(person: &Person, node: &Provider, answer: &UpstreamAnswer) -> Answered {
+    let call =
+        FederationCall { provider: "corporate", cookies: &person.cookies, locale: None, context: &person.context };
+    node.federation_callback(call, answer.clone()).await.unwrap()
+}
+
+async fn come(person: &mut Person, node: &Provider, corporate: &Corporate, claims: &Value) -> Seen {
+    let sent = leave(person, node).await;
+    let answered = call_back(person, node, &corporate.vouch(&sent, claims)).await;
+    person.follow(node, answered).await
+}
+
+async fn users(house: &House) -> Vec<String> {
+    house.texts("SELECT email AS text FROM users WHERE email LIKE '%corp.example.com'").await
+}
+
+async fn linked(house: &House) -> Vec<String> {
+    house.texts("SELECT user_id AS text FROM federated_identities").await
+}
+
+async fn reasons(house: &House) -> Vec<String> {
+    let sql = "SELECT detail AS text FROM audit_events WHERE kind = 'federation.refused' ORDER BY id";
+    house.texts(sql).await
+}
+
+async fn an_employee_goes_upstream_and_comes_back_signed_in(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let mut person = Person::new();
+    let sent = leave(&mut person, &node).await;
+    for (name, value) in [
+        ("response_type", "code"),
+        ("redirect_uri", "https://id.example/federation/corporate/callback"),
+        ("scope", "openid email profile"),
+        ("prompt", "login"),
+    ] {
+        assert_eq!(parameter(&sent, name).as_deref(), Some(value));
+    }
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    let code = person.follow(&node, answered).await.code();
+    assert!(!code.is_empty());
+    assert_eq!(users(&house).await, ["nurse@corp.example.com"]);
+    // The second time the provider's subject is enough, whatever became of the address.
+    let renamed = json!({ "sub": "e-17", "email": "ann@elsewhere.example", "email_verified": false });
+    come(&mut Person::new(), &node, &corporate, &renamed).await.code();
+    assert_eq!((users(&house).await.len(), linked(&house).await.len()), (1, 1));
+}
+
+async fn a_replayed_callback_gets_the_same_answer(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let mut person = Person::new();
+    let sent = leave(&mut person, &node).await;
+    let answer = corporate.vouch(&sent, &nurse());
+    let first = call_back(&person, &node, &answer).await;
+    let again = call_back(&person, &node, &answer).await;
+    let first = person.follow(&node, first).await.response();
+    let again = person.follow(&node, again).await.response();
+    assert_eq!((code_in(&first), corporate.exchanges()), (code_in(&again), 1));
+    assert_eq!(house.texts("SELECT id AS text FROM browser_sessions").await.len(), 1);
+}
+
+async fn two_callbacks_for_one_new_person_make_one_account(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let mut people = [Person::new(), Person::new()];
+    let mut answers = Vec::new();
+    for person in &mut people {
+        let sent = leave(person, &node).await;
+        answers.push(corporate.vouch(&sent, &nurse()));
+    }
+    let both = futures_util::future::join(
+        call_back(&people[0], &node, &answers[0]),
+        call_back(&people[1], &node, &answers[1]),
+    );
+    let (one, other) = both.await;
+    for (person, answered) in people.iter_mut().zip([one, other]) {
+        let seen = person.follow(&node, answered).await.response();
+        // Who came second is sent upstream once more, and is known there by then.
+        let seen = if parameter(&seen, "code_challenge").is_some() {
+            let answered = call_back(person, &node, &corporate.vouch(&seen, &nurse())).await;
+            person.follow(&node, answered).await.response()
+        } else {
+            seen
+        };
+        assert!(!code_in(&seen).is_empty());
+    }
+    assert_eq!((users(&house).await.len(), linked(&house).await.len()), (1, 1));
+}
+
+async fn a_callback_counts_in_its_own_browser_alone(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let (mut person, mut stranger) = (Person::new(), Person::new());
+    let sent = leave(&mut person, &node).await;
+    leave(&mut stranger, &node).await;
+    let answer = corporate.vouch(&sent, &nurse());
+    for browser in [&stranger, &Person::new()] {
+        let answered = call_back(browser, &node, &answer).await;
+        assert!(matches!(browser.clone().follow(&node, answered).await, Seen::Gone));
+    }
+    let elsewhere =
+        FederationCall { provider: "another", cookies: &person.cookies, locale: None, context: &person.context };
+    let answered = node.federation_callback(elsewhere, answer.clone()).await.unwrap();
+    assert!(matches!(person.clone().follow(&node, answered).await, Seen::Gone));
+    assert_eq!(corporate.exchanges(), 0);
+    let answered = call_back(&person, &node, &answer).await;
+    person.follow(&node, answered).await.code();
+}
+
+async fn whoever_is_not_vouched_for_is_refused(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let before = house.texts("SELECT id AS text FROM users").await.len();
+    let with = |change: Value| {
+        let mut claims = nurse();
+        claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        claims
+    };
+    for (claims, reason) in [
+        (with(json!({ "email_verified": false })), "not verified"),
+        (with(json!({ "email_verified": "true" })), "not verified"),
+        (with(json!({ "email": null })), "no mail address"),
+        (with(json!({ "email": "nurse@corp.example.com.evil.example" })), "foreign domain"),
+        (with(json!({ "email": "nurse@sub.corp.example.com" })), "foreign domain"),
+        (with(json!({ "email": "a@evil.example@corp.example.com" })), "malformed"),
+        (with(json!({ "email": CLINIC.0 })), "has a password"),
+        (with(json!({ "nonce": "another" })), "does not count"),
+        (with(json!({ "aud": "another" })), "does not count"),
+        (with(json!({ "exp": 0 })), "does not count"),
+    ] {
+        // The newest event is told by its time.
+        house.clock.pass(Seconds::new(1));
+        let page = come(&mut Person::new(), &node, &corporate, &claims).await.page();
+        assert_eq!(page.view.page, "federation_refused", "{claims}");
+        let told = reasons(&house).await;
+        assert!(told.last().unwrap().contains(reason), "{claims}: {told:?}");
+    }
+    let mut person = Person::new();
+    for spoil in [
+        |answer: &mut UpstreamAnswer| answer.iss = Some("https://evil.example".to_owned()),
+        |answer: &mut UpstreamAnswer| answer.iss = None,
+        |answer: &mut UpstreamAnswer| answer.error = Some("access_denied".to_owned()),
+        |answer: &mut UpstreamAnswer| answer.code = None,
+        |answer: &mut UpstreamAnswer| answer.code = Some("made-up".to_owned()),
+    ] {
+        let sent = leave(&mut person, &node).await;
+        let mut answer = corporate.vouch(&sent, &nurse());
+        spoil(&mut answer);
+        let answered = call_back(&person, &node, &answer).await;
+        assert_eq!(person.follow(&node, answered).await.page().view.page, "federation_refused");
+    }
+    assert!(linked(&house).await.is_empty());
+    assert_eq!(house.texts("SELECT id AS text FROM users").await.len(), before);
+}
+
+async fn an_address_that_passes_on_takes_no_account_along(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
+    let successor = json!({ "sub": "e-18", "email": "nurse@corp.example.com", "email_verified": true });
+    let page = come(&mut Person::new(), &node, &corporate, &successor).await.page();
+    assert_eq!(page.view.page, "federation_refused");
+    assert_eq!(linked(&house).await.len(), 1);
+}
+
+async fn an_account_made_beforehand_is_adopted_unless_somebody_holds_it(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Existing).await;
+    let page = come(&mut Person::new(), &node, &corporate, &nurse()).await.page();
+    assert_eq!(page.view.page, "federation_refused", "nobody made an account");
+    come(&mut Person::new(), &node, &corporate, &json!({ "sub": "e-1" })).await.page();
+    let id = "01890000-0000-7000-8000-000000000001";
+    let columns = "id, email, status, roles, profile, created_at, updated_at";
+    let values = format!("'{id}', 'nurse@corp.example.com', 'active', '[]', '{{}}', 0, 0");
+    house.database.raw(&format!("INSERT INTO users ({columns}) VALUES ({values})")).await.unwrap();
+    come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
+    assert_eq!(linked(&house).await, [id]);
+}
+
+async fn a_new_key_is_fetched_once(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
+    corporate.change_key();
+    let page = come(&mut Person::new(), &node, &corporate, &nurse()).await.page();
+    assert_eq!(page.view.page, "federation_refused", "the keys were fetched a moment ago");
+    house.clock.pass(Seconds::new(31));
+    come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
+}

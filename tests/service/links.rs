@@ -1,0 +1,206 @@
+//! Mailed links, and the ticket that lets the client's own request count as the sign-in they ended in.
+
+use countersign_model::{AuditKind, Seconds};
+use countersign_service::{Answered, LinkCall, NewLink, Provider, RequestContext};
+use countersign_tests::provider::{HOSPITAL, House, PORTAL_URI, Person, Seen, parameter};
+use secrecy::SecretString;
+use serde_json::json;
+use std::sync::Arc;
+
+on_both_stores![
+    a_link_ends_signed_in_at_the_client_in_whatever_browser_it_is_opened,
+    opening_a_link_spends_nothing_and_using_it_spends_it,
+    a_link_past_its_end_says_so,
+    a_newer_link_replaces_an_older_one,
+    of_two_browsers_that_use_one_link_at_once_one_goes_on,
+    a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minute,
+    a_link_nobody_made_is_unknown,
+    a_new_password_by_link_ends_remember_me_and_what_a_first_try_did_stands,
+];
+
+/// Where `link-portal` begins logins.
+const START: &str = "https://portal.example/start";
+
+/// A node with a client that has a start page, and an account whose registration is to be completed.
+pub async fn prepare(house: &House) -> Arc<Provider> {
+    let node = house.node().await;
+    for id in ["link-portal", "other-portal"] {
+        let client = json!({
+            "client_id": id,
+            "client_secret": "link-portal-secret-of-the-tests-0123456789",
+            "redirect_uris": [PORTAL_URI],
+            "token_endpoint_auth_method": "client_secret_post",
+            "grant_types": ["authorization_code"],
+            "scope": "openid",
+            "initiate_login_uri": START,
+            "countersign_policy": "login-options",
+            "countersign_policies": ["login-options", "email", "forgot-password"],
+            "countersign_first_party": true,
+        });
+        node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    }
+    let sql = format!("UPDATE users SET registered_at = NULL, terms_version = NULL WHERE email = '{}'", HOSPITAL.0);
+    house.database.raw(&sql).await.unwrap();
+    node
+}
+
+/// Mails a link and reads its token.
+pub async fn mail(house: &House, node: &Arc<Provider>) -> SecretString {
+    let new = NewLink {
+        user: house.user(HOSPITAL.0).await,
+        policy: "registration-link".to_owned(),
+        template: "account_registration".to_owned(),
+        client: Some("link-portal".parse().unwrap()),
+        locale: "en".to_owned(),
+    };
+    assert!(node.mail_link(&new, &RequestContext::default()).await.unwrap());
+    house.deliver(node).await;
+    let letters = house.relay.letters();
+    let letter = letters.iter().rev().find(|letter| letter.to == HOSPITAL.0).unwrap();
+    let text = letter.text.replace("=\r\n", "").replace("=\n", "");
+    let (_, rest) = text.split_once("https://id.example/link/").expect("a link");
+    SecretString::from(rest.chars().take(43).collect::<String>())
+}
+
+async fn open(node: &Provider, person: &Person, token: &SecretString) -> Answered {
+    let call = LinkCall { token, cookies: &person.cookies, locale: None, context: &person.context };
+    node.open_link(call).await.unwrap()
+}
+
+async fn follow(node: &Provider, person: &mut Person, token: &SecretString) -> Seen {
+    let answered = open(node, person, token).await;
+    person.follow(node, answered).await
+}
+
+/// Registers by the link, by mail alone; where the browser goes in the end.
+async fn register(node: &Provider, person: &mut Person, token: &SecretString) -> Seen {
+    let terms = register_again(node, person, token).await.page();
+    assert_eq!(terms.view.page, "terms", "{:?}", terms.view.notice);
+    person.press(node, &terms, "accept", &[("accept", "on")]).await
+}
+
+/// The same for who accepted the terms before.
+async fn register_again(node: &Provider, person: &mut Person, token: &SecretString) -> Seen {
+    let landing = follow(node, person, token).await.page();
+    assert_eq!((landing.view.kind, landing.view.page.as_str()), ("link", "link_landing"));
+    let method = person.press(node, &landing, "continue", &[]).await.page();
+    assert_eq!(method.view.page, "login_method");
+    let password = person.press(node, &method, "email", &[]).await.page();
+    assert_eq!(password.view.page, "new_password");
+    let typed = "seven quiet herons over the weir";
+    person.press(node, &password, "set", &[("new_password", typed), ("confirm_password", typed)]).await
+}
+
+async fn a_link_ends_signed_in_at_the_client_in_whatever_browser_it_is_opened(house: House) {
+    let node = prepare(&house).await;
+    let token = mail(&house, &node).await;
+    let mut person = Person::new();
+    let end = register(&node, &mut person, &token).await.response();
+    assert_eq!(parameter(&end, "iss").as_deref(), Some("https://id.example"));
+    assert!(person.cookies.session.is_some());
+    let code = person.arrive_from(&node, "link-portal", "prompt=login&max_age=0").await;
+    assert!(matches!(code, Seen::Client(_)), "the client's next request counts as this sign-in: {code:?}");
+    assert_eq!(house.count("users", "registered_at IS NULL").await, 0);
+    for kind in [AuditKind::LinkSent, AuditKind::LinkUsed, AuditKind::RegistrationCompleted, AuditKind::TermsAccepted] {
+        assert_eq!(house.events(Some(kind)).await.len(), 1, "{kind:?}");
+    }
+    let again = person.arrive_from(&node, "link-portal", "prompt=login").await.page();
+    assert_eq!(again.view.page, "login_options", "once");
+}
+
+async fn opening_a_link_spends_nothing_and_using_it_spends_it(house: House) {
+    let node = prepare(&house).await;
+    let token = mail(&house, &node).await;
+    let (mut person, mut late) = (Person::new(), Person::new());
+    for _ in 0..3 {
+        open(&node, &person, &token).await;
+    }
+    assert_eq!(house.count("links", "consumed_at IS NOT NULL").await, 0);
+    let landing = follow(&node, &mut late, &token).await.page();
+    register(&node, &mut person, &token).await.response();
+    let stopped = late.press(&node, &landing, "continue", &[]).await.page();
+    assert_eq!(stopped.view.page, "link_expired");
+    assert!(stopped.view.controls.iter().all(|control| control.value != "return"), "there is nobody to return to");
+    assert!(matches!(follow(&node, &mut late, &token).await, Seen::DeadLink("link_used")));
+}
+
+async fn a_link_past_its_end_says_so(house: House) {
+    let node = prepare(&house).await;
+    let token = mail(&house, &node).await;
+    let mut person = Person::new();
+    let landing = follow(&node, &mut person, &token).await.page();
+    house.clock.pass(Seconds::minutes(20));
+    assert!(matches!(follow(&node, &mut Person::new(), &token).await, Seen::DeadLink("link_expired")));
+    let late = person.press(&node, &landing, "continue", &[]).await;
+    assert!(matches!(late, Seen::DeadLink("link_expired")) || late.page().view.page == "link_expired");
+    assert_eq!(house.count("links", "consumed_at IS NOT NULL").await, 0);
+}
+
+async fn a_newer_link_replaces_an_older_one(house: House) {
+    let node = prepare(&house).await;
+    let old = mail(&house, &node).await;
+    house.clock.pass(Seconds::new(1));
+    let new = mail(&house, &node).await;
+    assert!(matches!(follow(&node, &mut Person::new(), &old).await, Seen::DeadLink("link_used")));
+    register(&node, &mut Person::new(), &new).await.response();
+}
+
+async fn of_two_browsers_that_use_one_link_at_once_one_goes_on(house: House) {
+    let node = prepare(&house).await;
+    let token = mail(&house, &node).await;
+    let (mut one, mut two) = (Person::new(), Person::new());
+    let first = follow(&node, &mut one, &token).await.page();
+    let second = follow(&node, &mut two, &token).await.page();
+    let pressed = tokio::join!(one.press(&node, &first, "continue", &[]), two.press(&node, &second, "continue", &[]));
+    let mut pages = [pressed.0.page().view.page, pressed.1.page().view.page];
+    pages.sort();
+    assert_eq!(pages, ["link_expired", "login_method"]);
+    assert_eq!(house.events(Some(AuditKind::LinkUsed)).await.len(), 1);
+}
+
+async fn a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minute(house: House) {
+    let node = prepare(&house).await;
+    let mut person = Person::new();
+    let token = mail(&house, &node).await;
+    register(&node, &mut person, &token).await.response();
+    let asked = "prompt=login";
+    assert_eq!(Person::new().arrive_from(&node, "link-portal", asked).await.page().view.page, "login_options");
+    assert_eq!(person.arrive_from(&node, "other-portal", asked).await.page().view.page, "login_options");
+    let (mut one, mut two) = (person.clone(), person.clone());
+    let both = tokio::join!(one.arrive_from(&node, "link-portal", asked), two.arrive_from(&node, "link-portal", asked));
+    let answered = [&both.0, &both.1].into_iter().filter(|seen| matches!(seen, Seen::Client(_))).count();
+    assert_eq!(answered, 1, "one of two at once");
+
+    let sql = format!("UPDATE users SET registered_at = NULL WHERE email = '{}'", HOSPITAL.0);
+    house.database.raw(&sql).await.unwrap();
+    house.clock.pass(Seconds::new(1));
+    let token = mail(&house, &node).await;
+    assert!(matches!(register_again(&node, &mut person, &token).await, Seen::Client(_)));
+    house.clock.pass(Seconds::minutes(1));
+    assert_eq!(person.arrive_from(&node, "link-portal", asked).await.page().view.page, "login_options", "too late");
+}
+
+async fn a_link_nobody_made_is_unknown(house: House) {
+    let node = prepare(&house).await;
+    for token in ["short".to_owned(), "A".repeat(43), "A".repeat(9000)] {
+        let seen = follow(&node, &mut Person::new(), &SecretString::from(token)).await;
+        assert!(matches!(seen, Seen::DeadLink("link_unknown")));
+    }
+}
+
+async fn a_new_password_by_link_ends_remember_me_and_what_a_first_try_did_stands(house: House) {
+    let node = prepare(&house).await;
+    let sql = |value: &str| {
+        format!("UPDATE users SET registered_at = {value}, terms_version = '1' WHERE email = '{}'", HOSPITAL.0)
+    };
+    house.database.raw(&sql("1")).await.unwrap();
+    let mut elsewhere = Person::new();
+    elsewhere.sign_in(&house, &node, HOSPITAL, true).await;
+    assert!(matches!(elsewhere.arrive(&node, "p=email").await, Seen::Client(_)));
+    house.database.raw(&sql("NULL")).await.unwrap();
+    let token = mail(&house, &node).await;
+    register_again(&node, &mut Person::new(), &token).await.response();
+    assert_eq!(house.count("remembered_logins", "1 = 1").await, 0);
+    assert_eq!(elsewhere.arrive(&node, "p=email").await.page().view.page, "sign_in");
+    assert_eq!(house.events(Some(AuditKind::PasswordChanged)).await.len(), 1);
+}
