@@ -97,6 +97,11 @@ pub fn verify_with(memory: &mut Vec<Block>, password: &str, stored: &str) -> Res
     imported::verify(memory, password, stored)
 }
 
+/// Whether `verify` accepts the form and the cost of a stored hash; for imports. Computes nothing.
+pub fn check_stored(stored: &str) -> Result<(), PasswordError> {
+    if stored.len() > MAX_STORED { Err(PasswordError::Stored) } else { imported::check(stored) }
+}
+
 /// Whether a stored hash was made with less memory or fewer passes than `params`; an imported or damaged one always. Nodes of an old
 /// configuration must not undo what those of a new one renewed.
 pub fn needs_rehash(stored: &str, params: HashParams) -> bool {
@@ -223,6 +228,7 @@ mod tests {
             assert_eq!(verify("pond-lily-4471", stored), Ok(true), "{stored}");
             assert_eq!(verify("pond-lily-4472", stored), Ok(false), "{stored}");
             assert!(needs_rehash(stored, CHEAP), "{stored}");
+            assert_eq!(check_stored(stored), Ok(()), "{stored}");
         }
     }
 
@@ -251,9 +257,11 @@ mod tests {
         ];
         for cost in costs {
             assert_eq!(verify("p", &format!("{cost}{tail}")), Err(PasswordError::Stored), "{cost}");
+            assert_eq!(check_stored(&format!("{cost}{tail}")), Err(PasswordError::Stored), "{cost}");
         }
         let bcrypt = "$2b$31$ZZZZZZZZZZZZZZZZZZZZZOhTtbxTDQp0PnNE6mrFQQVCu6Y8kQe2W";
         assert_eq!(verify("p", bcrypt), Err(PasswordError::Stored));
+        assert_eq!(check_stored(bcrypt), Err(PasswordError::Stored));
     }
 
     proptest::proptest! {
@@ -264,6 +272,8 @@ mod tests {
         ) {
             let _ = verify("p", &format!("{kind}{text}"));
             let _ = verify("p", &format!("{kind}{shaped}"));
+            let _ = check_stored(&format!("{kind}{text}"));
+            let _ = check_stored(&format!("{kind}{shaped}"));
         }
     }
 }

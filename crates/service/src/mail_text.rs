@@ -121,7 +121,7 @@ pub(crate) fn lifetime_in_words(seconds: u32, locale: &str) -> String {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "verification_code",
         "account_registration",
         "registration_reset",
@@ -132,6 +132,7 @@ mod tests {
         "factor_added",
         "new_device",
         "registration_attempt",
+        "registration_complete",
         "account_closed",
     ];
 

@@ -24,46 +24,78 @@ const MAX_ITERATIONS: u32 = 5_000_000;
 /// Longest hash, in bytes.
 const MAX_OUTPUT: usize = 64;
 
+/// A hash that was read, with what it takes to compute it again.
+enum Method {
+    Argon2(Argon2<'static>),
+    Scrypt(scrypt::Params),
+    Pbkdf2(pbkdf2::Algorithm, NonZeroU32),
+}
+
 /// Whether `password` belongs to a hash that is not argon2id of this version.
 pub(super) fn verify(memory: &mut Vec<Block>, password: &str, stored: &str) -> Result<bool, PasswordError> {
-    if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
+    if is_bcrypt(stored) {
         return verify_bcrypt(password, stored);
     }
-    let hash = PasswordHash::new(stored).map_err(|_| PasswordError::Stored)?;
+    let (method, hash) = read(stored)?;
     let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else { return Err(PasswordError::Stored) };
-    if expected.len() > MAX_OUTPUT || expected.len() < 10 {
-        return Err(PasswordError::Stored);
-    }
     let mut out = Zeroizing::new(vec![0; expected.len()]);
-    match hash.algorithm.as_str() {
-        "argon2id" | "argon2i" | "argon2d" => {
-            let argon2 = read_argon2(&hash)?;
+    match method {
+        Method::Argon2(argon2) => {
             fill(&argon2, memory, password, &salt, &mut out).map_err(|()| PasswordError::Stored)?;
         }
-        "scrypt" => {
-            let params = read_scrypt(&hash)?;
+        Method::Scrypt(params) => {
             scrypt::scrypt(password.as_bytes(), &salt, &params, &mut out).map_err(|_| PasswordError::Stored)?;
         }
-        name => {
-            let algorithm = match name {
-                "pbkdf2-sha256" => pbkdf2::PBKDF2_HMAC_SHA256,
-                "pbkdf2-sha512" => pbkdf2::PBKDF2_HMAC_SHA512,
-                _ => return Err(PasswordError::Stored),
-            };
-            let iterations = hash.params.get_decimal("i").filter(|count| *count <= MAX_ITERATIONS);
-            let iterations = iterations.and_then(NonZeroU32::new).ok_or(PasswordError::Stored)?;
+        Method::Pbkdf2(algorithm, iterations) => {
             pbkdf2::derive(algorithm, iterations, &salt, password.as_bytes(), &mut out);
         }
     }
     Ok(verify_slices_are_equal(&out, expected.as_bytes()).is_ok())
 }
 
-/// bcrypt looks at the first 72 bytes of a password, as the systems did that made these hashes.
-fn verify_bcrypt(password: &str, stored: &str) -> Result<bool, PasswordError> {
-    let parts: bcrypt::HashParts = stored.parse().map_err(|_| PasswordError::Stored)?;
-    if parts.get_cost() > MAX_BCRYPT_COST {
+/// Whether `verify` would compute this hash at all; computes nothing.
+pub(super) fn check(stored: &str) -> Result<(), PasswordError> {
+    if is_bcrypt(stored) {
+        return read_bcrypt(stored);
+    }
+    let (method, hash) = read(stored)?;
+    let short = hash.salt.is_none_or(|salt| salt.len() < argon2::MIN_SALT_LEN);
+    if matches!(method, Method::Argon2(_)) && short { Err(PasswordError::Stored) } else { Ok(()) }
+}
+
+fn is_bcrypt(stored: &str) -> bool {
+    ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix))
+}
+
+fn read(stored: &str) -> Result<(Method, PasswordHash), PasswordError> {
+    let hash = PasswordHash::new(stored).map_err(|_| PasswordError::Stored)?;
+    let fits = |length: usize| (10..=MAX_OUTPUT).contains(&length);
+    if hash.salt.is_none() || !hash.hash.is_some_and(|expected| fits(expected.len())) {
         return Err(PasswordError::Stored);
     }
+    let method = match hash.algorithm.as_str() {
+        "argon2id" | "argon2i" | "argon2d" => Method::Argon2(read_argon2(&hash)?),
+        "scrypt" => Method::Scrypt(read_scrypt(&hash)?),
+        "pbkdf2-sha256" => Method::Pbkdf2(pbkdf2::PBKDF2_HMAC_SHA256, read_iterations(&hash)?),
+        "pbkdf2-sha512" => Method::Pbkdf2(pbkdf2::PBKDF2_HMAC_SHA512, read_iterations(&hash)?),
+        _ => return Err(PasswordError::Stored),
+    };
+    Ok((method, hash))
+}
+
+fn read_iterations(hash: &PasswordHash) -> Result<NonZeroU32, PasswordError> {
+    let iterations = hash.params.get_decimal("i").filter(|count| *count <= MAX_ITERATIONS);
+    iterations.and_then(NonZeroU32::new).ok_or(PasswordError::Stored)
+}
+
+fn read_bcrypt(stored: &str) -> Result<(), PasswordError> {
+    let parts: bcrypt::HashParts = stored.parse().map_err(|_| PasswordError::Stored)?;
+    if parts.get_cost() > MAX_BCRYPT_COST { Err(PasswordError::Stored) } else { Ok(()) }
+}
+
+/// bcrypt looks at the first 72 bytes of a password, as the systems did that made these hashes.
+fn verify_bcrypt(password: &str, stored: &str) -> Result<bool, PasswordError> {
+    read_bcrypt(stored)?;
     bcrypt::verify(password, stored).map_err(|_| PasswordError::Stored)
 }
 
