@@ -55,7 +55,7 @@ async fn sign_in_in_spanish(browser: &Browser, demo: &Demo) {
     browser.wait_for_text("Se envió el código de verificación a su bandeja de entrada.").await;
     let mail = demo.inbox().wait_for(EMAIL_USER.email, 1).await.remove(0);
     assert!(mail.subject.as_deref().unwrap().contains("Código de verificación"), "{mail:?}");
-    assert!(mail.text.contains("Su código de verificación para iniciar sesión en Case Portal es:"), "{mail:?}");
+    assert!(mail.text.contains("Su código de verificación para Case Portal es:"), "{mail:?}");
     assert!(mail.html.as_deref().unwrap().contains("lang=\"es\""), "{mail:?}");
     browser.fill("Código de verificación", &mail.code()).await;
     browser.press_and_leave("Verificar código").await;

@@ -1,11 +1,19 @@
 //! Journeys of people in Chromium, from the portal and back, each on a demo of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod account;
 mod codes;
+mod employees;
 mod journey;
 mod language;
+mod links;
 mod pages;
+mod phone;
+mod plain;
+mod recovery;
 mod refusals;
+mod registration;
 mod remember;
 mod sign_in;
+mod steps;
 mod tabs;

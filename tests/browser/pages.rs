@@ -1,11 +1,13 @@
 //! Every page as it looks: at two widths, in two languages, with axe-core's opinion.
 
+mod tour;
+
 use std::path::PathBuf;
 
 use countersign_tests::servers::{Browser, BrowserOptions, Demo};
 use serde_json::{Value, json};
 
-use crate::journey::{ADMINISTRATOR, EMAIL_USER, PHONE_USER, Person, another_code, overflow};
+use crate::journey::{ADMINISTRATOR, EMAIL_USER, Person, another_code, demo_with_clock, overflow};
 
 /// The labels that a language needs on the way.
 struct Words {
@@ -81,11 +83,6 @@ impl Eyes<'_> {
         self.browser.press_and_leave(self.words.sign_in).await;
     }
 
-    async fn open_sign_in(&self, demo: &Demo) {
-        self.browser.open(&format!("{}/login", demo.portal)).await;
-        self.browser.press_and_leave(self.words.by_email).await;
-    }
-
     async fn verify(&self, code: &str) {
         self.browser.fill(self.words.code, code).await;
         self.browser.press_and_leave(self.words.verify).await;
@@ -131,11 +128,6 @@ impl Eyes<'_> {
     /// The pages where it goes on otherwise or not at all.
     async fn visit_refusals(&mut self, demo: &Demo) {
         let browser = self.browser;
-        self.open_sign_in(demo).await;
-        self.sign_in(&PHONE_USER, PHONE_USER.password).await;
-        browser.control(if self.words.locale == "en" { "LOGIN" } else { "INICIAR SESIÓN" }).await;
-        self.look("use-phone").await;
-
         browser.open(&format!("{}/login?p=totp", demo.portal)).await;
         self.sign_in(&ADMINISTRATOR, ADMINISTRATOR.password).await;
         browser.control(self.words.verify).await;
@@ -214,6 +206,33 @@ async fn every_page_is_sound_on_a_telephone() {
 #[tokio::test]
 async fn every_page_is_sound_on_a_desk() {
     visit_every_page(1280, 900).await;
+}
+
+/// The pages of every other policy; a demo for each language, since people register once.
+async fn tour_every_policy(width: u32, height: u32) {
+    let mut problems = Vec::new();
+    for (words, languages) in [(&ENGLISH, "en-US,en"), (&SPANISH, "es-MX,es")] {
+        let demo = demo_with_clock().await;
+        let options =
+            BrowserOptions { size: (width, height), languages: languages.to_owned(), ..BrowserOptions::default() };
+        Browser::journey(&format!("tour.{}.{width}", words.locale), &options, async |browser| {
+            let mut eyes = Eyes { browser, words, width, axe: find_axe(), problems: Vec::new() };
+            eyes.tour(&demo).await;
+            problems.append(&mut eyes.problems);
+        })
+        .await;
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[tokio::test]
+async fn every_page_of_every_policy_is_sound_on_a_telephone() {
+    tour_every_policy(390, 844).await;
+}
+
+#[tokio::test]
+async fn every_page_of_every_policy_is_sound_on_a_desk() {
+    tour_every_policy(1280, 900).await;
 }
 
 /// The instruments themselves: a page with faults has them found.

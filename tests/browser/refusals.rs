@@ -46,17 +46,14 @@ async fn cancel_on_any_page_returns_to_the_portal_with_access_denied() {
 }
 
 #[tokio::test]
-async fn an_account_with_a_phone_is_told_to_use_it() {
+async fn an_account_with_a_phone_is_sent_to_it_and_can_cancel() {
     let demo = Demo::start_default().await;
     Browser::journey("use-phone", &BrowserOptions::default(), async |browser| {
         open_sign_in(browser, &demo).await;
         sign_in(browser, &PHONE_USER).await;
-        browser.wait_for_text("A phone number is registered for your account").await;
-        browser.press_and_leave("LOGIN").await;
-        browser.wait_for_text("LOGIN OPTIONS").await;
-        browser.press_and_leave("LOGIN WITH EMAIL").await;
-        sign_in(browser, &PHONE_USER).await;
-        browser.press_and_leave("Return to Case Portal").await;
+        browser.wait_for_text("We have the following number on record for you.").await;
+        browser.wait_for_text("XXX-XXX-3661").await;
+        browser.press_and_leave("< Cancel").await;
         assert_eq!(read_refusal(browser, &demo).await, "access_denied");
     })
     .await;

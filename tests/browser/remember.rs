@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
+use fantoccini::Locator;
+use fantoccini::elements::Element;
+
 use countersign_tests::servers::{Browser, BrowserOptions, Demo};
 
 use crate::journey::{
     EMAIL_USER, SIGN_IN, demo_with_clock, open_login_options, open_sign_in, read_home, sign_in_to_home,
 };
 
+/// The box of the customers' column; the employees' has the same label.
+async fn own_box(browser: &Browser) -> Element {
+    browser.find(Locator::Css("input[name=remember_customers]")).await.unwrap()
+}
+
 async fn is_ticked(browser: &Browser) -> bool {
-    browser.field("Remember Me").await.is_selected().await.unwrap()
+    own_box(browser).await.is_selected().await.unwrap()
 }
 
 async fn tick(browser: &Browser, wanted: bool) {
     if is_ticked(browser).await != wanted {
-        browser.field("Remember Me").await.click().await.unwrap();
+        own_box(browser).await.click().await.unwrap();
     }
 }
 

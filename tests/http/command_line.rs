@@ -250,3 +250,173 @@ fn database_is_migrated_keys_are_listed_and_rotated() {
     assert_exit(&refused, 1, "config check");
     assert!(err(&refused).contains("in clear"));
 }
+
+#[test]
+fn people_are_imported_invited_disabled_and_told_of() {
+    let node = Node::new("");
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let hash = "$2b$04$abcdefghijklmnopqrstuu5pTTdzW1hCDd3xLtvje8LLGZ4uI9cVe";
+    let file = format!("username,email,hash\nwnurse,ward.nurse@example.com,{hash}\nother,,$md5$00\n");
+    fs::write(node.folder.path().join("legacy.csv"), file).unwrap();
+    let import =
+        |more: &[&str]| node.run(&[&["user", "import", "legacy.csv", "--format", "csv", "--json"], more].concat());
+    for (more, imported, skipped) in [(&["--dry-run"][..], 1, 0), (&[], 1, 0), (&[], 0, 1)] {
+        let output = import(more);
+        assert_exit(&output, 1, "a rejected line");
+        let report: Value = serde_json::from_str(&out(&output)).unwrap();
+        assert_eq!((&report["imported"], &report["skipped"]), (&imported.into(), &skipped.into()), "{report}");
+        assert_eq!(report["rejected_lines"][0]["line"], 3);
+        assert!(!out(&output).contains("$2b$") && !out(&output).contains("$md5"));
+    }
+    let email = "ward.nurse@example.com";
+    let invite = ["user", "invite", "--email", email, "--name", "Ward Nurse"];
+    assert_exit(&node.run(&invite), 0, "invite");
+    let reset = ["user", "reset-registration", "wnurse", "--reason", "lost the link"];
+    assert_exit(&node.run(&reset), 0, "reset");
+    assert_exit(&node.run(&["user", "disable", email, "--reason", "left"]), 0, "disable");
+    let refused = node.run(&invite);
+    assert_exit(&refused, 1, "a disabled account");
+    assert!(err(&refused).contains("disabled"), "{}", err(&refused));
+    assert_exit(&node.run(&["user", "enable", email, "--reason", "back", "--json"]), 0, "enable");
+
+    let told = node.run(&["user", "timeline", "WNurse", "--json"]);
+    assert_exit(&told, 0, "timeline");
+    let timeline: Value = serde_json::from_str(&out(&told)).unwrap();
+    assert_eq!(timeline["person"]["email"], "w*****@example.com");
+    let mailed = timeline["attempts"].as_array().unwrap();
+    assert_eq!(mailed.iter().map(|attempt| &attempt["result"]).collect::<Vec<_>>(), ["mailed", "mailed"]);
+    assert_eq!(mailed[0]["sends"][0]["template"], "registration_reset");
+    let lines = out(&node.run(&["user", "timeline", email]));
+    assert!(lines.contains("Account: disabled by operator: left") && lines.contains("next: "), "{lines}");
+    assert!(!lines.contains(email), "{lines}");
+    assert_exit(&node.run(&["user", "timeline", "nobody"]), 1, "nobody");
+    assert_exit(&node.run(&["user", "disable", email]), 2, "without a reason");
+    assert_exit(&node.run(&["user", "import", "legacy.csv", "--format", "xml"]), 2, "another format");
+}
+
+#[test]
+fn policy_tools_draw_list_compare_and_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = policies(&[]);
+    let path = sound.path().to_str().unwrap();
+
+    let svg = run(folder.path(), &["policy", "draw", "email", path]);
+    assert_exit(&svg, 0, "draw");
+    assert!(out(&svg).starts_with("<svg") && out(&svg).trim_end().ends_with("</svg>") && out(&svg).contains("mailbox"));
+    let mermaid = run(folder.path(), &["policy", "draw", "email", path, "--mermaid"]);
+    assert!(out(&mermaid).contains("flowchart") && out(&mermaid).contains("credentials"));
+    assert_exit(&run(folder.path(), &["policy", "draw", "nobody", path]), 1, "no such policy");
+
+    let text = run(folder.path(), &["policy", "paths", "email", path]);
+    assert_exit(&text, 0, "paths");
+    assert!(
+        out(&text).lines().any(|line| line == "remembered [session.remembered] > issue: signed in"),
+        "{}",
+        out(&text)
+    );
+    let listed: Value =
+        serde_json::from_str(&out(&run(folder.path(), &["policy", "paths", "email", path, "--json"]))).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), out(&text).lines().count());
+    assert!(listed.as_array().unwrap().iter().any(|path| path["end"]["kind"] == "issue" && path["legs"].is_array()));
+
+    let shipped = fs::read_to_string(Path::new(HERE).join("../config/policies/email.toml")).unwrap();
+    let looser = shipped.replacen("attempts = 5", "attempts = 9", 1);
+    assert_ne!(shipped, looser);
+    let changed = policies(&[("email.toml", &looser)]);
+    let changed = changed.path().to_str().unwrap();
+    assert_exit(&run(folder.path(), &["policy", "diff", path, path]), 0, "no difference");
+    let diff = run(folder.path(), &["policy", "diff", path, changed]);
+    assert_exit(&diff, 1, "a difference");
+    assert!(out(&diff).contains("email: changed") && out(&diff).contains("limits"), "{}", out(&diff));
+    let diff: Value =
+        serde_json::from_str(&out(&run(folder.path(), &["policy", "diff", path, changed, "--json"]))).unwrap();
+    assert_eq!((&diff[0]["policy"], &diff[0]["change"]), (&Value::from("email"), &Value::from("changed")));
+
+    let odd = shipped.replacen("id ", "id    ", 1).replacen("# ", "#  odd ", 1);
+    let unformatted = policies(&[("email.toml", &odd)]);
+    let unformatted = unformatted.path().to_str().unwrap();
+    let check = run(folder.path(), &["policy", "fmt", "--check", unformatted]);
+    assert_exit(&check, 1, "not canonical");
+    assert!(out(&check).contains("email.toml"), "{}", out(&check));
+    assert_exit(&run(folder.path(), &["policy", "fmt", unformatted]), 0, "fmt");
+    assert_exit(&run(folder.path(), &["policy", "fmt", "--check", unformatted]), 0, "canonical now");
+    let formatted = fs::read_to_string(Path::new(unformatted).join("email.toml")).unwrap();
+    assert!(formatted.contains("#  odd "), "comments stay");
+    assert_eq!(formatted.matches('#').count(), odd.matches('#').count());
+}
+
+#[test]
+fn policy_check_lists_the_least_sets_and_finds_the_way_round() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = run(folder.path(), &["policy", "check", "--sets"]);
+    assert_exit(&sets, 0, "shipped policies");
+    let is_listed = |policy: &str, account: &str, held: &str| {
+        out(&sets).lines().any(|line| {
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            line == format!("{policy} {account} {held}")
+        })
+    };
+    assert!(is_listed("phone", "phone", "mailbox + phone") && is_listed("phone", "phone", "password + phone"));
+    assert!(!is_listed("phone", "phone", "mailbox"));
+    let shipped = Path::new(HERE).join("../config/policies");
+    let unguarded = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(&shipped).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let name = entry.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&entry).unwrap();
+        let text = match name {
+            "registration-reset.toml" => text.replace(r#"else = "told""#, r#"else = "send""#),
+            "registration-link.toml" => text.replace(r#"else = "already""#, r#"else = "method""#),
+            _ => text,
+        };
+        fs::write(unguarded.path().join(name), text).unwrap();
+    }
+    let found = run(folder.path(), &["policy", "check", unguarded.path().to_str().unwrap()]);
+    assert_exit(&found, 1, "the reset without its guard");
+    assert!(out(&found).contains("E50 ['mailbox'] is enough to pass `phone`"), "{}", out(&found));
+}
+
+#[test]
+fn policy_run_tries_a_policy_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    let play = |lines: &str, more: &[&str]| {
+        fs::write(&script, lines).unwrap();
+        let script = script.to_str().unwrap();
+        run(folder.path(), &[&["policy", "run", "phone", "--json", "--script", script], more].concat())
+    };
+    let events = |output: &Output| {
+        let lines = out(output);
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    let sign_in = "login email=person@example.com password=\"velvet tuba lagoon\"\nsend\n";
+    let begun = play(sign_in, &["--account", "phone"]);
+    assert_exit(&begun, 1, "the input ends first");
+    let all = events(&begun);
+    let message = &all.iter().find(|event| event["message"].is_object()).unwrap()["message"];
+    assert_eq!((&message["carrier"], &message["to"]), (&Value::from("sms"), &Value::from("+12025553661")));
+    assert_eq!(all.last().unwrap()["page"]["state"], "sent");
+    // The same run has the same code.
+    let code = message["code"].as_str().unwrap();
+    let done = play(&format!("# in a file\n{sign_in}verify code={code}\n"), &["--account", "phone"]);
+    assert_exit(&done, 0, "signed in");
+    let issued = events(&done).pop().unwrap()["issued"].clone();
+    assert_eq!(issued["acr"], "urn:countersign:acr:password-phone");
+    assert_eq!(issued["facts"], serde_json::json!(["password", "phone"]));
+
+    let called = play(&sign_in.replace("send", "call\n:answer\ncontinue"), &["--account", "phone"]);
+    assert_exit(&called, 0, "by a call");
+    let lost = play(&sign_in.replace("send", "call\n:lose\ncontinue"), &["--account", "phone"]);
+    assert_exit(&lost, 0, "stopped");
+    assert_eq!(events(&lost).pop().unwrap()["page"]["page"], "registration_error");
+    let mail_only = play("login email=person@example.com password=\"velvet tuba lagoon\"\n", &[]);
+    assert_eq!(events(&mail_only).pop().unwrap()["page"]["page"], "no_phone_registered");
+    let nobody = play(sign_in, &["--account", "nobody"]);
+    assert_exit(&nobody, 1, "the page has no button to send");
+    assert!(err(&nobody).contains("`send`"), "{}", err(&nobody));
+    let left = play("cancel\n", &[]);
+    assert_exit(&left, 0, "back to the application");
+    assert_eq!(events(&left).pop().unwrap()["returned"], "access_denied");
+    let text = run(folder.path(), &["policy", "run", "phone", "--script", script.to_str().unwrap()]);
+    assert!(out(&text).contains("controls: login forgot cancel"), "{}", out(&text));
+    assert_exit(&run(folder.path(), &["policy", "run", "nothing", "--script", script.to_str().unwrap()]), 1, "unknown");
+}

@@ -88,8 +88,16 @@ fn clients() -> Value {
         client("options", &json!({"countersign_policy": "login-options", "countersign_policies": ["email"]})),
         client("mail", &json!({"countersign_policy": "email"})),
         client("phone", &json!({"countersign_policy": "phone"})),
+        client(
+            "anything",
+            &json!({
+                "countersign_policy": "phone",
+                "countersign_policies": ["phone", "forgot-password", "registration-reset", "registration"],
+            })
+        ),
         client("strict", &json!({"countersign_required_acr": ["urn:countersign:acr:password-email"]})),
         client("query", &json!({})),
+        client("foreign", &json!({"countersign_first_party": false})),
         client("two", &json!({"redirect_uris": ["https://two.example.com/cb", "https://two.example.com/other"]})),
         client("codeonly", &json!({"grant_types": ["authorization_code"], "scope": "openid email offline_access"})),
         client("narrow", &json!({"scope": "openid"})),
@@ -100,6 +108,10 @@ fn clients() -> Value {
             &json!({
                 "grant_types": ["client_credentials"], "redirect_uris": [], "scope": "jobs.read jobs.write",
             })
+        ),
+        client(
+            "help-desk",
+            &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "users.read orders.read"})
         ),
         client("bound", &json!({"tls_client_certificate_bound_access_tokens": true})),
         client(ODD_ID, &json!({})),

@@ -2,10 +2,12 @@
 //! Each test starts a demo of its own, so it tells a whole story.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
+mod admin;
 mod bounds;
 mod command_line;
 mod discovery;
 mod fixture;
+mod indistinguishable;
 mod logs;
 mod management;
 mod oidc_core;

@@ -12,6 +12,7 @@ on_both_stores![
     another_persons_password_counts_as_wrong_in_what_changes_an_account,
     the_export_holds_what_is_known_and_no_secret,
     a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first,
+    whether_a_typed_address_has_an_owner_shows_in_no_mailbox_and_no_export_of_who_typed_it,
 ];
 
 const fn call(person: &Person) -> AccountCall<'_> {
@@ -128,4 +129,43 @@ async fn a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first(house: Hous
     Person::new().sign_in(&house, &node, HOSPITAL, false).await;
     assert_eq!(house.events(Some(AuditKind::DeviceNew)).await.len(), 1);
     assert_eq!(house.count("outbox", "template = 'new_device'").await, 1);
+}
+
+/// Types `address` as the new one of who is signed in; what their export says afterwards of messages and events.
+async fn type_new_address(house: &House, node: &Arc<Provider>, who: Credentials, address: &str) -> Vec<String> {
+    let mut person = Person::new();
+    enter(house, node, &mut person, who).await;
+    let AccountAnswer::Flow(answered) = node.begin_enrolment("change-email", call(&person)).await.unwrap() else {
+        panic!("no flow")
+    };
+    let sign_in = person.follow(node, *answered).await.page();
+    let mailbox = person.give_password(node, &sign_in, who).await.page();
+    house.clock.pass(Seconds::new(31));
+    let sent = person.press(node, &mailbox, "send", &[]).await.page();
+    let code = house.mailed_code(node, who.0).await;
+    let typing = person.press(node, &sent, "verify", &[("code", &code)]).await.page();
+    let sent = person.press(node, &typing, "send", &[("email", address)]).await.page();
+    assert_eq!(sent.view.state, "sent");
+    house.deliver(node).await;
+    let held = node.export_account(call(&person)).await.unwrap().expect("an export");
+    let told = |entry: &serde_json::Value| {
+        format!("{} {} {} {}", entry["kind"], entry["channel"], entry["template"], entry["detail"]["template"])
+    };
+    let mut told: Vec<String> =
+        ["messages", "events"].iter().flat_map(|part| held[part].as_array().unwrap().iter().map(told)).collect();
+    // Events of one moment come in any order.
+    told.sort();
+    told
+}
+
+async fn whether_a_typed_address_has_an_owner_shows_in_no_mailbox_and_no_export_of_who_typed_it(house: House) {
+    let node = house.node().await;
+    let taken = type_new_address(&house, &node, HOSPITAL, "alice@example.com").await;
+    let told = |letters: Vec<countersign_tests::provider::Letter>| -> Vec<String> {
+        let attempts = letters.into_iter().filter(|letter| letter.text.contains("tried to register"));
+        attempts.map(|letter| letter.to).collect()
+    };
+    assert_eq!(told(house.relay.letters()), ["alice@example.com"], "the owner alone");
+    let free = type_new_address(&house, &node, CLINIC, "nobody@example.com").await;
+    assert_eq!(taken, free);
 }

@@ -17,6 +17,7 @@ on_both_stores!(
     an_address_that_passes_on_takes_no_account_along,
     an_account_made_beforehand_is_adopted_unless_somebody_holds_it,
     a_new_key_is_fetched_once,
+    a_sign_in_upstream_is_as_young_as_the_client_wants_it,
 );
 
 const DOMAINS: &[&str] = &["corp.example.com", "example.com"];
@@ -84,6 +85,7 @@ async fn an_employee_goes_upstream_and_comes_back_signed_in(house: House) {
         ("redirect_uri", "https://id.example/federation/corporate/callback"),
         ("scope", "openid email profile"),
         ("prompt", "login"),
+        ("max_age", "0"),
     ] {
         assert_eq!(parameter(&sent, name).as_deref(), Some(value));
     }
@@ -231,4 +233,37 @@ async fn a_new_key_is_fetched_once(house: House) {
     assert_eq!(page.view.page, "federation_refused", "the keys were fetched a moment ago");
     house.clock.pass(Seconds::new(31));
     come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
+}
+
+async fn a_sign_in_upstream_is_as_young_as_the_client_wants_it(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let hour_ago = house.clock.now().as_secs() - 3600;
+    let vouched = |auth_time: Value| {
+        let mut claims = nurse();
+        claims["auth_time"] = auth_time;
+        claims
+    };
+    // Who takes `prompt` and `max_age` out of the address gets the old sign-in vouched for, or none.
+    for (asked, auth_time) in [
+        ("prompt=login", json!(hour_ago)),
+        ("max_age=0", json!(hour_ago)),
+        ("max_age=600", json!(hour_ago)),
+        ("max_age=600", json!("never")),
+    ] {
+        house.clock.pass(Seconds::new(1));
+        let mut person = Person::new();
+        let sent = person.arrive_from(&node, "staff", asked).await.response();
+        let answered = call_back(&person, &node, &corporate.vouch(&sent, &vouched(auth_time))).await;
+        assert_eq!(person.follow(&node, answered).await.page().view.page, "federation_refused", "{asked}");
+    }
+    assert!(reasons(&house).await[0].contains("no recent sign-in there"));
+    let mut person = Person::new();
+    let sent = person.arrive_from(&node, "staff", "max_age=4000").await.response();
+    assert_eq!((parameter(&sent, "max_age").as_deref(), parameter(&sent, "prompt")), (Some("4000"), None));
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &vouched(json!(hour_ago)))).await;
+    person.follow(&node, answered).await.code();
+    // The session is as old as that sign-in, not as this request.
+    let session = house.texts("SELECT authentication AS text FROM browser_sessions").await;
+    let session: Value = serde_json::from_str(&session[0]).unwrap();
+    assert_eq!(session["auth_time"], json!(hour_ago * 1000));
 }

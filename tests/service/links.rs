@@ -15,6 +15,7 @@ on_both_stores![
     of_two_browsers_that_use_one_link_at_once_one_goes_on,
     a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minute,
     a_link_nobody_made_is_unknown,
+    a_registration_that_was_finished_elsewhere_is_not_changed_by_a_running_one,
     a_new_password_by_link_ends_remember_me_and_what_a_first_try_did_stands,
 ];
 
@@ -178,6 +179,23 @@ async fn a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minut
     assert!(matches!(register_again(&node, &mut person, &token).await, Seen::Client(_)));
     house.clock.pass(Seconds::minutes(1));
     assert_eq!(person.arrive_from(&node, "link-portal", asked).await.page().view.page, "login_options", "too late");
+}
+
+async fn a_registration_that_was_finished_elsewhere_is_not_changed_by_a_running_one(house: House) {
+    let node = prepare(&house).await;
+    let mut intruder = Person::new();
+    let landing = follow(&node, &mut intruder, &mail(&house, &node).await).await.page();
+    let method = intruder.press(&node, &landing, "continue", &[]).await.page();
+    let password = intruder.press(&node, &method, "phone", &[]).await.page();
+    assert_eq!(password.view.page, "new_password");
+    let sql = format!("UPDATE users SET registered_at = 1 WHERE email = '{}'", HOSPITAL.0);
+    house.database.raw(&sql).await.unwrap();
+    let before = house.texts("SELECT phc AS text FROM password_credentials").await;
+    let typed = "seven quiet herons over the weir";
+    let fields = [("new_password", typed), ("confirm_password", typed)];
+    let seen = intruder.press(&node, &password, "set", &fields).await;
+    assert!(!matches!(seen, Seen::Page(_)), "{seen:?}");
+    assert_eq!(house.texts("SELECT phc AS text FROM password_credentials").await, before);
 }
 
 async fn a_link_nobody_made_is_unknown(house: House) {

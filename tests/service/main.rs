@@ -1,5 +1,13 @@
 //! The use cases, driven in process: a clock that is moved, nodes over one pair of stores, people who walk pages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")]
+#![allow(
+    clippy::large_futures,
+    clippy::unnecessary_wraps,
+    clippy::assigning_clones,
+    clippy::struct_excessive_bools,
+    clippy::format_collect,
+    reason = "tests are read more often than they are run"
+)]
 
 /// Runs tests on SQLite with the in-process store and on PostgreSQL with Redis.
 macro_rules! on_both_stores {
@@ -14,6 +22,7 @@ macro_rules! on_both_stores {
 }
 
 mod account;
+mod approvals;
 mod audit;
 mod claims;
 mod codes;
@@ -21,14 +30,18 @@ mod crash;
 mod federation;
 mod guesses;
 mod hashing;
+mod indistinguishable;
+mod intruder;
 mod journey;
 mod keys;
 mod links;
 mod outbox;
 mod passkeys;
+mod people;
 mod pinned;
 mod races;
 mod refusals;
+mod registration;
 mod remembered;
 mod safety;
 mod sessions;

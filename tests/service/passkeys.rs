@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign_model::Seconds;
+use countersign_model::{FactorKind, Seconds};
 use countersign_service::policy::{PolicySet, parse};
-use countersign_service::{FlowPage, Provider};
+use countersign_service::{AccountAnswer, AccountCall, AccountDeed, FlowPage, Provider};
 use countersign_tests::provider::{
     ALICE, Authenticator, CLINIC, Credentials, House, NodePlan, PORTAL_SECRET, PORTAL_URI, Person, Seen,
 };
@@ -15,6 +15,8 @@ on_both_stores!(
     a_passkey_is_a_second_factor_of_its_own_account_alone,
     what_is_wrong_about_a_ceremony_does_not_count,
     a_copied_passkey_is_found_out_by_its_counter,
+    a_passkey_signs_in_whoever_is_signed_in_already,
+    a_removed_passkey_is_told_by_mail,
 );
 
 const ADD: &str = r#"
@@ -170,4 +172,41 @@ async fn a_copied_passkey_is_found_out_by_its_counter(house: House) {
         };
         assert_eq!(!refused, counts, "{counter}");
     }
+}
+
+async fn a_passkey_signs_in_whoever_is_signed_in_already(house: House) {
+    let node = open(&house).await;
+    let mut key = Authenticator::new(1);
+    let mut person = Person::new();
+    let sign_in = person.arrive_from(&node, "keys", "p=add").await.page();
+    let page = person.give_password(&node, &sign_in, ALICE).await.page();
+    let made = key.create(options(&page));
+    verify(&mut person, &node, &page, &made).await.code();
+    assert!(person.cookies.session.is_some());
+    let page = person.arrive_from(&node, "keys", "p=passkey").await.page();
+    assert_eq!(page.view.page, "passkey");
+    let signed = key.get(options(&page));
+    match verify(&mut person, &node, &page, &signed).await {
+        Seen::Page(page) => assert_eq!(page.view.page, "terms"),
+        seen => drop(seen.code()),
+    }
+}
+
+async fn a_removed_passkey_is_told_by_mail(house: House) {
+    let node = open(&house).await;
+    let mut key = Authenticator::new(1);
+    let mut person = Person::new();
+    let sign_in = person.arrive_from(&node, "keys", "p=add").await.page();
+    let page = person.give_password(&node, &sign_in, ALICE).await.page();
+    let made = key.create(options(&page));
+    verify(&mut person, &node, &page, &made).await.code();
+    let call = AccountCall { cookies: &person.cookies, locale: "en", context: &person.context };
+    let AccountAnswer::Page(own) = node.own_account(call).await.unwrap() else { panic!("no page") };
+    let factor = own.account.factors.iter().find(|factor| factor.kind == FactorKind::Passkey).unwrap();
+    let deed = AccountDeed::RemoveFactor(factor.id.to_string());
+    let done = node.change_account(deed, &own.nonce, call).await.unwrap();
+    assert!(matches!(done, AccountAnswer::Done("removed")), "{done:?}");
+    house.deliver(&node).await;
+    assert_eq!(house.count("outbox", "template = 'factor_removed' AND channel = 'email'").await, 1);
+    assert!(house.relay.letters().iter().any(|letter| letter.to == ALICE.0));
 }

@@ -114,8 +114,9 @@ async fn refused_requests_of_one_address_are_audited_up_to_its_limit(house: Hous
     let plan = house.plan();
     let address_limits = AddressLimits { refusals: 3, ..plan.address_limits };
     let node = house.node_with(NodePlan { address_limits, ..plan }).await;
+    let mut person = Person::new();
     for _ in 0..5 {
-        assert_eq!(Person::new().arrive(&node, "prompt=none").await.error(), "login_required");
+        assert_eq!(person.arrive(&node, "prompt=none").await.error(), "login_required");
     }
     assert_eq!(house.events(Some(AuditKind::RequestRefused)).await.len(), 3);
 }

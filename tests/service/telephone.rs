@@ -22,7 +22,7 @@ on_both_stores![
     what_one_carrier_does_not_take_goes_to_the_other,
     what_may_have_been_taken_goes_to_nobody_else,
     a_text_refused_for_now_is_tried_again_and_sent_once,
-    a_text_refused_for_good_is_told_to_the_page_and_ends_the_step,
+    a_text_refused_for_good_leaves_the_call_and_a_call_refused_too_ends_the_step,
     a_text_that_the_carrier_lost_is_told_to_the_page,
     a_report_is_believed_with_its_signature_and_never_goes_back,
     the_state_is_told_to_the_browser_of_the_flow_alone,
@@ -255,16 +255,23 @@ async fn a_text_refused_for_now_is_tried_again_and_sent_once(house: House) {
     assert_eq!(house.outbox().await.remove(0).state, OutboxState::Delivered);
 }
 
-async fn a_text_refused_for_good_is_told_to_the_page_and_ends_the_step(house: House) {
+async fn a_text_refused_for_good_leaves_the_call_and_a_call_refused_too_ends_the_step(house: House) {
     let (node, mut person) = (house.node().await, Person::new());
     for carrier in ["main", "spare"] {
         house.phones.set_temper(carrier, Temper::RefusesForGood);
     }
     let page = text(&house, &node, &mut person).await;
     assert!(state(&node, &person, &page).await.unwrap().undeliverable);
-    let stopped = person.press(&node, &page, "resend", &[]).await.page();
-    assert_eq!((stopped.view.kind, stopped.view.page.as_str()), ("stop", "registration_error"));
+    let told = person.press(&node, &page, "resend", &[]).await.page();
+    assert_eq!((told.view.kind, told.view.notice.as_ref().unwrap().key), ("otp", "send_failed"));
     assert_eq!(house.deliver(&node).await, 0, "nothing more is sent");
+    // A landline takes no texts, but it rings (R12).
+    house.clock.pass(Seconds::new(30));
+    let calling = person.press(&node, &told, "call", &[]).await.page();
+    assert_eq!((calling.view.state, house.deliver(&node).await), ("calling", 1));
+    assert!(state(&node, &person, &calling).await.unwrap().undeliverable);
+    let stopped = person.press(&node, &calling, "continue", &[]).await.page();
+    assert_eq!((stopped.view.kind, stopped.view.page.as_str()), ("stop", "registration_error"));
 }
 
 async fn a_text_that_the_carrier_lost_is_told_to_the_page(house: House) {
@@ -273,8 +280,8 @@ async fn a_text_that_the_carrier_lost_is_told_to_the_page(house: House) {
     let operator = Operator::new(&node, &house.phones);
     assert!(operator.report(&house.phones.newest(NUMBER).status, "undelivered").await);
     assert!(state(&node, &person, &page).await.unwrap().undeliverable);
-    let stopped = person.press(&node, &page, "continue", &[]).await.page();
-    assert_eq!(stopped.view.page, "registration_error");
+    let told = person.press(&node, &page, "continue", &[]).await.page();
+    assert_eq!((told.view.page.as_str(), told.view.notice.as_ref().unwrap().key), ("phone_verify", "send_failed"));
 }
 
 async fn a_report_is_believed_with_its_signature_and_never_goes_back(house: House) {

@@ -18,13 +18,13 @@ use countersign_model::{AuditEvent, AuditKind, OutboxMessage, Profile, Seconds, 
 use countersign_outbound::Webhook;
 use countersign_outbound::{MailSettings, Mailer, Sender, Tls};
 use countersign_protocol::{OAuthError, Params};
+use countersign_service::RegistrationSettings;
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
-use countersign_service::RegistrationSettings;
 use countersign_service::{
-    AddressLimits, ClientRegistration, Clock, Couriers, FederationSettings, HashPool, HashSettings, Lifetimes, MailIdentity, MasterKey, NewAccount,
-    OutboxWorker, PolicySource, Provider, RequestContext, ServiceError, Settings, Stores, Telephone, TokenCall, Vault,
-    load_policies,
+    AddressLimits, ClientRegistration, Clock, Couriers, FederationSettings, HashPool, HashSettings, Lifetimes,
+    MailIdentity, MasterKey, NewAccount, OutboxWorker, PolicySource, Provider, RequestContext, ServiceError, Settings,
+    Stores, Telephone, TokenCall, Vault, load_policies,
 };
 use countersign_store::{AuditFilter, InProcess, InProcessBounds, Redis, ShortLived, StoreError};
 use diesel::sql_types::Text;
@@ -100,6 +100,8 @@ pub struct NodePlan {
     pub key: u8,
     /// Limits of an address.
     pub address_limits: AddressLimits,
+    /// Clients that register themselves.
+    pub registration: RegistrationSettings,
     /// Whom texts and calls may reach.
     pub telephone: Telephone,
     /// Upstream providers.
@@ -170,6 +172,7 @@ impl House {
             policies: checked.set,
             hashing: HashSettings { parameters: CHEAP, threads: 2, queue: 4096 },
             key: 7,
+            registration: RegistrationSettings::default(),
             address_limits: AddressLimits {
                 attempts: 100_000,
                 sends: 100_000,
@@ -209,7 +212,7 @@ impl House {
         let settings = Settings {
             issuer: "https://id.example".parse().expect("issuer"),
             mtls_origin: None,
-            registration: RegistrationSettings::default(),
+            registration: plan.registration,
             lifetimes: Lifetimes::default(),
             address_limits: plan.address_limits,
             mail: MailIdentity { company: "Acentra Health".to_owned(), product: "Atrezzo".to_owned(), from: None },
@@ -468,7 +471,14 @@ async fn token(node: &Provider, grant: &str) -> Result<Result<Value, OAuthError>
     let form = format!("{grant}&client_id=case-portal&client_secret={PORTAL_SECRET}");
     let form = Params::parse_form(form.as_bytes()).expect("form");
     let context = RequestContext::default();
-    node.token(TokenCall { authorization: None, query: &Params::default(), form: &form, certificate: None, context: &context }).await
+    node.token(TokenCall {
+        authorization: None,
+        query: &Params::default(),
+        form: &form,
+        certificate: None,
+        context: &context,
+    })
+    .await
 }
 
 /// `text` in a query.

@@ -55,8 +55,10 @@ pub enum Next {
 pub struct Issued {
     /// Who.
     pub user: UserId,
-    /// What was proven, each with its time.
+    /// What was proven, each with its time; of an earlier login no more than was required.
     pub facts: Vec<ProvenFact>,
+    /// When it was authenticated: now, or as long ago as the oldest that an earlier login brought along.
+    pub auth_time: Timestamp,
     /// Authentication context class.
     pub acr: String,
     /// Methods by RFC 8176.
@@ -153,9 +155,16 @@ pub enum Effect {
         label: String,
         /// Message template.
         template: String,
-        /// Another address to tell too; of the template `registration_attempt` the only one: a typed address that
-        /// somebody else has.
-        also: Option<String>,
+    },
+    /// Tell whoever has a typed address that somebody typed it; by mail, queued. About nobody else: it must show in no
+    /// mailbox, export or history of who typed it.
+    Warn {
+        /// As in `Send`.
+        label: String,
+        /// Message template.
+        template: String,
+        /// The address.
+        to: String,
     },
     /// Mail a link that begins `policy`; earlier links of this person and policy stop working.
     SendLink {
@@ -211,6 +220,11 @@ pub enum Effect {
         document: String,
         /// Which version.
         version: String,
+    },
+    /// Written only while the registration is incomplete: of a policy that registers, whatever changes the account.
+    HoldRegistration {
+        /// Whose.
+        user: UserId,
     },
     /// The registration is complete: it can not be entered again (R9).
     CompleteRegistration {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_model::{Fact, FactSet, KeyedHash, OrganizationId, ProvenFact, Seconds, UserId};
+use countersign_model::{Fact, FactSet, KeyedHash, OrganizationId, ProvenFact, Seconds, Timestamp, UserId};
 use zeroize::Zeroizing;
 
 /// Everything outside the instance that a decision may depend on. Loaded by the service, never fetched here.
@@ -107,6 +107,8 @@ pub struct Federated {
     pub user: UserId,
     /// Whether account or link is still to be written: `Effect::AdoptFederated`.
     pub is_new: bool,
+    /// When they signed in there, if it said so.
+    pub auth_time: Option<Timestamp>,
 }
 
 /// A remembered login.

@@ -29,6 +29,8 @@ pub struct Instance {
     pub(crate) facts: Vec<ProvenFact>,
     /// Facts a switch brought along: not asked for again in this policy.
     pub(crate) carried: FactSet,
+    /// Those of `facts` that a session or a remembered login brought along: proven before, at times of their own.
+    pub(crate) adopted: FactSet,
     pub(crate) vars: Vars,
     pub(crate) challenge: Option<Challenge>,
     /// Where the code of the current step goes; shown masked alone.
@@ -93,6 +95,7 @@ pub(crate) struct Caller {
     pub(crate) account: Option<UserId>,
     pub(crate) facts: Vec<ProvenFact>,
     pub(crate) carried: FactSet,
+    pub(crate) adopted: FactSet,
 }
 
 impl Instance {
@@ -109,6 +112,7 @@ impl Instance {
             identifier: None,
             facts: Vec::new(),
             carried: FactSet::EMPTY,
+            adopted: FactSet::EMPTY,
             vars: Vars::default(),
             challenge: None,
             recipient: None,
@@ -137,6 +141,7 @@ impl Instance {
         if self.account.as_ref() != Some(user) {
             self.facts.clear();
             self.carried = FactSet::EMPTY;
+            self.adopted = FactSet::EMPTY;
             self.vars.called = false;
             self.vars.verified = false;
             self.account = Some(user.clone());
@@ -148,6 +153,7 @@ impl Instance {
     pub(crate) fn prove(&mut self, fact: Fact, at: Timestamp) {
         self.facts.retain(|known| known.fact != fact);
         self.facts.push(ProvenFact { fact, at });
+        self.adopted = self.adopted.iter().filter(|known| *known != fact).collect();
     }
 
     /// The account in hand, once something of it is proven.

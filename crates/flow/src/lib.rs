@@ -36,6 +36,7 @@ mod advance;
 mod check;
 pub mod diff;
 pub mod draw;
+pub mod dry_run;
 mod facts;
 mod finding;
 pub mod fmt;
@@ -46,8 +47,8 @@ mod machine;
 mod needs;
 mod notice;
 mod parse;
-pub mod paths;
 pub mod password;
+pub mod paths;
 pub mod phone;
 mod set;
 mod strength;
@@ -55,7 +56,9 @@ pub mod totp;
 mod view;
 
 pub use advance::{Advance, BeginError, Binding, Call, Effect, FlowError, Issued, Next, Remembering};
-pub use check::{Catalogue, ClientDemand, LeastSet, PageParts, Surroundings, Texts, check, check_within, list_least_sets};
+pub use check::{
+    Catalogue, ClientDemand, LeastSet, PageParts, Surroundings, Texts, check, check_within, list_least_sets,
+};
 pub use facts::{
     AccountFacts, ChargeVerdict, Facts, Federated, LinkState, Manner, PasskeyProof, RememberedFacts, Verdict, fact_set,
     list_amr,

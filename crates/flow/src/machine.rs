@@ -39,7 +39,7 @@ pub(crate) use totp::enrol_label;
 
 use crate::language::{Destination, Entry, Policy, Step, StepKind, Target};
 use crate::{AccountKey, Advance, BeginError, Facts, FlowError, Input, Instance, Needs, PolicySet};
-use reach::{Reach, reach};
+use reach::{Reach, from_start};
 use run::{Hop, Run};
 
 /// The step an input is looked at with.
@@ -80,7 +80,7 @@ pub fn begin(
 /// What to do before `begin`: webhooks to ask alone.
 pub fn begin_needs(set: &PolicySet, policy_id: &str, entry: Entry) -> Result<Needs, BeginError> {
     let policy = find_entered(set, policy_id, entry)?;
-    let Reach { webhooks, .. } = reach(set, policy, vec![policy.start], &[]);
+    let Reach { webhooks, .. } = from_start(set, policy);
     Ok(Needs { webhooks, ..Needs::default() })
 }
 

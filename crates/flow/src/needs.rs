@@ -92,7 +92,8 @@ pub struct Charge {
     /// What it counts by.
     pub scope: CountScope,
     /// Its name, such as `email/credentials/attempts`. Counters that outlive an instance are named by what they guard
-    /// (`password/lock`, `send/email`), so that a second policy is no second chance.
+    /// (`password/lock`, `send/email`), so that a second policy is no second chance; those of networks and clients by
+    /// their step, so that one page locks no other.
     pub name: String,
     /// Identifier, account or target it counts; empty for instance, ip and client, which the service fills in.
     /// Sensitive: key it before storing.
@@ -125,6 +126,11 @@ pub struct Lock {
 
 impl From<&LockRule> for Limit {
     fn from(rule: &LockRule) -> Self {
+        if rule.scope.is_shared() {
+            // Right answers count too and no one sets them back: a rate that falls by itself, or all of a network's
+            // people would be locked out for hours by their own number, or by one of them.
+            return Self { allowed: rule.after, window: rule.r#for, lock: None };
+        }
         let lock = Lock { r#for: rule.r#for, backoff: rule.backoff, max: rule.max };
         Self { allowed: rule.after, window: rule.max, lock: Some(lock) }
     }

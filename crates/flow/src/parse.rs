@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use crate::Finding;
 use crate::language::Policy;
+pub(crate) use reader::parse_duration;
 use reader::{Report, Table};
 
 /// Largest policy file, in bytes.

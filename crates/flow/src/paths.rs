@@ -191,15 +191,16 @@ impl<'a> Walk<'a> {
 /// What an outcome supposes of the account, and what it changes.
 fn suppose_outcome(kind: &StepKind, outcome: Outcome, trail: &mut Trail) -> bool {
     let passes = matches!(outcome, Outcome::Ok | Outcome::Accepted);
-    let lacks = outcome == Outcome::Undeliverable;
+    // A message is undeliverable to who has no phone, and to who has one that is never reached.
+    let lost = outcome == Outcome::Undeliverable;
     let asked = match kind {
-        StepKind::Otp(otp) if otp.to == SendTo::AccountPhone => Some(AccountGuard::Phone),
+        StepKind::Otp(otp) if otp.to == SendTo::AccountPhone && !lost => Some(AccountGuard::Phone),
         StepKind::Totp if passes => Some(AccountGuard::Totp),
         StepKind::Passkey if passes => Some(AccountGuard::Passkey),
         _ => None,
     };
     if let Some(guard) = asked
-        && !trail.suppose(&Guard::Account(guard), !lacks)
+        && !trail.suppose(&Guard::Account(guard), true)
     {
         return false;
     }

@@ -63,7 +63,7 @@ pub fn read(country: &str, typed: &str) -> Result<PhoneNumber, PhoneError> {
     let country: Id = country.trim().to_ascii_uppercase().parse().map_err(|_| PhoneError::Malformed)?;
     let digits = strip(typed).ok_or(PhoneError::Malformed)?;
     if let Some(national) = read_nanp(country, &digits) {
-        return name_nanp(country, &national?);
+        return name_nanp(&national?);
     }
     let number = phonenumber::parse(Some(country), &digits).map_err(|_| PhoneError::Malformed)?;
     if number.extension().is_some() || !phonenumber::is_valid(&number) {
@@ -109,12 +109,23 @@ fn read_nanp(country: Id, digits: &str) -> Option<Result<String, PhoneError>> {
     })
 }
 
-/// The countries of the plan that have an area code of their own are told apart; a toll fraudster's islands are not US.
-fn name_nanp(country: Id, national: &str) -> Result<PhoneNumber, PhoneError> {
+/// The countries of the plan are told apart by their area codes: a toll fraudster's islands are not US, and an area code
+/// of no country is none. Nor is a number that costs whoever calls it, or whoever is called: a service number.
+fn name_nanp(national: &str) -> Result<PhoneNumber, PhoneError> {
     let e164 = format!("+1{national}");
-    let fallback = if is_nanp(country) { country } else { Id::US };
-    let home = phonenumber::parse(None, &e164).ok().and_then(|number| number.country().id()).unwrap_or(fallback);
+    let number = phonenumber::parse(None, &e164).map_err(|_| PhoneError::Malformed)?;
+    let home = number.country().id().ok_or(PhoneError::Malformed)?;
+    if is_service(national) || !phonenumber::is_valid(&number) {
+        return Err(PhoneError::Malformed);
+    }
     checked(e164, home)
+}
+
+/// Premium rate (900, and the exchange 976) and toll-free area codes of the North American plan (NANPA, 2026).
+fn is_service(national: &str) -> bool {
+    const AREAS: [&str; 11] = ["800", "822", "833", "844", "855", "866", "877", "880", "881", "888", "900"];
+    let area = national.get(..3).unwrap_or_default();
+    AREAS.contains(&area) || national.get(3..6) == Some("976")
 }
 
 fn is_nanp(country: Id) -> bool {
@@ -198,6 +209,23 @@ mod tests {
         assert_eq!(read("US", "876 555 0123").map(|number| number.country), Ok("JM".to_owned()));
         assert_eq!(read("US", "416 555 0123").map(|number| number.country), Ok("CA".to_owned()));
         assert_eq!(read("CA", "202 555 0123").map(|number| number.country), Ok("US".to_owned()));
+    }
+
+    #[test]
+    fn numbers_that_cost_somebody_and_area_codes_of_nobody_are_refused() {
+        for typed in [
+            "900 555 0123",
+            "800 555 0123",
+            "888 555 0123",
+            "877 234 5678",
+            "202 976 1234",
+            "999 234 5678",
+            "211 234 5678",
+        ] {
+            for typed in [typed.to_owned(), format!("+1 {typed}")] {
+                assert_eq!(read("US", &typed), Err(PhoneError::Malformed), "{typed}");
+            }
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Expected<'a> {
     pub nonce: &'a str,
     /// The access token that came along, if one did: `at_hash` must be its own.
     pub access_token: Option<&'a str>,
+    /// When the person must have signed in there at the earliest: what the browser was told to ask for proves nothing.
+    pub fresh_since: Option<Timestamp>,
 }
 
 /// Whom an upstream vouched for.
@@ -36,6 +38,8 @@ pub struct Expected<'a> {
 pub struct UpstreamIdentity {
     /// Its `sub`: with the issuer, the only name that never passes to another person.
     pub subject: String,
+    /// When the person signed in there, if it says so.
+    pub auth_time: Option<Timestamp>,
     /// Every claim of the token.
     pub claims: Map<String, Value>,
 }
@@ -79,6 +83,9 @@ pub enum UpstreamError {
     /// Of another sign-in.
     #[error("another nonce")]
     Nonce,
+    /// The person signed in too long ago, or it does not say when.
+    #[error("no recent sign-in")]
+    Stale,
     /// Belongs to another access token.
     #[error("another access token")]
     AccessToken,
@@ -101,9 +108,10 @@ pub fn verify_upstream_id_token(
         return Err(UpstreamError::Nonce);
     }
     check_access_token(&claims, algorithm, expected.access_token)?;
+    let auth_time = check_auth_time(&claims, expected.fresh_since, now)?;
     let subject = text(&claims, "sub").filter(|subject| (1..=MAX_SUBJECT).contains(&subject.len()));
     let subject = subject.filter(|subject| !subject.chars().any(char::is_control)).ok_or(UpstreamError::Subject)?;
-    Ok(UpstreamIdentity { subject: subject.to_owned(), claims })
+    Ok(UpstreamIdentity { subject: subject.to_owned(), auth_time, claims })
 }
 
 fn verify_signature(token: &str, jwks: &Value) -> Result<(Algorithm, Map<String, Value>), UpstreamError> {
@@ -219,6 +227,29 @@ fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Upstre
         return Err(UpstreamError::NotYet);
     }
     Ok(())
+}
+
+/// When the person signed in (Core, 2: `auth_time`); never later than now.
+fn check_auth_time(
+    claims: &Map<String, Value>,
+    fresh_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, UpstreamError> {
+    let at = match claims.get("auth_time") {
+        None => None,
+        Some(time) => Some(read_time(time).ok_or(UpstreamError::NotYet)?),
+    };
+    let skew = i64::from(SKEW.get());
+    if at.is_some_and(|at| at > now.as_secs().saturating_add(skew)) {
+        return Err(UpstreamError::NotYet);
+    }
+    if let Some(since) = fresh_since
+        && at.is_none_or(|at| at.saturating_add(skew) < since.as_secs())
+    {
+        return Err(UpstreamError::Stale);
+    }
+    // Clocks that differ make no sign-in older than our asking for it, and none younger than now.
+    Ok(at.map(|at| fresh_since.map_or(Timestamp::from_secs(at), |since| since.max(Timestamp::from_secs(at))).min(now)))
 }
 
 /// Seconds since the epoch; a fraction is dropped (RFC 7519, 2: NumericDate).

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// An OAuth 2.0 and OpenID Connect provider whose user flows are proven before they run.
 #[derive(Debug, Parser)]
@@ -34,6 +34,12 @@ pub enum Command {
     /// User-flow policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// People: invite, look at, reset, disable, import.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Provider groups, which people name by NPI and registration code when they register.
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
     /// Signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -95,6 +101,9 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Try a policy out in the terminal, with a fake account and a courier that shows the code; exit 1 when the input ends
+    /// before the flow does.
+    Run(RunArgs),
     /// Tell what changes between two versions: factors, limits, paths lost and gained; exit 1 when something does.
     Diff {
         /// The old file or folder.
@@ -114,6 +123,185 @@ pub enum PolicyCommand {
         #[arg(long)]
         check: bool,
     },
+}
+
+/// What can be done for people. WHO is a mail address or a user name.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Tell what happened to a person's attempts, why each stopped and what to do next; nothing secret.
+    Timeline {
+        /// Whose.
+        who: String,
+        /// How it is run and answers.
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Mail somebody a link to register; makes the account when there is none.
+    Invite(InviteArgs),
+    /// Take password and factors away, end what is signed in, and mail the link of a registration.
+    ResetRegistration {
+        /// Whose.
+        who: String,
+        /// Why; kept in the audit.
+        #[arg(long)]
+        reason: String,
+        /// Also when it is an administrator's account.
+        #[arg(long)]
+        force: bool,
+        /// How it is run and answers.
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Let a person sign in no more, and end what is signed in.
+    Disable {
+        /// Whom.
+        who: String,
+        /// Why; kept in the audit.
+        #[arg(long)]
+        reason: String,
+        /// How it is run and answers.
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Let a person sign in again.
+    Enable {
+        /// Whom.
+        who: String,
+        /// Why; kept in the audit.
+        #[arg(long)]
+        reason: String,
+        /// How it is run and answers.
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Bring people over from the legacy portal, with their password hashes; exit 1 when a line is rejected.
+    Import {
+        /// The file: username, email, name, organization (NPI), hash (PHC string or bcrypt); - for standard input.
+        file: PathBuf,
+        /// How it is written.
+        #[arg(long)]
+        format: PeopleFormat,
+        /// Look at every line and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// How it is run and answers.
+        #[command(flatten)]
+        options: UserOptions,
+    },
+}
+
+/// What can be done with provider groups.
+#[derive(Debug, Subcommand)]
+pub enum OrganizationCommand {
+    /// Enter one; nothing changes when its NPI is known with this code.
+    Add {
+        /// Its name.
+        #[arg(long)]
+        name: String,
+        /// Its National Provider Identifier, or what stands in for it.
+        #[arg(long)]
+        npi: String,
+        /// The file that holds its registration code; - for standard input.
+        #[arg(long, value_name = "FILE")]
+        code_file: PathBuf,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List all of them; their codes are not known.
+    List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// How a command for people is run and answers.
+#[derive(Debug, Args)]
+pub struct UserOptions {
+    /// Answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Who is invited.
+#[derive(Debug, Args)]
+pub struct InviteArgs {
+    /// Mail address the link goes to.
+    #[arg(long)]
+    pub email: String,
+    /// Full name.
+    #[arg(long)]
+    pub name: String,
+    /// User name, if they are to have one from the start.
+    #[arg(long)]
+    pub username: Option<String>,
+    /// NPI of their organization.
+    #[arg(long, value_name = "NPI")]
+    pub organization_npi: Option<String>,
+    /// Client where the registration ends; none: the account page.
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: Option<String>,
+    /// Language of the mail.
+    #[arg(long, default_value = "en", value_parser = ["en", "es"])]
+    pub locale: String,
+    /// How it is run and answers.
+    #[command(flatten)]
+    pub options: UserOptions,
+}
+
+/// How an import is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PeopleFormat {
+    /// RFC 4180 with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// What a dry run is told.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Id of the policy.
+    pub policy: String,
+    /// Policy files, or folders of them; none: the policies built in.
+    pub paths: Vec<PathBuf>,
+    /// What the fake account has, or is, beside mail address, mailbox and password; may be repeated.
+    #[arg(long, value_enum)]
+    pub account: Vec<AccountTrait>,
+    /// File with the inputs, a line each; none: standard input.
+    #[arg(long)]
+    pub script: Option<PathBuf>,
+    /// What happens as JSON, a line each.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a fake account has, or is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AccountTrait {
+    /// A phone.
+    Phone,
+    /// An authenticator app.
+    Totp,
+    /// A passkey.
+    Passkey,
+    /// A password of the legacy portal, and none of its own.
+    Legacy,
+    /// A registration that stopped half way.
+    Incomplete,
+    /// The Terms of Use are still to be accepted.
+    TermsDue,
+    /// Disabled.
+    Disabled,
+    /// There is no such account.
+    Nobody,
 }
 
 /// What can be done with signing keys.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use countersign_model::Seconds;
 use countersign_protocol::Issuer;
 use countersign_service::{
-    AddressLimits, Lifetimes, MailIdentity, RegistrationAccess, RegistrationSettings, Settings, Telephone as TelephoneSettings};
+    AddressLimits, Lifetimes, MailIdentity, RegistrationAccess, RegistrationSettings, Settings,
+    Telephone as TelephoneSettings,
+};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::{ExposeSecret, SecretString};
@@ -61,6 +63,8 @@ pub struct Config {
     /// Servers that policies ask and tell, by name.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhook>,
+    /// The portal that knows passwords whose hashes were not imported; the same keys as a webhook's.
+    pub legacy_portal: Option<Webhook>,
     /// Logging.
     pub log: Log,
 }
@@ -93,7 +97,7 @@ pub struct Registration {
     pub unused_days: u32,
     /// Policies they may name, the first by default; empty: any.
     pub policies: Vec<String>,
-    /// Whether they skip consent.
+    /// Whether they are taken for the operator's own, which skip consent; there is no consent page for others yet.
     pub first_party: bool,
 }
 
@@ -331,7 +335,9 @@ impl Telephone {
             return refuse("telephone.timeout times the number of carriers is from 1 to 60 seconds");
         }
         if self.carriers.iter().any(|carrier| carrier.auth_token.is_none() && carrier.auth_token_file.is_none()) {
-            return refuse("telephone.carriers: auth_token_file is missing: nobody could tell its callbacks from others");
+            return refuse(
+                "telephone.carriers: auth_token_file is missing: nobody could tell its callbacks from others",
+            );
         }
         Ok(())
     }
@@ -561,12 +567,22 @@ impl Config {
 
     fn registration_settings(&self) -> Result<RegistrationSettings, ConfigError> {
         let own = &self.registration;
-        let token = secret(own.initial_access_token.as_ref(), own.initial_access_token_file.as_deref(), "registration.initial_access_token")?;
+        let token = secret(
+            own.initial_access_token.as_ref(),
+            own.initial_access_token_file.as_deref(),
+            "registration.initial_access_token",
+        )?;
         if own.by == RegistrationBy::Token && token.is_none() {
             return Err(ConfigError("registration.by is token, and there is no initial_access_token".to_owned()));
         }
         if token.as_ref().is_some_and(|token| token.expose_secret().len() < 16) {
             return Err(ConfigError("registration.initial_access_token is shorter than 16 characters".to_owned()));
+        }
+        if own.by != RegistrationBy::Nobody && !own.first_party {
+            let why = "registration.first_party is false, and there is no page yet on which people could consent: clients \
+                       that register themselves could sign nobody in. Let nobody register (registration.by), or take all \
+                       of them for your own";
+            return Err(ConfigError(why.to_owned()));
         }
         Ok(RegistrationSettings {
             access: match own.by {
@@ -632,6 +648,12 @@ impl Config {
             .ok_or_else(|| ConfigError(format!("{key} (or secret_file) is missing")))
     }
 
+    /// Bearer token for the legacy portal.
+    pub fn legacy_secret(&self, portal: &Webhook) -> Result<SecretString, ConfigError> {
+        secret(portal.secret.as_ref(), portal.secret_file.as_deref(), "legacy_portal.secret")?
+            .ok_or_else(|| ConfigError("legacy_portal.secret (or secret_file) is missing".to_owned()))
+    }
+
     /// Addresses of Redis.
     pub fn redis_urls(&self) -> Result<Vec<SecretString>, ConfigError> {
         let file = secret(None, self.short_lived.urls_file.as_deref(), "short_lived.urls")?;
@@ -668,11 +690,7 @@ impl Config {
                 client_failures: self.limits.client_failures,
                 registrations: self.limits.registrations,
             },
-            mail: MailIdentity {
-                company: self.mail.company.clone(),
-                product: self.mail.product.clone(),
-                from: None,
-            },
+            mail: MailIdentity { company: self.mail.company.clone(), product: self.mail.product.clone(), from: None },
             telephone: TelephoneSettings {
                 countries: self.telephone.countries.clone(),
                 prefix_sends: self.telephone.prefix_sends,
@@ -738,7 +756,7 @@ mod tests {
         json!({"telephone": {"carriers": names.iter().map(carrier).collect::<Vec<_>>()}})
     }
 
-    fn upstream(change: serde_json::Value) -> serde_json::Value {
+    fn upstream(change: &serde_json::Value) -> serde_json::Value {
         let mut upstream = json!({
             "id": "corporate", "issuer": "https://corp.example.com", "client_id": "c", "client_secret": "s",
             "domains": ["corp.example.com"],
@@ -749,7 +767,7 @@ mod tests {
 
     #[test]
     fn upstream_providers_are_told_apart_by_their_ids() {
-        let one = upstream(json!({}));
+        let one = upstream(&json!({}));
         assert!(Config::load(None, &one).is_ok());
         let twice = json!({ "federation": [one["federation"][0], one["federation"][0]] });
         assert!(Config::load(None, &twice).unwrap_err().to_string().contains("same id"));
@@ -762,6 +780,7 @@ mod tests {
             (json!({"server": {"issuer": "https://login.example.com/?a=b"}}), "issuer"),
             (json!({"server": {"issuer": "https://login.example.com/realm"}}), "has a path"),
             (json!({"policies": {"demo": true}}), "password alone"),
+            (json!({"registration": {"by": "everybody"}}), "no page yet on which people could consent"),
             (json!({"server": {"allow_http": true}, "policies": {"demo": true, "directory": "policies"}}), "built in"),
             (json!({"server": {"tls_cert_file": "a.pem"}}), "go together"),
             (json!({"server": {"listen": []}}), "names no address"),
@@ -771,12 +790,12 @@ mod tests {
             (json!({"lifetimes": {"key_announcement": 60}}), "JWKS"),
             (json!({"hashing": {"memory_kib": 8}}), "argon2id"),
             (json!({"mail": {"username": "u", "tls": "none"}}), "in clear"),
-            (upstream(json!({"id": "Corp"})), "an id is"),
-            (upstream(json!({"domains": []})), "domains"),
-            (upstream(json!({"domains": ["Corp.example.com"]})), "lower case"),
-            (upstream(json!({"scopes": "email"})), "openid"),
-            (upstream(json!({"client_secret": null})), "client_secret_file"),
-            (upstream(json!({"claims": {"sub": "oid"}})), "claims knows"),
+            (upstream(&json!({"id": "Corp"})), "an id is"),
+            (upstream(&json!({"domains": []})), "domains"),
+            (upstream(&json!({"domains": ["Corp.example.com"]})), "lower case"),
+            (upstream(&json!({"scopes": "email"})), "openid"),
+            (upstream(&json!({"client_secret": null})), "client_secret_file"),
+            (upstream(&json!({"claims": {"sub": "oid"}})), "claims knows"),
             (json!({"telephone": {"countries": []}}), "telephone.countries"),
             (json!({"telephone": {"countries": ["us"]}}), "telephone.countries"),
             (json!({"telephone": {"prefix_sends": 0}}), "prefix_sends"),

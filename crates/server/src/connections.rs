@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_service::outbound::upstream::{Upstream, UpstreamSettings};
 use countersign_service::outbound::webhook::{Webhook, WebhookSettings};
-use countersign_service::outbound::{HttpClient, HttpSettings};
+use countersign_service::outbound::{HttpClient, HttpSettings, LegacyConnector, LegacySettings};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::language::StepKind;
 use countersign_service::{ClaimNames, FederationSettings, LinkRule};
@@ -64,6 +64,19 @@ pub(crate) fn open_webhooks(config: &Config) -> Result<Vec<(String, Webhook)>, S
         Err(why) => Err(format!("webhooks.{name}: {why}")),
     });
     opened.collect()
+}
+
+/// The legacy portal, if there is one.
+pub(crate) fn open_legacy_portal(config: &Config) -> Result<Option<LegacyConnector>, String> {
+    let Some(portal) = &config.legacy_portal else { return Ok(None) };
+    let named = |why: &dyn std::fmt::Display| format!("legacy_portal: {why}");
+    let settings = LegacySettings {
+        url: Url::parse(&portal.url).map_err(|error| named(&error))?,
+        secret: config.legacy_secret(portal).map_err(|error| error.to_string())?,
+        timeout: TIMEOUT,
+    };
+    let http = http_client(portal.allow_private, portal.ca_file.clone()).map_err(|why| named(&why))?;
+    LegacyConnector::new(settings, http).map(Some).map_err(|error| named(&error))
 }
 
 fn http_client(allow_private: bool, ca_file: Option<PathBuf>) -> Result<HttpClient, String> {

@@ -1,13 +1,14 @@
 //! The endpoints, a file each, named after their discovery metadata.
 
 mod account;
+mod admin;
 mod asset;
 mod authorization;
 mod discovery;
 mod federation;
 mod flow;
-mod help;
 mod flow_state;
+mod help;
 mod jwks;
 mod link;
 mod registration;
@@ -93,6 +94,11 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(
             web::resource("/account/{policy}")
                 .route(web::get().to(account::begin))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(
+            web::resource("/admin/api/v1/users/{who}/timeline")
+                .route(web::get().to(admin::timeline))
                 .default_service(web::to(|| async { method_not_allowed("GET") })),
         )
         .service(

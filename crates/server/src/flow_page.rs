@@ -98,7 +98,9 @@ fn flow_page(node: &Node, request: &HttpRequest, flow: FlowPage) -> HttpResponse
     let left = flow.ends_at.millis_since(node.provider.clock().now()) / 1000;
     view.values.entry("ends_in").or_insert_with(|| left.max(0).to_string());
     let shown = Shown::take(node, &mut view, locale, &brand);
-    let mut notices: Vec<NoticeView> = view.notice.iter().map(notice).collect();
+    // The errors of a form; the first of them is its notice, too.
+    let said = if view.errors.is_empty() { view.notice.as_slice() } else { view.errors.as_slice() };
+    let mut notices: Vec<NoticeView> = said.iter().map(notice).collect();
     if flow.out_of_date {
         notices.insert(0, NoticeView { key: "out_of_date".to_owned(), tone: Tone::Info, field: None });
     }

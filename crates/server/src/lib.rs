@@ -41,6 +41,8 @@ pub async fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => operate::migrate(&args).await,
         Command::Policy(command) => operate::policy(command),
+        Command::User(command) => operate::user(command).await,
+        Command::Organization(command) => operate::organization(command).await,
         Command::Keys(command) => operate::keys(command).await,
         Command::Config(command) => operate::config(command),
     };

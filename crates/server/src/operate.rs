@@ -1,12 +1,16 @@
-//! The commands of operators: `migrate`, `policy`, `keys`, `config`.
+//! The commands of operators: `migrate`, `policy`, `user`, `organization`, `keys`, `config`.
 
+mod organization;
 mod policy;
+mod user;
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
+pub use organization::organization;
 pub use policy::policy;
+pub use user::user;
 
 use crate::cli::{ConfigArgs, ConfigCommand, KeysCommand};
 use crate::config::Config;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::{ErrorRequestTimeout, ErrorUnsupportedMediaType};
-use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
+};
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params};

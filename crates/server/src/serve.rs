@@ -11,14 +11,14 @@ use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use countersign_service::outbound::{DkimSettings, MailSettings, Mailer, Sender, Tls};
-use countersign_service::policy::password::HashParams;
 use countersign_service::policy::Severity;
+use countersign_service::policy::password::HashParams;
 use countersign_service::store::{
     DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisMode as StoreMode, RedisSettings, ShortLived,
 };
 use countersign_service::{
-    CheckedPolicies, ClientRegistration, Clock, Couriers, HashPool, HashSettings, MailIdentity, MasterKey, OutboxWorker, PolicySource,
-    Provider, Stores, Switchboard, Vault, load_policies, with_retired,
+    CheckedPolicies, ClientRegistration, Clock, Couriers, HashPool, HashSettings, MailIdentity, MasterKey,
+    OutboxWorker, PolicySource, Provider, Stores, Switchboard, Vault, load_policies, with_retired,
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -26,13 +26,13 @@ use tracing_actix_web::TracingLogger;
 
 use crate::cli::ServeArgs;
 use crate::config::{Config, MailDkim, MailTls, RedisMode, ShortLivedKind};
+use crate::connections;
 use crate::cookie::CookieJar;
 use crate::endpoint;
 use crate::management::{self, Management};
 use crate::node::{Document, Node};
 use crate::page::{Brand, PageSources, Pages};
 use crate::telemetry::{self, RequestSpan};
-use crate::connections;
 use crate::telephone;
 use crate::tls::{self, ClientCertificates};
 
@@ -73,6 +73,10 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
     let provider = Provider::new(settings, clock, vault, stores, hash_pool, policies)
         .with_upstreams(connections::open_upstreams(config)?)
         .with_webhooks(connections::open_webhooks(config)?);
+    let provider = match connections::open_legacy_portal(config)? {
+        Some(portal) => provider.with_legacy(portal),
+        None => provider,
+    };
     provider.check_master_key().await.map_err(|error| error.to_string())?;
     provider.load_keys().await.map_err(|error| error.to_string())?;
     Ok(Arc::new(provider))
@@ -92,9 +96,11 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
         telephone::open_carriers(config).map(drop),
         connections::open_upstreams(config).map(drop),
         connections::open_webhooks(config).map(drop),
+        connections::open_legacy_portal(config).map(drop),
         load_acceptor(config, ClientCertificates::NotAsked).map(drop),
         read_clients(config).map(drop),
-        checked_policies(config, &Clock::system()).and_then(|policies| telephone::check_carriers(config, &policies.set)),
+        checked_policies(config, &Clock::system())
+            .and_then(|policies| telephone::check_carriers(config, &policies.set)),
         checked_policies(config, &Clock::system()).and_then(|policies| connections::check_names(config, &policies.set)),
     ];
     checks.into_iter().filter_map(Result::err).collect()
@@ -186,11 +192,7 @@ fn open_mailer(config: &Config) -> Result<Mailer, String> {
 }
 
 fn dkim_settings(dkim: &MailDkim) -> DkimSettings {
-    DkimSettings {
-        domain: dkim.domain.clone(),
-        selector: dkim.selector.clone(),
-        key_file: dkim.key_file.clone(),
-    }
+    DkimSettings { domain: dkim.domain.clone(), selector: dkim.selector.clone(), key_file: dkim.key_file.clone() }
 }
 
 /// Whose name a brand's mails bear, and from where they come.
@@ -311,10 +313,9 @@ fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
     if let Some(workers) = config.server.workers {
         server = server.workers(workers);
     }
-    for (addresses, clients) in [
-        (&config.server.listen, ClientCertificates::NotAsked),
-        (&config.server.mtls_listen, ClientCertificates::Asked),
-    ] {
+    for (addresses, clients) in
+        [(&config.server.listen, ClientCertificates::NotAsked), (&config.server.mtls_listen, ClientCertificates::Asked)]
+    {
         let acceptor = load_acceptor(config, clients)?;
         for listener in bind_all(addresses)? {
             let bound = match &acceptor {

@@ -12,7 +12,9 @@ use countersign_store::Tx;
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
+use crate::effects::mailbox_of;
 use crate::flow::{ACCOUNT, Answer, Answered, NewFlow, Response};
+use crate::notices::Notice;
 use crate::provider::Provider;
 use crate::secrets::hex;
 use crate::session::SignedIn;
@@ -134,6 +136,7 @@ impl Provider {
         }
         let context = call.context;
         let done = self.db.write(async |tx| self.write_change(tx, &session, &deed, context, now).await).await?;
+        self.outbox.notify_one();
         Ok(if done { AccountAnswer::Done(notice_of(&deed)) } else { AccountAnswer::Stale })
     }
 
@@ -235,7 +238,7 @@ impl Provider {
                 }
                 _ => false,
             },
-            AccountDeed::RemoveFactor(id) => remove_factor(tx, session, id).await?,
+            AccountDeed::RemoveFactor(id) => self.remove_factor(tx, session, id, context, now).await?,
             AccountDeed::SignOut => {
                 forget_browser(tx, session, now).await?;
                 tx.end_session(&session.id, now).await?
@@ -245,6 +248,26 @@ impl Provider {
             tx.insert_audit_events(&[change_event(session, deed, context, now)?]).await?;
         }
         Ok(done)
+    }
+
+    /// Unbinds a factor and tells the person, at the mailbox on file.
+    async fn remove_factor(
+        &self,
+        tx: &mut Tx,
+        session: &BrowserSession,
+        id: &str,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<bool, ServiceError> {
+        let Some(account) = remove_factor(tx, session, id).await? else { return Ok(false) };
+        if let Some(to) = mailbox_of(&account) {
+            let locale = account.user.locale.as_deref().unwrap_or("en");
+            let notice = Notice { template: "factor_removed", channel: "email", to: &to, locale };
+            let (message, event) = self.notice(&account, &notice, context, now)?;
+            tx.insert_outbox_message(&message).await?;
+            tx.insert_audit_events(&[event]).await?;
+        }
+        Ok(true)
     }
 
     /// Everything that is held on the person, without secrets, as JSON.
@@ -282,21 +305,22 @@ impl Provider {
 }
 
 /// An authenticator app or a passkey, never the last second factor of who has one: mailbox and phone stay.
-async fn remove_factor(tx: &mut Tx, session: &BrowserSession, id: &str) -> Result<bool, ServiceError> {
+async fn remove_factor(tx: &mut Tx, session: &BrowserSession, id: &str) -> Result<Option<Account>, ServiceError> {
     let user = &session.authentication.user;
-    let Ok(id) = id.parse::<FactorId>() else { return Ok(false) };
-    let Some(account) = tx.find_account(user).await? else { return Ok(false) };
+    let Ok(id) = id.parse::<FactorId>() else { return Ok(None) };
+    let Some(account) = tx.find_account(user).await? else { return Ok(None) };
     let removable = |kind| matches!(kind, FactorKind::Totp | FactorKind::Passkey);
     let Some(factor) = account.factors.iter().find(|factor| factor.id == id && removable(factor.kind)) else {
-        return Ok(false);
+        return Ok(None);
     };
     // Who proved the phone or the mailbox alone must not take away what is stronger.
     let needed =
         if factor.kind == FactorKind::Totp { countersign_model::Fact::Totp } else { countersign_model::Fact::Passkey };
     if !session.authentication.facts.contains(needed) {
-        return Ok(false);
+        return Ok(None);
     }
-    Ok(tx.delete_factor(user, &id).await?)
+    let removed = tx.delete_factor(user, &id).await?;
+    Ok(removed.then_some(account))
 }
 
 async fn forget_browser(tx: &mut Tx, session: &BrowserSession, now: Timestamp) -> Result<(), ServiceError> {
@@ -313,11 +337,11 @@ fn remembered_id(login: &RememberedLogin) -> String {
 
 const fn notice_of(deed: &AccountDeed) -> &'static str {
     match deed {
-        AccountDeed::EndSession(_) | AccountDeed::EndOtherSessions => "session_ended",
+        AccountDeed::EndSession(_) => "session_ended",
         AccountDeed::Forget(_) => "forgotten",
         AccountDeed::Withdraw(_) => "withdrawn",
         AccountDeed::RemoveFactor(_) => "removed",
-        AccountDeed::SignOut => "signed_out",
+        AccountDeed::EndOtherSessions | AccountDeed::SignOut => "signed_out",
     }
 }
 

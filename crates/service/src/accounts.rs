@@ -70,8 +70,9 @@ impl Deed {
 
     const fn resets(&self) -> Option<&UserId> {
         match &self.what {
-            What::SetPassword { user, .. } | What::Complete { user } => Some(user),
-            What::Bind(Factor { user, kind: FactorKind::Phone | FactorKind::Mailbox, .. })
+            What::SetPassword { user, .. }
+            | What::Complete { user }
+            | What::Bind(Factor { user, kind: FactorKind::Phone | FactorKind::Mailbox, .. })
             | What::Unbind { user, kind: FactorKind::Phone | FactorKind::Mailbox } => Some(user),
             _ => None,
         }
@@ -109,10 +110,10 @@ async fn bind(tx: &mut Tx, factor: &Factor, now: Timestamp) -> Result<(), Servic
     Ok(())
 }
 
-/// Links to a registration that is complete lead nowhere, and the legacy portal's password has served.
+/// Links to a registration that is complete lead nowhere. The legacy portal's password stays: it is told that the
+/// registration is complete (R9), and a reset by an administrator begins with it again (R56).
 async fn complete(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<(), ServiceError> {
-    tx.complete_registration(user, now).await?;
-    tx.delete_legacy_credential(user).await?;
+    must(tx.complete_registration(user, now).await?)?;
     tx.revoke_links_of_user(user, now).await?;
     Ok(())
 }

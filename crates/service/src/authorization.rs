@@ -71,8 +71,9 @@ impl Provider {
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         let target = request.target(client).ok_or(ServiceError::Internal("a checked redirect URI does not hold"))?;
-        if request.demands_consent() && !client.first_party {
-            // There is no page to ask on yet; for first-party clients the operator has consented.
+        if !client.first_party {
+            // Nobody has consented, whatever the request says, and there is no page to ask on yet; for first-party
+            // clients the operator has.
             let error = OAuthError::new(ErrorCode::ConsentRequired, "Consent cannot be asked for");
             return self.refuse(target, &error, Some(client), call.context).await;
         }
@@ -126,8 +127,8 @@ impl Provider {
     ) -> Result<Option<Answered>, ServiceError> {
         let Some(session) = &signed_in.session else { return Ok(None) };
         let now = self.clock.now();
-        let valid = |ticket: &&Ticket| ticket.client == client.id && now < ticket.until;
-        if session.ticket.as_ref().filter(valid).is_none() {
+        let valid = |ticket: &Ticket| ticket.client == client.id && now < ticket.until;
+        if !session.ticket.as_ref().is_some_and(valid) {
             return Ok(None);
         }
         let mut fresh = request.clone();
@@ -165,13 +166,14 @@ impl Provider {
         let issued = Issued {
             user: authentication.user.clone(),
             facts: authentication.facts.iter().map(|fact| ProvenFact { fact, at }).collect(),
+            auth_time: at,
             acr: authentication.acr.clone(),
             amr: authentication.amr.clone(),
             policy: authentication.policy.clone(),
             remember: None,
             silent: true,
         };
-        let origin = Origin::Request(request);
+        let origin = Origin::Request(Box::new(request));
         let visit = Visit {
             flow: FlowId::new(random()?),
             seed: random()?,

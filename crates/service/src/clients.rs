@@ -52,9 +52,14 @@ pub struct ClientRegistration {
     pub countersign_access_token_alg: Option<String>,
     /// Brand of its pages.
     pub countersign_brand: Option<String>,
-    /// Skips consent.
-    #[serde(default)]
+    /// Whether the operator consents for everybody; who does not say otherwise does. As long as there is no consent
+    /// page, other clients are refused.
+    #[serde(default = "is_own")]
     pub countersign_first_party: bool,
+}
+
+const fn is_own() -> bool {
+    true
 }
 
 /// A registration that cannot be accepted: the registered error (RFC 7591, 3.2.2) and why.

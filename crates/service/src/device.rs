@@ -55,7 +55,7 @@ impl Provider {
         let event = visit.describe(event).subject(Some(&device.user)).detail("device", device.description.as_str());
         let mut events = vec![event.build()];
         if let Some(to) = account.user.email.clone() {
-            let letter = self.news(visit, account, to, device.description);
+            let letter = Self::news(visit, account, to, device.description);
             let until = now.plus(NEWS_LIFE);
             let (message, queued) =
                 self.message(visit, "new_device", "email", &letter, Some(&device.user), until, now)?;
@@ -67,7 +67,7 @@ impl Provider {
         Ok(())
     }
 
-    fn news(&self, visit: &Visit<'_>, account: &Account, to: String, device: String) -> Letter {
+    fn news(visit: &Visit<'_>, account: &Account, to: String, device: String) -> Letter {
         let profile = &account.user.profile;
         Letter {
             to,

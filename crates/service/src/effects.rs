@@ -28,6 +28,8 @@ pub(crate) enum Row {
     Link(Box<Link>, OutboxMessage, AuditEvent),
     Forget(String, AuditEvent),
     SpendTotpStep(UserId, i64),
+    /// Nothing of this may stand once the registration is complete, unless the effect of this key completed it.
+    Hold(UserId, String),
     Deed(Deed),
     UsePasskey(FactorId, String),
     Adopt(Adoption),
@@ -111,9 +113,11 @@ impl Provider {
 
     fn prepare_one(&self, preparation: &mut Preparation<'_>, effect: &Effect) -> Result<(), ServiceError> {
         match effect {
-            Effect::Send { .. } | Effect::Pretend { .. } | Effect::Notify { .. } | Effect::SendLink { .. } => {
-                self.prepare_message(preparation, effect)
-            }
+            Effect::Send { .. }
+            | Effect::Pretend { .. }
+            | Effect::Notify { .. }
+            | Effect::Warn { .. }
+            | Effect::SendLink { .. } => self.prepare_message(preparation, effect),
             Effect::Audit { kind, outcome, subject, detail } => {
                 preparation.audit(*kind, *outcome, subject.as_ref(), detail)
             }
@@ -175,7 +179,13 @@ impl Provider {
                 preparation.deed(AuditKind::TermsAccepted, user, &told, What::AcceptTerms(what))
             }
             Effect::CompleteRegistration { user } => {
-                preparation.deed(AuditKind::RegistrationCompleted, user, "", What::Complete { user: user.clone() })
+                let what = What::Complete { user: user.clone() };
+                let key = preparation.visit.once_completed(user);
+                preparation.keyed_deed(key, AuditKind::RegistrationCompleted, Some(user), "", what)
+            }
+            Effect::HoldRegistration { user } => {
+                preparation.rows.push(Row::Hold(user.clone(), preparation.visit.once_completed(user)));
+                Ok(())
             }
             Effect::Revoke { user, what } => {
                 let words: Vec<&str> = what.iter().map(|what: &Revocation| what.as_str()).collect();
@@ -307,6 +317,12 @@ impl PreparedEffects {
             }
             Row::SpendTotpStep(user, step) => {
                 spend_totp_step(tx, user, *step).await?;
+                None
+            }
+            Row::Hold(user, own) => {
+                if !tx.hold_registration(user).await? && !tx.has_effect(own).await? {
+                    return Err(ServiceError::Lost);
+                }
                 None
             }
             Row::Deed(deed) => deed.write(tx, now).await?.then_some(&deed.event),

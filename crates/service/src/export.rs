@@ -1,11 +1,14 @@
 //! Everything that is held on a person, for themselves: no hash, no seed, no key.
 
 use countersign_model::{
-    AuditEvent, FactorKind, FederatedIdentity, KnownDevice, OutboxMessage, TermsAcceptance, Timestamp,
+    AuditEvent, AuditKind, FactorKind, FederatedIdentity, KnownDevice, OutboxMessage, TermsAcceptance, Timestamp,
 };
 use serde_json::{Value, json};
 
 use crate::account_page::OwnAccount;
+
+/// Template of codes.
+const CODE: &str = "verification_code";
 
 /// What is held.
 pub(crate) struct Held<'a> {
@@ -28,7 +31,7 @@ impl Held<'_> {
                 "email": user.email,
                 "username": user.username,
                 "status": user.status.as_str(),
-                "organization": user.organization.as_ref().map(|id| id.as_str()),
+                "organization": user.organization.as_ref().map(countersign_model::OrganizationId::as_str),
                 "roles": user.roles,
                 "profile": user.profile,
                 "fax": user.fax,
@@ -63,13 +66,26 @@ impl Held<'_> {
             "federated_identities": self.federated.iter().map(|known| json!({
                 "provider": known.provider, "subject": known.subject, "email": known.email,
             })).collect::<Vec<_>>(),
-            "messages": self.messages.iter().map(|message| json!({
+            "messages": self.messages.iter().filter(|message| is_own(message)).map(|message| json!({
                 "channel": message.channel, "template": message.template, "state": message.state.as_str(),
                 "created_at": message.created_at.as_secs(),
             })).collect::<Vec<_>>(),
-            "events": self.events.iter().map(event).collect::<Vec<_>>(),
+            "events": self.events.iter().filter(|event| !is_of_code(event)).map(event).collect::<Vec<_>>(),
         })
     }
+}
+
+/// Whether a message was for the person: codes go to addresses they only typed, too, and whether one went there or was
+/// pretended tells whether somebody else has that address.
+fn is_own(message: &OutboxMessage) -> bool {
+    message.channel != "none" && message.template.as_deref() != Some(CODE)
+}
+
+/// Whether an event tells of such a message.
+fn is_of_code(event: &AuditEvent) -> bool {
+    let detail = |name: &str| event.detail.get(name).and_then(Value::as_str).unwrap_or_default();
+    let is_send = matches!(event.kind, AuditKind::SendQueued | AuditKind::SendDelivered | AuditKind::SendFailed);
+    is_send && (detail("channel") == "none" || matches!(detail("template"), CODE | ""))
 }
 
 /// Addresses and numbers are the person's own; seeds and public keys are not told.
@@ -92,6 +108,6 @@ fn session(session: &countersign_model::BrowserSession) -> Value {
 fn event(event: &AuditEvent) -> Value {
     json!({
         "at": event.at.as_secs(), "kind": event.kind.as_str(), "outcome": event.outcome.as_str(),
-        "client": event.client.as_ref().map(|client| client.as_str()), "address": event.address, "detail": event.detail,
+        "client": event.client.as_ref().map(countersign_model::ClientId::as_str), "address": event.address, "detail": event.detail,
     })
 }

@@ -13,7 +13,7 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::{Federated, Input};
-use countersign_model::{Account, AuditKind, AuditOutcome, FlowId, KeyedHash};
+use countersign_model::{Account, AuditKind, AuditOutcome, FlowId, KeyedHash, Seconds, Timestamp};
 use countersign_outbound::upstream::{CodeExchange, ProviderMetadata, UpstreamTokens};
 use countersign_protocol::UpstreamIdentity;
 use countersign_protocol::upstream::Expected;
@@ -51,6 +51,8 @@ struct State {
     page_nonce: String,
     nonce: [u8; 16],
     verifier: [u8; 32],
+    /// The oldest sign-in there that will do; none when any will.
+    fresh_since: Option<Timestamp>,
 }
 
 /// Where a flow waits for an upstream provider.
@@ -68,8 +70,8 @@ pub(crate) struct FederationPlace<'a> {
 pub(crate) struct FederationWishes<'a> {
     /// Address that was typed; sent on where it is one of the provider's own.
     pub(crate) login_hint: Option<&'a str>,
-    /// Whether the person is to sign in anew, whoever they are there already.
-    pub(crate) fresh: bool,
+    /// How old a sign-in there may be: nothing, and the person is to sign in anew. None: any will do.
+    pub(crate) max_age: Option<Seconds>,
 }
 
 /// A browser that comes back from an upstream provider.
@@ -120,9 +122,9 @@ impl Provider {
             Ok(Ok(metadata)) => metadata,
             Ok(Err(error)) => {
                 tracing::warn!(%error, provider = place.provider, "an upstream provider does not answer");
-                return Err(ServiceError::Busy(countersign_model::Seconds::new(5)));
+                return Err(ServiceError::Busy(Seconds::new(5)));
             }
-            Err(_) => return Err(ServiceError::Busy(countersign_model::Seconds::new(5))),
+            Err(_) => return Err(ServiceError::Busy(Seconds::new(5))),
         };
         let state = State {
             provider: place.provider.to_owned(),
@@ -132,6 +134,7 @@ impl Provider {
             page_nonce: page_nonce::make(&self.vault, place.flow, browser, place.version)?,
             nonce: random()?,
             verifier: random()?,
+            fresh_since: wishes.max_age.map(|age| self.clock.now().minus(age)),
         };
         let plain = postcard::to_stdvec(&state).map_err(|_| ServiceError::Internal("a state did not serialize"))?;
         let sealed = URL_SAFE_NO_PAD.encode(self.vault.seal(Purpose::Flow, CONTEXT, &plain)?);
@@ -146,7 +149,11 @@ impl Provider {
             .append_pair("nonce", &state.nonce())
             .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(challenge))
             .append_pair("code_challenge_method", "S256");
-        if wishes.fresh {
+        if let Some(age) = wishes.max_age {
+            // Obliges the provider to say when the person signed in (Core, 3.1.2.1).
+            uri.query_pairs_mut().append_pair("max_age", &age.get().to_string());
+        }
+        if wishes.max_age == Some(Seconds::new(0)) {
             uri.query_pairs_mut().append_pair("prompt", "login");
         }
         if let Some(hint) = wishes.login_hint.filter(|hint| party.settings.owns_address(hint)) {
@@ -197,7 +204,7 @@ impl Provider {
             fields: optional.chain([("state".to_owned(), answer.state)]).collect(),
         };
         let call = FlowCall { flow: state.flow, cookies: call.cookies, locale: call.locale, context: call.context };
-        self.advance_flow(call, form).await
+        Box::pin(self.advance_flow(call, form)).await
     }
 
     /// Whom the upstream provider vouched for. None when it declined, when anything of its answer is wrong, or when the
@@ -254,7 +261,7 @@ impl Provider {
         };
         let tokens = party.upstream().exchange_code(&metadata, &exchanged).await;
         let tokens = tokens.map_err(|error| unreachable(party, &error))?;
-        self.verify(party, &metadata, &tokens, &state.nonce()).await
+        self.verify(party, &metadata, &tokens, &state).await
     }
 
     /// A key that is not known may be a new one: the key set is fetched again, once.
@@ -263,14 +270,15 @@ impl Provider {
         party: &Party,
         metadata: &ProviderMetadata,
         tokens: &UpstreamTokens,
-        nonce: &str,
+        state: &State,
     ) -> Result<UpstreamIdentity, &'static str> {
         use countersign_protocol::{UpstreamError, verify_upstream_id_token};
-        let now = self.clock.now();
+        let (now, nonce) = (self.clock.now(), state.nonce());
         let expected = Expected {
             issuer: party.upstream().issuer(),
             client: party.upstream().client_id(),
-            nonce,
+            nonce: &nonce,
+            fresh_since: state.fresh_since,
             access_token: tokens.access_token.as_ref().map(ExposeSecret::expose_secret),
         };
         let token = tokens.id_token.expose_secret();
@@ -284,7 +292,7 @@ impl Provider {
         }
         verified.map_err(|error| {
             tracing::warn!(%error, provider = party.settings.id, "an upstream ID token does not count");
-            "its ID token does not count"
+            if error == UpstreamError::Stale { "no recent sign-in there" } else { "its ID token does not count" }
         })
     }
 

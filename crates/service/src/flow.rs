@@ -16,7 +16,7 @@ mod show;
 mod state;
 mod visit;
 
-use countersign_flow::{Advance, Effect, FlowError, Input, Instance, Next};
+use countersign_flow::{Advance, Effect, FlowError, Input, Next};
 use countersign_model::{FlowId, Seconds, Timestamp};
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::{Advanced, Claim, InstanceRecord, NextInstance};
@@ -63,10 +63,10 @@ impl Provider {
                 if running.browser != browser {
                     return Ok(Answered::plain(Answer::Gone));
                 }
-                let mut result = self.advance_claimed(call, nonce, &stored, &running, &form).await;
+                let mut result = Box::pin(self.advance_claimed(call, nonce, &stored, &running, &form)).await;
                 // A link or a name that another request took first is told at once; a code is typed anew.
                 if matches!(result, Err(ServiceError::Lost)) && !form.fields.contains_key("code") {
-                    result = self.advance_claimed(call, nonce, &stored, &running, &form).await;
+                    result = Box::pin(self.advance_claimed(call, nonce, &stored, &running, &form)).await;
                 }
                 if result.is_err() {
                     // Let the person try again at once; if even this fails the lease runs out by itself.
@@ -123,11 +123,12 @@ impl Provider {
                 // Visits and challenges are counted anew: the codes of before must not come back.
                 let (seed, link) = if restarted { (random()?, None) } else { (running.seed, running.link) };
                 let locale = locale.clone();
-                FlowRecord::Running(Box::new(Running { instance, seed, link, locale, ..running.clone() }))
+                FlowRecord::Running(Box::new(Running { seed, locale, link, instance, ..running.clone() }))
             }
             StoredAnswer::Respond { .. } => FlowRecord::Done,
         };
-        self.write_instance(call.flow, nonce, &record, &advance.instance, stored, now).await
+        let awaits = self.still_awaited(&running.instance, &advance.instance, now).filter(|_| !restarted);
+        self.write_instance(call.flow, nonce, &record, awaits, stored, now).await
     }
 
     /// Effects and, at the end of a flow, the answer to the client: one transaction.
@@ -164,13 +165,16 @@ impl Provider {
         flow: FlowId,
         nonce: PageNonce,
         record: &FlowRecord,
-        instance: &Instance,
+        awaits: Option<u32>,
         stored: StoredAnswer,
         now: Timestamp,
     ) -> Result<Answered, ServiceError> {
         let set = self.policies.set();
         let (end, idle) = match record {
-            FlowRecord::Running(_) => (instance.end(set).unwrap_or(now), instance.idle(set).unwrap_or(LEASE)),
+            FlowRecord::Running(running) => {
+                let instance = &running.instance;
+                (instance.end(set).unwrap_or(now), instance.idle(set).unwrap_or(LEASE))
+            }
             FlowRecord::Done => {
                 let span = self.settings.lifetimes.finished_flow;
                 (now.plus(span), span)
@@ -178,7 +182,7 @@ impl Provider {
         };
         let body = record::seal(&self.vault, flow, record)?;
         let result = record::seal_answer(&self.vault, flow, &stored)?;
-        let next = NextInstance { result: &result, body: &body, idle, end };
+        let next = NextInstance { result: &result, body: &body, idle, end, awaits };
         match self.short_lived.advance(flow, nonce.version, &nonce.page, next).await? {
             Advanced::Ok { .. } => Ok(respond(flow, stored)),
             Advanced::Dup(result) => self.repeat(flow, &result),

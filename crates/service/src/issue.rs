@@ -175,7 +175,7 @@ impl Provider {
         Ok(Authentication {
             user: issued.user.clone(),
             session: SessionId::new(now, random()?),
-            auth_time: now,
+            auth_time: issued.auth_time,
             acr: issued.acr.clone(),
             amr: issued.amr.clone(),
             facts: countersign_flow::fact_set(&issued.facts),
@@ -262,12 +262,23 @@ impl Provider {
             authentication: authentication.clone(),
             created_at: now,
             seen_at: now,
-            expires_at: now.plus(self.settings.lifetimes.session_absolute),
+            expires_at: self.session_end(visit, authentication, now),
             ended_at: None,
             ticket,
             device: visit.context.describe_browser(),
             address: visit.context.address.clone(),
         }
+    }
+
+    /// A session that took over from an earlier one ends when that would have.
+    fn session_end(&self, visit: &Visit<'_>, authentication: &Authentication, now: Timestamp) -> Timestamp {
+        let end = now.plus(self.settings.lifetimes.session_absolute);
+        let took_over = |known: &&BrowserSession| {
+            let known = &known.authentication;
+            known.user == authentication.user && known.auth_time == authentication.auth_time
+        };
+        let earlier = visit.signed_in.session.as_ref().filter(took_over);
+        earlier.map_or(end, |earlier| end.min(earlier.expires_at))
     }
 
     /// What the request that waits is granted; nothing when none does.

@@ -46,14 +46,14 @@ impl Provider {
     /// digits did not use up their hour. Who pumps traffic owns whole ranges of numbers.
     pub(crate) async fn charge_number(&self, number: &str, once: &[u8]) -> Result<bool, ServiceError> {
         if !self.may_reach(number) {
-            return Ok(self.refuse_number("country"));
+            return Ok(Self::refuse_number("country"));
         }
         let key = self.counter_name("prefix", "send", prefix(number));
         let allowed = self.settings.telephone.prefix_sends;
         let limit = CounterLimit { allowed, window: Seconds::hours(1), lock: None };
         match self.short_lived.charge(&key, once, &limit).await? {
             Charged::Allowed { .. } => Ok(true),
-            Charged::Refused { .. } => Ok(self.refuse_number("prefix")),
+            Charged::Refused { .. } => Ok(Self::refuse_number("prefix")),
         }
     }
 
@@ -64,7 +64,7 @@ impl Provider {
         read.is_some_and(|number| self.settings.telephone.countries.contains(&number.country))
     }
 
-    fn refuse_number(&self, limit: &'static str) -> bool {
+    fn refuse_number(limit: &'static str) -> bool {
         metrics::counter!("countersign_limits_reached_total", "limit" => format!("number/{limit}")).increment(1);
         false
     }

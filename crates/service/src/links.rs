@@ -153,7 +153,7 @@ impl Provider {
         let here = cookies.binding_hash(&self.vault);
         match opened {
             Some((browser, request)) if Some(browser) == here && request.target(client).is_some() => {
-                Origin::Request(request)
+                Origin::Request(Box::new(request))
             }
             _ => Origin::Client(client.id.clone()),
         }

@@ -121,7 +121,7 @@ pub(crate) fn lifetime_in_words(seconds: u32, locale: &str) -> String {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "verification_code",
         "account_registration",
         "registration_reset",
@@ -130,6 +130,7 @@ mod tests {
         "phone_changed",
         "email_changed",
         "factor_added",
+        "factor_removed",
         "new_device",
         "registration_attempt",
         "registration_complete",

@@ -33,7 +33,7 @@ impl Provider {
                 let letter = Letter {
                     to: to.clone(),
                     code: code.clone().unwrap_or_default(),
-                    call: call.as_ref().map(|call| call_plan(visit, call)),
+                    call: call.as_ref().map(|call| self.call_plan(visit, *call)),
                     ..preparation.letter(template, None, *expires_at)
                 };
                 self.push_message(preparation, label, channel_word(*channel), &letter, None, *expires_at)
@@ -43,8 +43,16 @@ impl Provider {
                 let letter = preparation.letter(template, None, *expires_at);
                 self.push_message(preparation, label, "none", &letter, None, *expires_at)
             }
-            Effect::Notify { user, label, template, also } => {
-                self.prepare_notices(preparation, user, label, template, also.as_deref())
+            Effect::Notify { user, label, template } => self.prepare_notice(preparation, user, label, template),
+            Effect::Warn { label, template, to } => {
+                let until = preparation.now.plus(NOTICE_LIFE);
+                let letter = Letter { to: to.clone(), ..preparation.letter(template, None, until) };
+                let (message, event) =
+                    self.message(preparation.visit, label, "email", &letter, None, until, preparation.now)?;
+                // Of nobody: who typed the address must not find it in what is held on them.
+                let message = OutboxMessage { subject: None, ..message };
+                preparation.rows.push(Row::Send(message, AuditEvent { subject: None, ..event }));
+                Ok(())
             }
             Effect::SendLink { user, label, policy, template, ttl } => {
                 self.prepare_link(preparation, user, label, (policy, template), *ttl)
@@ -53,25 +61,19 @@ impl Provider {
         }
     }
 
-    /// A notice to the mailbox a person had before, and one to another address.
-    fn prepare_notices(
+    /// A notice to the mailbox a person had before; whom no mail reaches gets a row that goes nowhere.
+    fn prepare_notice(
         &self,
         preparation: &mut Preparation<'_>,
         user: &UserId,
         label: &str,
         template: &str,
-        also: Option<&str>,
     ) -> Result<(), ServiceError> {
         let until = preparation.now.plus(NOTICE_LIFE);
         let own = preparation.people.get(user).and_then(mailbox_of);
-        let other = also.filter(|address| own.as_deref() != Some(*address)).map(str::to_owned);
-        for (label, to) in [(label.to_owned(), own), (format!("{label}/also"), other)] {
-            if let Some(to) = to {
-                let letter = Letter { to, ..preparation.letter(template, Some(user), until) };
-                self.push_message(preparation, &label, "email", &letter, Some(user), until)?;
-            }
-        }
-        Ok(())
+        let channel = if own.is_some() { "email" } else { "none" };
+        let letter = Letter { to: own.unwrap_or_default(), ..preparation.letter(template, Some(user), until) };
+        self.push_message(preparation, label, channel, &letter, Some(user), until)
     }
 
     fn prepare_link(
@@ -109,6 +111,10 @@ impl Provider {
         preparation.rows.push(Row::Link(Box::new(link), message, queued));
         preparation.rows.push(Row::Event(sent));
         Ok(())
+    }
+
+    fn call_plan(&self, visit: &Visit<'_>, call: Call) -> CallPlan {
+        CallPlan { flow: visit.flow, run: self.hash_run(&visit.seed), challenge: call.challenge, voice: call.voice }
     }
 
     pub(crate) fn push_message(
@@ -199,8 +205,4 @@ const fn channel_word(channel: Channel) -> &'static str {
         Channel::Sms => "sms",
         Channel::Voice => "voice",
     }
-}
-
-fn call_plan(visit: &Visit<'_>, call: &Call) -> CallPlan {
-    CallPlan { flow: visit.flow, challenge: call.challenge, voice: call.voice }
 }

@@ -8,7 +8,15 @@ use crate::audit::{self, RequestContext};
 use crate::clock::random;
 use crate::provider::Provider;
 
+/// Longest name and NPI, in bytes.
+const MAX_TEXT: usize = 200;
+
 impl Provider {
+    /// Every provider group, by name.
+    pub async fn list_organizations(&self) -> Result<Vec<Organization>, ServiceError> {
+        Ok(self.db.read(async |tx| tx.list_organizations().await).await?)
+    }
+
     /// Enters a provider group; the one that is there already, when NPI and code are known.
     pub async fn create_organization(
         &self,
@@ -16,6 +24,13 @@ impl Provider {
         npi: &str,
         code: &SecretString,
     ) -> Result<OrganizationId, ServiceError> {
+        let npi: String = npi.chars().filter(|c| !c.is_whitespace()).collect();
+        let npi = npi.as_str();
+        if name.is_empty() || npi.is_empty() || name.len() > MAX_TEXT || npi.len() > MAX_TEXT {
+            return Err(ServiceError::Configuration(
+                "an organization has a name and an NPI, at most 200 bytes each".into(),
+            ));
+        }
         let registration_code = self.hash_registration_code(code.expose_secret());
         let known = self.db.read(async |tx| tx.find_organization(npi, &registration_code).await).await?;
         if let Some(known) = known {
@@ -29,10 +44,11 @@ impl Provider {
             registration_code,
             created_at: now,
         };
-        let event = audit::event(&RequestContext::default(), now, AuditKind::OrganizationChanged, AuditOutcome::Success)?
-            .detail("organization", organization.id.as_str())
-            .detail("change", "created")
-            .build();
+        let event =
+            audit::event(&RequestContext::default(), now, AuditKind::OrganizationChanged, AuditOutcome::Success)?
+                .detail("organization", organization.id.as_str())
+                .detail("change", "created")
+                .build();
         self.db
             .write(async |tx| {
                 tx.insert_organization(&organization).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign_flow::language::Voice;
 use countersign_model::{
-    AuditEvent, AuditKind, AuditOutcome, FlowId, OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp,
+    AuditEvent, AuditKind, AuditOutcome, FlowId, KeyedHash, OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp,
 };
 use countersign_outbound::{Call, Carriers, Mail, Mailer, Receipt, SendError, Text};
 use futures_util::StreamExt as _;
@@ -74,6 +74,8 @@ pub(crate) struct Letter {
 pub(crate) struct CallPlan {
     /// The flow that waits.
     pub(crate) flow: FlowId,
+    /// Keyed hash of its seed.
+    pub(crate) run: KeyedHash,
     /// The challenge to approve.
     pub(crate) challenge: u32,
     /// What proves it.
@@ -132,7 +134,15 @@ impl OutboxWorker {
         let mut stop = std::pin::pin!(stop);
         let mut under_way = FuturesUnordered::new();
         loop {
-            let claimed = self.claim_due(UNDER_WAY.saturating_sub(under_way.len())).await.unwrap_or_else(|error| {
+            let mut claim = std::pin::pin!(self.claim_due(UNDER_WAY.saturating_sub(under_way.len())));
+            // What is under way goes on meanwhile: it may hold the very connection that the claim waits for.
+            let claimed = loop {
+                tokio::select! {
+                    claimed = &mut claim => break claimed,
+                    Some(result) = under_way.next(), if !under_way.is_empty() => note_failure(result),
+                }
+            };
+            let claimed = claimed.unwrap_or_else(|error| {
                 tracing::warn!(%error, "the outbox could not be read");
                 Vec::new()
             });
@@ -291,6 +301,7 @@ impl OutboxWorker {
         let ticket = CallTicket {
             message: message.id.clone(),
             flow: plan.flow,
+            run: plan.run,
             challenge: plan.challenge,
             voice: plan.voice,
             code: letter.code.clone(),
@@ -327,7 +338,8 @@ fn values<'a>(letter: &'a Letter, identity: &'a MailIdentity, lifetime: &'a str,
     MailValues {
         company: &identity.company,
         product: &identity.product,
-        application: &letter.application,
+        // A link is opened without an application, and one that registered itself names itself as it likes.
+        application: if letter.application.is_empty() { &identity.product } else { &letter.application },
         name: &letter.name,
         code: &letter.code,
         lifetime,

@@ -155,7 +155,9 @@ fn read(source: &PolicySource) -> std::io::Result<Vec<(String, String)>> {
         |files: &[(&str, &str)]| files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
     match source {
         PolicySource::BuiltIn { demo: false } | PolicySource::BuiltInFor { demo: false, .. } => Ok(owned(SHIPPED)),
-        PolicySource::BuiltIn { demo: true } | PolicySource::BuiltInFor { demo: true, .. } => Ok(owned(&[SHIPPED, DEMO].concat())),
+        PolicySource::BuiltIn { demo: true } | PolicySource::BuiltInFor { demo: true, .. } => {
+            Ok(owned(&[SHIPPED, DEMO].concat()))
+        }
         PolicySource::Files(paths) => {
             let mut files = Vec::new();
             paths.iter().try_for_each(|path| list_files(path, &mut files))?;

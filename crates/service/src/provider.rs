@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_flow::PolicySet;
-use countersign_outbound::webhook::Webhook;
 use countersign_outbound::LegacyConnector;
+use countersign_outbound::webhook::Webhook;
 use countersign_protocol::Capabilities;
 use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;

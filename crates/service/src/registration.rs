@@ -3,6 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_flow::Policy;
+use countersign_flow::language::{Entry, Purpose};
 use countersign_model::{
     AuditKind, AuditOutcome, AuthMethod, Client, ClientId, Seconds, SelfRegistration, SigningAlgorithm, Timestamp,
 };
@@ -17,7 +19,7 @@ use crate::audit::{self, RequestContext};
 use crate::clients::{self, ClientRegistration, RegistrationError};
 use crate::clock::random;
 use crate::provider::Provider;
-use crate::vault::Purpose;
+use crate::vault::Purpose as KeyPurpose;
 
 /// Who may register a client.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +103,8 @@ type Registered = Result<Value, RegistrationRefusal>;
 
 /// Longest text of a member that people see, in characters.
 const MAX_TEXT: usize = 1000;
+/// Longest name of a client, in characters.
+const MAX_NAME: usize = 60;
 /// Most values of a list.
 const MAX_LIST: usize = 50;
 /// Use is noted this often at most.
@@ -125,7 +129,7 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Ok(Err(error.into())),
         };
-        let event = self.registration_event(&client.id, call.context, now, "registered")?;
+        let event = Self::registration_event(&client.id, call.context, now, "registered")?;
         let most = self.settings.registration.most_clients;
         let has_room = self
             .db
@@ -172,14 +176,21 @@ impl Provider {
             Ok(new) => new,
             Err(error) => return Ok(Err(error.into())),
         };
-        let event = self.registration_event(&new.id, call.context, now, "replaced")?;
-        self.db
+        let event = Self::registration_event(&new.id, call.context, now, "replaced")?;
+        let replaced = self
+            .db
             .write(async |tx| {
-                tx.upsert_client(&new).await?;
-                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
-                Ok::<_, ServiceError>(())
+                // Removed, disabled or replaced meanwhile: what is gone does not come back.
+                let replaced = tx.replace_registered_client(&known, &new).await?;
+                if replaced {
+                    tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                }
+                Ok::<_, ServiceError>(replaced)
             })
             .await?;
+        if !replaced {
+            return Ok(Err(invalid_token().into()));
+        }
         Ok(Ok(self.configuration(&new)))
     }
 
@@ -194,7 +205,7 @@ impl Provider {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let now = self.clock.now();
-        let event = self.registration_event(&own.id, call.context, now, "removed")?;
+        let event = Self::registration_event(&own.id, call.context, now, "removed")?;
         self.remove_client(&own.id, &event, now).await?;
         Ok(Ok(()))
     }
@@ -208,7 +219,7 @@ impl Provider {
         }
         let ids = self.db.read(async |tx| tx.list_unused_clients(now.minus(unused), batch).await).await?;
         for id in &ids {
-            let event = self.registration_event(id, &RequestContext::default(), now, "removed, unused")?;
+            let event = Self::registration_event(id, &RequestContext::default(), now, "removed, unused")?;
             self.remove_client(id, &event, now).await?;
         }
         Ok(ids.len())
@@ -238,7 +249,7 @@ impl Provider {
         match bearer::find_token(call.authorization, call.query, &Params::default()) {
             Ok(token) => {
                 let hash = |token: &SecretString| {
-                    self.vault.hash(Purpose::RegistrationAccess, token.expose_secret().as_bytes())
+                    self.vault.hash(KeyPurpose::RegistrationAccess, token.expose_secret().as_bytes())
                 };
                 let offered = hash(&token);
                 let known = settings.initial_access_tokens.iter().any(|known| hash(known) == offered);
@@ -260,14 +271,15 @@ impl Provider {
             Ok(id) => self.find_client(&id).await?,
             Err(_) => None,
         };
-        let hash = self.vault.hash(Purpose::RegistrationAccess, token.expose_secret().as_bytes());
+        let hash = self.vault.hash(KeyPurpose::RegistrationAccess, token.expose_secret().as_bytes());
         let is_own = |client: &Client| client.registration.as_ref().is_some_and(|own| own.access_token == hash);
         Ok(client.filter(|client| is_own(client) && !client.disabled).ok_or_else(invalid_token))
     }
 
     fn read_metadata(&self, body: &[u8], drawn: &Drawn, now: Timestamp) -> Result<Client, RegistrationError> {
         let metadata = parse(body)?;
-        let access_token = self.vault.hash(Purpose::RegistrationAccess, drawn.access_token.expose_secret().as_bytes());
+        let access_token =
+            self.vault.hash(KeyPurpose::RegistrationAccess, drawn.access_token.expose_secret().as_bytes());
         self.check_metadata(metadata, &drawn.id, Some(&drawn.secret), access_token, now)
     }
 
@@ -280,7 +292,7 @@ impl Provider {
         let secret = metadata.remove("client_secret");
         let text = secret.as_ref().map(|secret| secret.as_str().unwrap_or_default());
         let is_known = |text: &str| {
-            let hash = self.vault.hash(Purpose::ClientSecret, text.as_bytes());
+            let hash = self.vault.hash(KeyPurpose::ClientSecret, text.as_bytes());
             known.secrets.iter().any(|known| known.hash == hash)
         };
         if text.is_some_and(|text| !is_known(text)) {
@@ -330,10 +342,19 @@ impl Provider {
         }
         registration.countersign_first_party = settings.first_party;
         let mut client = clients::check(&registration, &self.policies, &self.vault, now)?;
+        self.check_policy(&client)?;
         check_initiate_login_uri(client.initiate_login_uri.as_deref())?;
         fill_defaults(&mut metadata, &client);
         client.registration = Some(SelfRegistration { access_token, metadata });
         Ok(client)
+    }
+
+    /// A client may choose how people sign in, and nothing else: no recovery, no enrolment, no page that a link opens.
+    fn check_policy(&self, client: &Client) -> Result<(), RegistrationError> {
+        let signs_in = |policy: &Policy| policy.purpose == Purpose::Login && policy.entry.contains(&Entry::Authorize);
+        let allowed = [&client.default_policy].into_iter().chain(&client.allowed_policies);
+        let fits = |id: &String| self.policies.set().get(id).is_some_and(signs_in);
+        if allowed.clone().all(fits) { Ok(()) } else { Err(invalid("countersign_policy is no policy to sign in by")) }
     }
 
     /// The client information response (RFC 7591, 3.2.1), without secrets.
@@ -347,7 +368,6 @@ impl Provider {
     }
 
     fn registration_event(
-        &self,
         id: &ClientId,
         context: &RequestContext,
         now: Timestamp,
@@ -435,6 +455,15 @@ fn check_unsupported(metadata: &Map<String, Value>) -> Result<(), RegistrationEr
     }
 }
 
+/// Stands on pages and in mails that come from us: one short line of one direction that leads nowhere.
+fn is_name(text: &str) -> bool {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let lower = text.to_ascii_lowercase();
+    let leads = ["://", "www.", "@"].into_iter().any(|mark| lower.contains(mark));
+    let length = text.chars().count();
+    (1..=MAX_NAME).contains(&length) && !leads && !text.chars().any(|c| c.is_control() || turns(c))
+}
+
 /// What people will see, or programs fetch: bounded; addresses are https, or http of this machine.
 fn check_descriptions(metadata: &Map<String, Value>) -> Result<(), RegistrationError> {
     let fits = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= MAX_TEXT);
@@ -443,6 +472,7 @@ fn check_descriptions(metadata: &Map<String, Value>) -> Result<(), RegistrationE
         let is_list = matches!(value, Value::Array(values) if values.len() <= MAX_LIST && values.iter().all(fits));
         let is_sound = match base {
             "contacts" | "redirect_uris" | "grant_types" | "response_types" => is_list,
+            "client_name" => value.as_str().is_some_and(is_name),
             _ if DESCRIPTIVE.contains(&base) && base.ends_with("_uri") => {
                 fits(value) && value.as_str().is_some_and(is_web)
             }
@@ -500,7 +530,10 @@ fn fill_defaults(metadata: &mut Map<String, Value>, client: &Client) {
     metadata.retain(|name, _| is_known(name));
     let mut put = |name: &str, value: Value| metadata.insert(name.to_owned(), value);
     put("redirect_uris", json!(client.redirect_uris));
-    put("token_endpoint_auth_method", json!(client.auth_methods.first().map_or("none", |method| AuthMethod::as_str(*method))));
+    put(
+        "token_endpoint_auth_method",
+        json!(client.auth_methods.first().map_or("none", |method| AuthMethod::as_str(*method))),
+    );
     put("grant_types", json!(client.grant_types));
     put("response_types", json!(client.response_types));
     put("application_type", json!(client.application_type));

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::KeyedHash;
+use countersign_model::{KeyedHash, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -75,6 +75,11 @@ impl Visit<'_> {
     /// Key of an effect that must happen once in this flow, however often it is tried.
     pub(crate) fn once(&self, what: &str, label: &str) -> String {
         format!("{what}/{}/{label}", URL_SAFE_NO_PAD.encode(self.seed))
+    }
+
+    /// Key of completing a registration in this flow.
+    pub(crate) fn once_completed(&self, user: &UserId) -> String {
+        self.once("completed", user.as_str())
     }
 }
 

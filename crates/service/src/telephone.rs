@@ -9,7 +9,9 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::language::Voice;
-use countersign_model::{AuditEvent, AuditKind, AuditOutcome, OutboxMessage, OutboxState, Seconds, Timestamp};
+use countersign_model::{
+    AuditEvent, AuditKind, AuditOutcome, KeyedHash, OutboxMessage, OutboxState, Seconds, Timestamp,
+};
 use countersign_outbound::{Callback, Carriers};
 use countersign_store::{Charged, CounterLimit};
 
@@ -17,6 +19,7 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::mail_text::{MailTexts, MailValues};
 use crate::provider::Provider;
+use crate::vault::Purpose;
 pub(crate) use ticket::{CallTicket, StatusTicket};
 use twiml::{Keys, Script};
 
@@ -172,12 +175,18 @@ impl Provider {
         if self.clock.now() >= ticket.expires_at {
             return Ok(true);
         }
-        let waiting = self.find_waiting(ticket.flow).await?;
+        let waiting =
+            self.find_waiting(ticket.flow).await?.filter(|waiting| self.hash_run(&waiting.seed) == ticket.run);
         Ok(match ticket.voice {
             // A code that is read out is typed on the page: reading it approves nothing.
             Voice::ReadCode => waiting.is_none(),
             _ => waiting.and_then(|waiting| waiting.call) != Some(ticket.challenge),
         })
+    }
+
+    /// A run of a flow, as tickets name it.
+    pub(crate) fn hash_run(&self, seed: &[u8; 16]) -> KeyedHash {
+        self.vault.hash(Purpose::Telephone, seed)
     }
 
     /// Counts an answer of a call, over all nodes and whatever the carrier repeats.

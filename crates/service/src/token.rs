@@ -7,8 +7,8 @@ use countersign_protocol::certificate;
 use countersign_protocol::client_authentication;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
-    AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts, TokenRequest, access_token,
-    id_token,
+    AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts,
+    TokenRequest, access_token, id_token,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};

@@ -2,7 +2,9 @@
 
 use countersign_model::UserStatus;
 use countersign_protocol::bearer::{self, Refusal};
-use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, scopes, userinfo, verify_access_token};
+use countersign_protocol::{
+    CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, scopes, userinfo, verify_access_token,
+};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_model::{
     Account, AuditKind, AuditOutcome, Factor, FactorId, FactorKind, LegacyCredential, OrganizationId,
-    PasswordCredential, Profile, Role, Timestamp, User,
-    UserId, UserStatus,
+    PasswordCredential, Profile, Role, Timestamp, User, UserId, UserStatus,
 };
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;

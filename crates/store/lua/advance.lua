@@ -1,4 +1,4 @@
--- KEYS[1] instance; ARGV: version, page nonce, end, idle (ms), result, body.
+-- KEYS[1] instance; ARGV: version, page nonce, end, idle (ms), result, body, challenge that is awaited or ''.
 local now = now_millis()
 local record = load_record(now)
 if not record then
@@ -15,6 +15,9 @@ record.version = record.version + 1
 record.last_nonce = ARGV[2]
 record.lease_nonce = NONE
 record.lease_end = 0
+if record.approved ~= tonumber(ARGV[7]) then
+    record.approved = nil
+end
 record.end_at = tonumber(ARGV[3])
 local life = math.min(tonumber(ARGV[4]), record.end_at - now)
 if life <= 0 then

@@ -53,6 +53,24 @@ impl Tx {
         .map(drop)
     }
 
+    /// Replaces what the client `known` registered; false when it was removed, disabled or given another registration
+    /// access token meanwhile, or is replaced at the same time.
+    pub async fn replace_registered_client(&mut self, known: &Client, new: &Client) -> Result<bool, StoreError> {
+        let id = known.id.as_str();
+        let mut rows: Vec<ClientRow> =
+            on!(self, |c| clients::table.find(id).select(ClientRow::as_select()).load(c).await)?;
+        let Some(row) = rows.pop() else { return Ok(false) };
+        let document = row.document.clone();
+        let now = row.into_noun()?;
+        let token = |client: &Client| client.registration.as_ref().map(|own| own.access_token);
+        if now.disabled || new.id != known.id || token(&now).is_none() || token(&now) != token(known) {
+            return Ok(false);
+        }
+        let same = clients::document.eq(&document).and(clients::disabled.eq(false));
+        let query = diesel::update(clients::table.find(id).filter(same)).set(clients::document.eq(to_json(new)?));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
     /// Every client, by id.
     pub async fn list_clients(&mut self) -> Result<Vec<Client>, StoreError> {
         let rows: Vec<ClientRow> =

@@ -84,7 +84,7 @@ impl Tx {
         let over = links::expires_at.lt(now.minus(LINKS_KEPT).as_millis());
         let links = delete_batch!(self, links.hash: Vec<u8>, batch, over);
         let devices = self.purge_devices(now, batch).await?;
-        Ok(Purged { links, devices, codes, refresh_tokens, grants, sessions, remembered, effects, outbox })
+        Ok(Purged { codes, refresh_tokens, grants, sessions, remembered, effects, outbox, links, devices })
     }
 
     /// Nothing can be done with an expired remembered login, so none is kept. A browser has a handful of them.

@@ -122,7 +122,8 @@ pub trait ShortLived: Send + Sync {
     /// Asks to work on `version` for the page `nonce`, for as long as `lease`.
     async fn claim(&self, id: FlowId, version: u32, nonce: &[u8; 16], lease: Seconds) -> Result<Claim, StoreError>;
 
-    /// Replaces `version` by the next one, unless another's lease is live; ends the lease.
+    /// Replaces `version` by the next one, unless another's lease is live; ends the lease. An approval stands only if the
+    /// next one still waits for that very challenge.
     async fn advance(
         &self,
         id: FlowId,
@@ -160,6 +161,8 @@ pub struct NextInstance<'a> {
     pub idle: Seconds,
     /// Absolute end.
     pub end: Timestamp,
+    /// The challenge it waits for on the telephone; the approval of any other is forgotten.
+    pub awaits: Option<u32>,
 }
 
 fn check_sizes(result: &[u8], body: &[u8]) -> Result<(), StoreError> {

@@ -204,6 +204,14 @@ impl Tx {
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 
+    /// Whether the registration is incomplete, and stays so until this transaction ends.
+    pub async fn hold_registration(&mut self, user: &UserId) -> Result<bool, StoreError> {
+        let incomplete = users::table.filter(users::id.eq(user.as_str()).and(users::registered_at.is_null()));
+        // An update that changes nothing: it waits for whoever is completing it, and then looks again.
+        let query = diesel::update(incomplete).set(users::updated_at.eq(users::updated_at));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
     /// Takes the registration back, so that it can be done anew: false when it is not complete.
     pub async fn reopen_registration(&mut self, user: &UserId, now: Timestamp) -> Result<bool, StoreError> {
         let complete = users::table.filter(users::id.eq(user.as_str()).and(users::registered_at.is_not_null()));

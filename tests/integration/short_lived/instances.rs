@@ -22,7 +22,8 @@ on_each!(
     lease_that_ended_does_not_stop_its_holder,
     released_lease_lets_the_next_claim_through,
     only_its_holder_releases_a_lease,
-    approval_survives_an_advance_and_raises_no_version,
+    approval_raises_no_version_and_survives_an_advance_that_awaits_it_still,
+    approval_is_forgotten_by_an_advance_that_awaits_another_or_none,
     late_call_never_takes_a_newer_approval_away,
     of_64_advances_of_one_version_exactly_one_is_ok,
     of_64_advances_with_one_nonce_63_get_the_same_result,
@@ -47,8 +48,16 @@ async fn create(on: &TestShortLived) {
 
 async fn advance(on: &TestShortLived, version: u32, nonce: [u8; 16], result: &[u8]) -> Advanced {
     let end = on.now().await.plus(Seconds::minutes(20));
-    let next = NextInstance { result, body: b"next", idle: IDLE, end };
+    let next = NextInstance { result, body: b"next", idle: IDLE, end, awaits: None };
     on.store.advance(ID, version, &nonce, next).await.unwrap()
+}
+
+/// Advances to an instance that waits for a call.
+async fn advance_awaiting(on: &TestShortLived, version: u32, awaits: Option<u32>) {
+    let end = on.now().await.plus(Seconds::minutes(20));
+    let next = NextInstance { result: b"", body: b"next", idle: IDLE, end, awaits };
+    let nonce = nonce(u8::try_from(version).unwrap());
+    assert_eq!(on.store.advance(ID, version, &nonce, next).await.unwrap(), Advanced::Ok { version: version + 1 });
 }
 
 async fn claim(on: &TestShortLived, version: u32, nonce: [u8; 16]) -> Claim {
@@ -104,7 +113,7 @@ async fn advance_raises_the_version_and_replaces_the_body(on: &TestShortLived) {
 
 async fn advance_to_an_end_that_is_past_ends_the_instance(on: &TestShortLived) {
     create(on).await;
-    let next = NextInstance { result: b"", body: b"", idle: IDLE, end: on.now().await };
+    let next = NextInstance { result: b"", body: b"", idle: IDLE, end: on.now().await, awaits: None };
     assert_eq!(on.store.advance(ID, 1, &nonce(1), next).await.unwrap(), Advanced::Gone);
     assert_eq!(on.store.load(ID).await.unwrap(), None);
 }
@@ -184,15 +193,26 @@ async fn only_its_holder_releases_a_lease(on: &TestShortLived) {
     assert_eq!(claim(on, 1, nonce(2)).await, Claim::Busy);
 }
 
-async fn approval_survives_an_advance_and_raises_no_version(on: &TestShortLived) {
+async fn approval_raises_no_version_and_survives_an_advance_that_awaits_it_still(on: &TestShortLived) {
     create(on).await;
     assert!(on.store.approve(ID, 0).await.unwrap());
     let record = on.store.load(ID).await.unwrap().unwrap();
     assert_eq!((record.version, record.approved, record.body.as_slice()), (1, Some(0), &b"first"[..]));
-    advance(on, 1, nonce(1), b"").await;
+    advance_awaiting(on, 1, Some(0)).await;
     assert_eq!(on.store.load(ID).await.unwrap().unwrap().approved, Some(0));
     assert!(on.store.approve(ID, u32::MAX).await.unwrap());
+    advance_awaiting(on, 2, Some(u32::MAX)).await;
     assert_eq!(on.store.load(ID).await.unwrap().unwrap().approved, Some(u32::MAX));
+}
+
+async fn approval_is_forgotten_by_an_advance_that_awaits_another_or_none(on: &TestShortLived) {
+    create(on).await;
+    for (version, approved, awaits) in [(1, 7, None), (2, 7, Some(8)), (3, 7, Some(6)), (4, 0, None)] {
+        assert!(on.store.approve(ID, approved).await.unwrap());
+        assert_eq!(on.store.load(ID).await.unwrap().unwrap().approved, Some(approved));
+        advance_awaiting(on, version, awaits).await;
+        assert_eq!(on.store.load(ID).await.unwrap().unwrap().approved, None, "{awaits:?}");
+    }
 }
 
 async fn late_call_never_takes_a_newer_approval_away(on: &TestShortLived) {
@@ -208,7 +228,7 @@ async fn of_64_advances_of_one_version_exactly_one_is_ok(on: &TestShortLived) {
     let results = race(64, |caller| async move {
         let number = u8::try_from(caller).unwrap();
         let body = [number];
-        let next = NextInstance { result: &body, body: &body, idle: IDLE, end };
+        let next = NextInstance { result: &body, body: &body, idle: IDLE, end, awaits: None };
         (number, on.store.advance(ID, 1, &nonce(number), next).await.unwrap())
     });
     let winners: Vec<_> = results.iter().filter(|(_, result)| *result == Advanced::Ok { version: 2 }).collect();
@@ -222,7 +242,7 @@ async fn of_64_advances_with_one_nonce_63_get_the_same_result(on: &TestShortLive
     let end = on.now().await.plus(Seconds::minutes(20));
     let results = race(64, |caller| async move {
         let result = [u8::try_from(caller).unwrap()];
-        let next = NextInstance { result: &result, body: b"next", idle: IDLE, end };
+        let next = NextInstance { result: &result, body: b"next", idle: IDLE, end, awaits: None };
         (result.to_vec(), on.store.advance(ID, 1, &nonce(1), next).await.unwrap())
     });
     let winners: Vec<_> = results.iter().filter(|(_, answer)| *answer == Advanced::Ok { version: 2 }).collect();
@@ -250,7 +270,7 @@ async fn oversized_instance_is_refused(on: &TestShortLived) {
     assert!(matches!(refused, Err(StoreError::TooLarge(_))), "{refused:?}");
     create(on).await;
     let result = vec![0; 17 * 1024];
-    let next = NextInstance { result: &result, body: b"", idle: IDLE, end };
+    let next = NextInstance { result: &result, body: b"", idle: IDLE, end, awaits: None };
     let refused = on.store.advance(ID, 1, &nonce(1), next).await;
     assert!(matches!(refused, Err(StoreError::TooLarge(_))), "{refused:?}");
 }

@@ -55,7 +55,7 @@ fn full_store_refuses_new_entries_and_keeps_the_old() {
         for number in &made {
             assert!(store.load(id(*number)).await.unwrap().is_some());
         }
-        let next = NextInstance { result: b"", body: &[1; 3000], idle: Seconds::minutes(10), end };
+        let next = NextInstance { result: b"", body: &[1; 3000], idle: Seconds::minutes(10), end, awaits: None };
         store.advance(id(made[0]), 1, &[1; 16], next).await.unwrap();
         clock.pass(Seconds::minutes(10));
         let end = clock.now().plus(Seconds::minutes(20));

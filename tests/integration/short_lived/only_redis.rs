@@ -70,7 +70,7 @@ fn killed_connection_is_replaced_unseen() {
         assert_eq!(user.cut().await, 1);
         assert_eq!(store.claim(ID, 1, &[1; 16], Seconds::new(30)).await.unwrap(), Claim::Claimed);
         assert_eq!(user.cut().await, 1);
-        let next = NextInstance { result: b"", body: b"next", idle: IDLE, end };
+        let next = NextInstance { result: b"", body: b"next", idle: IDLE, end, awaits: None };
         assert_eq!(store.advance(ID, 1, &[1; 16], next).await.unwrap(), Advanced::Ok { version: 2 });
         assert_eq!(user.cut().await, 1);
         assert_eq!(store.load(ID).await.unwrap().unwrap().body, b"next");
@@ -174,7 +174,13 @@ fn key_lives_no_longer_than_idle_and_end_allow() {
         store.claim(ID, 1, &[1; 16], Seconds::new(30)).await.unwrap();
         store.approve(ID, 1).await.unwrap();
         assert!((590_000..=600_000).contains(&life().await), "a claim leaves it");
-        let next = NextInstance { result: b"", body: b"", idle: IDLE, end: now().await.plus(Seconds::minutes(5)) };
+        let next = NextInstance {
+            result: b"",
+            body: b"",
+            idle: IDLE,
+            end: now().await.plus(Seconds::minutes(5)),
+            awaits: None,
+        };
         store.advance(ID, 1, &[1; 16], next).await.unwrap();
         assert!((290_000..=300_000).contains(&life().await), "the end");
         let limit = CounterLimit { allowed: 5, window: Seconds::minutes(1), lock: None };

@@ -19,6 +19,7 @@ on_both!(
     closed_account_is_not_enabled_again,
     registration_is_completed_once,
     reopened_registration_can_be_completed_again,
+    what_is_held_to_an_open_registration_never_outlives_its_completion,
     users_are_found_by_a_part_of_their_names,
     users_are_listed_in_pages,
     password_is_set_whatever_it_was,
@@ -134,6 +135,35 @@ async fn reopened_registration_can_be_completed_again(database: &TestDatabase) {
         .await;
     assert_eq!(results.unwrap(), (false, true, true));
     assert_eq!(registered_at(database).await, Some(later(4)));
+}
+
+async fn what_is_held_to_an_open_registration_never_outlives_its_completion(database: &TestDatabase) {
+    with_incomplete(database).await;
+    let user = user_id(1);
+    let credential = |phc: &str| PasswordCredential { phc: phc.to_owned().into(), changed_at: NOW };
+    let answers = race(16, async |number| {
+        let done: Stored<bool> = database
+            .db
+            .write(async |tx: &mut Tx| {
+                let completes = number == 7;
+                let may = if completes {
+                    tx.complete_registration(&user, later(1)).await?
+                } else {
+                    tx.hold_registration(&user).await?
+                };
+                if may {
+                    tx.set_password(&user, &credential(if completes { "owner" } else { "intruder" })).await?;
+                }
+                Ok(may)
+            })
+            .await;
+        (number, done.unwrap())
+    });
+    assert!(answers.contains(&(7, true)));
+    let account: Stored<_> = database.db.read(async |tx: &mut Tx| tx.find_account(&user).await).await;
+    assert_eq!(account.unwrap().unwrap().password.unwrap().phc.as_str(), "owner");
+    let held: Stored<_> = database.db.write(async |tx: &mut Tx| tx.hold_registration(&user).await).await;
+    assert!(!held.unwrap(), "it is complete");
 }
 
 async fn found(database: &TestDatabase, filter: UserFilter) -> Vec<String> {

@@ -54,7 +54,7 @@ impl Authenticator {
     /// When the options are none.
     pub fn create(&mut self, options: &str) -> String {
         let options: Value = serde_json::from_str(options).expect("options");
-        self.user = options["publicKey"]["user"]["id"].as_str().expect("user").to_owned();
+        options["publicKey"]["user"]["id"].as_str().expect("user").clone_into(&mut self.user);
         let point = self.pair.public_key().as_ref();
         let (x, y) = (&point[1..33], &point[33..65]);
         // {1: 2, 3: -7, -1: 1, -2: x, -3: y}

@@ -112,7 +112,7 @@ impl Corporate {
         let mut state = lock(&self.state);
         let now = state.clock.now().as_secs();
         let mut token = json!({
-            "iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": given("nonce"),
+            "iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": given("nonce"), "auth_time": now,
         });
         token.as_object_mut().expect("object").extend(claims.as_object().expect("claims").clone());
         state.issued += 1;

@@ -98,7 +98,11 @@ impl Person {
     pub fn new() -> Self {
         static PEOPLE: AtomicU32 = AtomicU32::new(0);
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 1)) + PEOPLE.fetch_add(1, Ordering::Relaxed));
-        let context = RequestContext { request_id: "request".to_owned(), address: Some(address.to_string()), ..RequestContext::default() };
+        let context = RequestContext {
+            request_id: "request".to_owned(),
+            address: Some(address.to_string()),
+            ..RequestContext::default()
+        };
         Self { cookies: BrowserCookies::default(), context }
     }
 

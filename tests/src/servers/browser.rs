@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -165,8 +166,50 @@ impl Browser {
 
     /// Presses it and waits until the page has been left, for the same address or another.
     pub async fn press_and_leave(&self, name: &str) {
+        self.leave(name, async || self.press(name).await).await;
+    }
+
+    /// Presses the button or link of the sentence that says `text`, and waits until the page has been left.
+    pub async fn press_in_and_leave(&self, text: &str) {
+        let path = format!("//p[contains(normalize-space(.), {})]//*[self::button or self::a]", quote(text));
+        let press = async || self.find_soon(&path, text).await.click().await;
+        self.leave(text, async || self.retry_while_it_changes(text, &press).await).await;
+    }
+
+    /// Presses the button that posts `do=value`, in whatever language, and waits until the page has been left.
+    pub async fn post_and_leave(&self, value: &str) {
+        let path = format!("//button[@name='do' and @value={}]", quote(value));
+        let press = async || self.find_soon(&path, value).await.click().await;
+        self.leave(value, async || self.retry_while_it_changes(value, &press).await).await;
+    }
+
+    /// Types `text` into the field that is sent as `name`, in place of what is there.
+    pub async fn type_into(&self, name: &str, text: &str) {
+        let path = format!("//*[self::input or self::select][@name={} and not(@type='hidden')]", quote(name));
+        let fill = async || {
+            let field = self.find_soon(&path, name).await;
+            if field.tag_name().await? == "input" {
+                field.clear().await?;
+            }
+            field.send_keys(text).await
+        };
+        self.retry_while_it_changes(name, fill).await;
+    }
+
+    /// The same on a page that goes on by itself.
+    pub async fn type_into_and_leave(&self, name: &str, text: &str) {
+        self.leave(name, async || self.type_into(name, text).await).await;
+    }
+
+    /// Types into the field with this label and waits until the page has been left by itself.
+    pub async fn fill_and_leave(&self, label: &str, text: &str) {
+        self.leave(label, async || self.fill(label, text).await).await;
+    }
+
+    /// Does what makes the page go, and waits until it has been left.
+    async fn leave(&self, what: &str, act: impl AsyncFnOnce()) {
         let page = self.client.find(Locator::Css("html")).await.expect("a page");
-        self.press(name).await;
+        act().await;
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         let wait = async {
             // An element of a page that is gone answers with an error.
@@ -175,7 +218,24 @@ impl Browser {
             }
         };
         let waited = tokio::time::timeout(PATIENCE, wait).await;
-        assert!(waited.is_ok(), "{name:?} did not lead away from {}:\n{}", self.url().await, self.text().await);
+        assert!(waited.is_ok(), "{what:?} did not lead away from {}:\n{}", self.url().await, self.text().await);
+    }
+
+    /// Chooses an option by its text in the list with this label.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let chosen = self.field(label).await.select_by_label(option).await;
+        chosen.unwrap_or_else(|error| panic!("{label}: {option}: {error}"));
+    }
+
+    /// Clicks the box with this label.
+    pub async fn tick(&self, label: &str) {
+        self.retry_while_it_changes(label, async || self.field(label).await.click().await).await;
+    }
+
+    /// Gives the browser a passkey device of its own that says yes to everything (WebAuthn 2, 11.3).
+    pub async fn add_authenticator(&self) {
+        let added = self.client.issue_cmd(AddAuthenticator).await;
+        added.unwrap_or_else(|error| panic!("no virtual authenticator: {error}"));
     }
 
     /// The field with this label or accessible name, once it is there.
@@ -272,6 +332,24 @@ fn capabilities(options: &BrowserOptions, profile: &TempDir) -> fantoccini::wd::
         },
     });
     serde_json::from_value(capabilities).expect("capabilities")
+}
+
+/// `POST /session/{id}/webauthn/authenticator`: a platform authenticator that keeps passkeys and verifies its person.
+#[derive(Debug)]
+struct AddAuthenticator;
+
+impl WebDriverCompatibleCommand for AddAuthenticator {
+    fn endpoint(&self, base_url: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base_url.join(&format!("session/{}/webauthn/authenticator", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (reqwest::Method, Option<String>) {
+        let device = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        (reqwest::Method::POST, Some(device.to_string()))
+    }
 }
 
 /// Chromium's sandbox refuses root.

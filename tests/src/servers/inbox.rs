@@ -40,6 +40,19 @@ impl InboxMessage {
     }
 }
 
+impl InboxMessage {
+    /// The first address of a mailed link in its text.
+    pub fn link(&self) -> String {
+        let link = self.text.split_whitespace().find(|word| word.contains("/link/"));
+        link.unwrap_or_else(|| panic!("no link in {:?}", self.text)).to_owned()
+    }
+
+    fn is_code(&self) -> bool {
+        let subject = self.subject.as_deref().unwrap_or_default().to_lowercase();
+        self.channel == "sms" || subject.contains("verification code") || subject.contains("código de verificación")
+    }
+}
+
 /// A client of the sandbox's API (CONTRACT.md).
 pub struct Inbox {
     base: String,
@@ -88,6 +101,50 @@ impl Inbox {
     /// The code of the newest message for `to`, once there are `count`.
     pub async fn nth_code(&self, to: &str, count: usize) -> String {
         self.wait_for(to, count).await[0].code()
+    }
+
+    /// Ids of what came for an address or number: to tell what is new later.
+    pub async fn ids(&self, to: &str) -> Vec<String> {
+        self.list(to).await.into_iter().map(|message| message.id).collect()
+    }
+
+    /// Waits for a message to `to` that is not one of `old` and that `is_it` accepts.
+    pub async fn wait_for_new(&self, to: &str, old: &[String], is_it: impl Fn(&InboxMessage) -> bool) -> InboxMessage {
+        let mut ticks = tokio::time::interval(POLL);
+        let wait = async {
+            loop {
+                ticks.tick().await;
+                let mut messages = self.list(to).await.into_iter();
+                if let Some(found) = messages.find(|message| !old.contains(&message.id) && is_it(message)) {
+                    return found;
+                }
+            }
+        };
+        let Ok(message) = tokio::time::timeout(PATIENCE, wait).await else {
+            panic!("not what was waited for: {:#?}", self.list(to).await)
+        };
+        message
+    }
+
+    /// The code of a message to `to` that is not one of `old`, whatever else comes beside it.
+    pub async fn new_code(&self, to: &str, old: &[String]) -> String {
+        self.wait_for_new(to, old, InboxMessage::is_code).await.code()
+    }
+
+    /// Waits for a mail to `to` whose subject ends with `subject`.
+    pub async fn mail(&self, to: &str, subject: &str) -> InboxMessage {
+        let is_it = |message: &InboxMessage| message.subject.as_deref().is_some_and(|line| line.ends_with(subject));
+        self.wait_for_new(to, &[], is_it).await
+    }
+
+    /// Waits for a call to `to` that is not one of `old` and rings.
+    pub async fn ringing(&self, to: &str, old: &[String]) -> InboxMessage {
+        self.wait_for_new(to, old, |message| message.channel == "voice" && message.status == "ringing").await
+    }
+
+    /// Refuses a call that rings, or ends one.
+    pub async fn hang_up(&self, call: &str) {
+        self.post(&format!("/api/calls/{call}/hangup"), &json!({})).await;
     }
 
     /// Empties it.

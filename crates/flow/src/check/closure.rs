@@ -15,12 +15,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use countersign_model::{Fact, FactSet};
+
 use super::explore::show;
 use super::finding;
 use super::held::Held;
 use super::world::Traits;
 use crate::language::{AccountGuard, Guard, Policy, Purpose};
 use crate::{Finding, PolicySet};
+
+/// The second factors of an account.
+const FACTORS: [(Fact, AccountGuard); 3] =
+    [(Fact::Phone, AccountGuard::Phone), (Fact::Totp, AccountGuard::Totp), (Fact::Passkey, AccountGuard::Passkey)];
 
 /// A login policy of the set, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +56,12 @@ impl Rule {
         .with(AccountGuard::Totp)
         .with(AccountGuard::Passkey)
         .with(AccountGuard::EmailOnly);
+
+    /// Whether the account has a factor that this way never asks for.
+    fn passes_over(&self, account: Traits) -> bool {
+        let factors = FACTORS.into_iter();
+        factors.filter(|(_, guard)| account.has(*guard)).any(|(fact, _)| !self.takes.has(Held::of(fact)))
+    }
 
     fn fits(&self, node: Node) -> bool {
         node.account.both(self.known) == self.before && node.held.with_admins_links().has(self.takes)
@@ -88,7 +100,8 @@ struct Node {
     account: Traits,
 }
 
-/// What may be relied on.
+/// What may be relied on. A waiver excuses what an account has not got: a way that passes over a factor of the account
+/// may be relied on whatever waiver it rests on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waivers {
     /// Ways that no waiver excuses.
@@ -102,7 +115,10 @@ enum Waivers {
 /// How a login policy was passed: the ways, in order.
 type Passed<'r> = BTreeMap<Pass, Vec<&'r [String]>>;
 
-fn list_passed<'r>(ways: &[(&'r Rule, &'r [String])], from: Node) -> Passed<'r> {
+/// A way and its path.
+type Known<'r> = (&'r Rule, &'r [String]);
+
+fn list_passed<'r>(ways: &[Known<'r>], from: Node) -> Passed<'r> {
     let mut passed = Passed::new();
     let mut nodes: Vec<(Node, Option<(usize, usize)>)> = vec![(from, None)];
     let mut seen = HashSet::from([from]);
@@ -129,11 +145,7 @@ fn list_passed<'r>(ways: &[(&'r Rule, &'r [String])], from: Node) -> Passed<'r> 
     passed
 }
 
-fn trace<'r>(
-    ways: &[(&'r Rule, &'r [String])],
-    nodes: &[(Node, Option<(usize, usize)>)],
-    last: usize,
-) -> Vec<&'r [String]> {
+fn trace<'r>(ways: &[Known<'r>], nodes: &[(Node, Option<(usize, usize)>)], last: usize) -> Vec<&'r [String]> {
     let mut chain = Vec::new();
     let mut at = nodes.get(last);
     while let Some((_, Some((from, way)))) = at {
@@ -168,13 +180,15 @@ struct Closure<'a> {
 }
 
 impl<'a> Closure<'a> {
-    fn list_ways(&self, waivers: Waivers) -> Vec<(&'a Rule, &'a [String])> {
-        let allowed = |rule: &Rule| match (&rule.waived, waivers) {
-            (None, _) | (_, Waivers::All) => true,
-            (Some(until), Waivers::Expired) => until.as_str() < self.today,
-            (Some(_), Waivers::None) => false,
+    /// The ways that count for who has such an account.
+    fn list_ways(&self, waivers: Waivers, account: Traits) -> Vec<Known<'a>> {
+        let is_excused = |rule: &Rule| match (&rule.waived, waivers) {
+            (None, _) | (_, Waivers::All) => false,
+            (Some(until), Waivers::Expired) => until.as_str() >= self.today,
+            (Some(_), Waivers::None) => true,
         };
-        let ways = self.rules.ways.iter().filter(|(rule, _)| allowed(rule));
+        let counts = |rule: &Rule| !is_excused(rule) || rule.passes_over(account);
+        let ways = self.rules.ways.iter().filter(|(rule, _)| counts(rule));
         ways.map(|(rule, path)| (rule, path.as_slice())).collect()
     }
 
@@ -190,9 +204,9 @@ impl<'a> Closure<'a> {
         waivers: Waivers,
         worth: impl Fn(Held, Traits) -> bool,
     ) -> Vec<(Pass, Traits, Held, Vec<String>)> {
-        let ways = self.list_ways(waivers);
         let mut least: Vec<(Pass, Traits, Held, Vec<String>)> = Vec::new();
         for account in list_accounts() {
+            let ways = self.list_ways(waivers, account);
             for held in Held::list_sets() {
                 if !can_hold(held, account) || !worth(held, account) {
                     continue;
@@ -211,27 +225,23 @@ impl<'a> Closure<'a> {
 
 /// Every kind of finished account: with and without phone, app and passkey.
 fn list_accounts() -> Vec<Traits> {
-    let factors = [AccountGuard::Phone, AccountGuard::Totp, AccountGuard::Passkey];
     let with = |bits: u32| {
-        let has = factors.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0);
-        settle(has.fold(Traits::NONE, |account, (_, guard)| account.with(*guard)))
+        let has = FACTORS.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0);
+        settle(has.fold(Traits::NONE, |account, (_, (_, guard))| account.with(*guard)))
     };
     (0..8).map(with).collect()
 }
 
 /// Nobody holds what the account has not.
 fn can_hold(held: Held, account: Traits) -> bool {
-    use countersign_model::Fact;
-    let pairs =
-        [(Fact::Phone, AccountGuard::Phone), (Fact::Totp, AccountGuard::Totp), (Fact::Passkey, AccountGuard::Passkey)];
-    pairs.into_iter().all(|(fact, guard)| !held.has(Held::of(fact)) || account.has(guard))
+    FACTORS.into_iter().all(|(fact, guard)| !held.has(Held::of(fact)) || account.has(guard))
 }
 
 /// What a policy requires of such an account.
-fn required(policy: &Policy, account: Traits) -> countersign_model::FactSet {
+fn required(policy: &Policy, account: Traits) -> FactSet {
     let applies = |guard: &Guard| matches!(guard, Guard::Account(asked) if account.has(*asked));
     let applying = policy.require.iter().filter(|entry| entry.condition.as_ref().is_none_or(applies));
-    applying.fold(countersign_model::FactSet::EMPTY, |all, entry| all.union(entry.factors))
+    applying.fold(FactSet::EMPTY, |all, entry| all.union(entry.factors))
 }
 
 fn words(account: Traits) -> Vec<&'static str> {
@@ -245,7 +255,9 @@ pub(super) fn check(set: &PolicySet, rules: &Rules, today: &str, findings: &mut 
     let price = |policy: &Policy, account| Held::from(required(policy, account)).weigh();
     let worth = |held: Held, account| logins.iter().any(|(_, policy)| held.weigh() < price(policy, account));
     let mut seen = HashSet::new();
-    for (waivers, waiver_expired) in [(Waivers::None, false), (Waivers::Expired, true)] {
+    let is_over = |rule: &Rule| rule.waived.as_ref().is_some_and(|until| until.as_str() < today);
+    let expired = rules.ways.keys().any(is_over).then_some((Waivers::Expired, true));
+    for (waivers, waiver_expired) in [(Waivers::None, false)].into_iter().chain(expired) {
         for (pass, account, held, path) in closure.list_least(waivers, worth) {
             let Some((_, policy)) = logins.iter().find(|(known, _)| *known == pass) else { continue };
             if held.weigh() >= price(policy, account) || !seen.insert((pass, held)) {

@@ -94,11 +94,14 @@ struct Work<'a> {
     seen: HashSet<(&'a str, State, Traits, Traits)>,
 }
 
+/// A policy's accounts: all, or those with or without a factor.
+type Group<'a> = (&'a str, Option<(AccountGuard, bool)>);
+
 /// W42: what every path of a policy proves beyond what `require` asks, over all accounts, and over those
 /// with and without a factor.
 #[derive(Default)]
 struct Slack<'a> {
-    beyond: BTreeMap<(&'a str, Option<(AccountGuard, bool)>), (&'a Policy, FactSet)>,
+    beyond: BTreeMap<Group<'a>, (&'a Policy, FactSet)>,
 }
 
 impl<'a> Slack<'a> {
@@ -142,7 +145,7 @@ impl<'a> Cover<'a> {
     fn note(&mut self, policy: &'a Policy, view: &View, step: &Step, state: &State, first: Traits) {
         let place = (policy.id.as_str(), state.step);
         self.reached.insert(place);
-        if view.is_reachable(&step.kind, state) {
+        if View::is_reachable(&step.kind, state) {
             self.passed.insert(place);
         }
         let finished = matches!(policy.purpose, Purpose::Login | Purpose::Recover | Purpose::Enrol);

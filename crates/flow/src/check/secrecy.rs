@@ -78,7 +78,7 @@ fn list_unproven(set: &PolicySet, policy: &Policy) -> Vec<(usize, Vec<String>)> 
 fn is_proof(step: &Step, target: &Target) -> bool {
     let passed = step.find_route(Outcome::Ok).is_some_and(|ok| std::ptr::eq(ok, target));
     let adopts = |branch: &Branch| {
-        let clause = branch.when.iter().find(|clause| std::ptr::eq(&clause.then, target));
+        let clause = branch.when.iter().find(|clause| std::ptr::eq(&raw const clause.then, target));
         clause.is_some_and(|clause| matches!(clause.guard, Guard::SessionRemembered | Guard::SessionFresh))
     };
     match &step.kind {
@@ -147,7 +147,7 @@ impl<'a> Pair<'a> {
             let Some(step) = self.policy.steps.get(at) else { break };
             run.path.push(step.name.clone());
             let way = match &step.kind {
-                StepKind::Branch(branch) => self.decide(branch, step, bits, &mut run),
+                StepKind::Branch(branch) => Some(self.decide(branch, step, bits, &mut run)),
                 StepKind::Effect { effects } => {
                     run.costs.extend(effects.iter().filter_map(cost_of));
                     step.find_route(Outcome::Ok).map(Way::Target)
@@ -169,15 +169,15 @@ impl<'a> Pair<'a> {
         run
     }
 
-    fn decide(&self, branch: &'a Branch, step: &'a Step, bits: u32, run: &mut Run<'a>) -> Option<Way<'a>> {
+    fn decide(&self, branch: &'a Branch, step: &'a Step, bits: u32, run: &mut Run<'a>) -> Way<'a> {
         for clause in &branch.when {
             let Some(index) = self.secrets.iter().position(|guard| **guard == clause.guard) else { continue };
             run.asked = run.asked.or(Some((&clause.guard, step)));
             if bits & (1 << index) != 0 {
-                return Some(Way::Target(&clause.then));
+                return Way::Target(&clause.then);
             }
         }
-        Some(Way::Target(&branch.otherwise))
+        Way::Target(&branch.otherwise)
     }
 
     /// What the same input leads to, while it proves nothing.
@@ -229,9 +229,8 @@ fn look(policy: &Policy, end: End) -> String {
         End::Step(index) => index,
     };
     let Some(step) = policy.steps.get(index) else { return String::new() };
-    let mut seen = format!("{} {}", step.kind.as_str(), step.page);
     let targets = |step: &Step| step.routes.iter().map(|(outcome, _)| outcome.as_str()).collect::<Vec<_>>().join(",");
-    seen.push_str(&format!(" {}", targets(step)));
+    let mut seen = format!("{} {} {}", step.kind.as_str(), step.page, targets(step));
     match &step.kind {
         StepKind::Stop(stop) => seen.push_str(stop.error),
         StepKind::Form { fields } => fields.iter().for_each(|field| seen.push_str(field.name.as_str())),

@@ -10,7 +10,6 @@ use crate::language::{
 };
 use crate::{PolicySet, Position};
 
-
 /// Where an exploration stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct State {
@@ -134,7 +133,7 @@ impl<'a> View<'a> {
     pub(super) fn list_moves(&self, step: &'a Step, state: State) -> Vec<Move<'a>> {
         match &step.kind {
             StepKind::Issue => Vec::new(),
-            StepKind::Stop(_) => self.list_onward(step, state),
+            StepKind::Stop(_) => Self::list_onward(step, state),
             StepKind::Switch(switch) => vec![Move { way: Way::Switch(switch), state, is_other: false }],
             StepKind::Branch(_) => self.list_branch(step, state),
             _ => self.list_outcomes(step, state),
@@ -142,7 +141,7 @@ impl<'a> View<'a> {
     }
 
     /// Links and options: ways on that prove nothing.
-    fn list_onward(&self, step: &'a Step, state: State) -> Vec<Move<'a>> {
+    fn list_onward(step: &'a Step, state: State) -> Vec<Move<'a>> {
         let targets = step.list_targets().into_iter();
         targets.map(|target| Move { way: Way::Target(target), state, is_other: false }).collect()
     }
@@ -176,7 +175,7 @@ impl<'a> View<'a> {
 
     fn list_outcomes(&self, step: &'a Step, state: State) -> Vec<Move<'a>> {
         let mut moves = Vec::new();
-        let reachable = self.is_reachable(&step.kind, &state);
+        let reachable = Self::is_reachable(&step.kind, &state);
         let carried = matches!(step.kind, StepKind::Password { .. }) && state.carried.contains(Fact::Password);
         for (outcome, target) in &step.routes {
             let passes = matches!(outcome, Outcome::Ok | Outcome::Accepted);
@@ -197,7 +196,7 @@ impl<'a> View<'a> {
             }
         }
         if let StepKind::Choice(_) = step.kind {
-            moves.extend(self.list_onward(step, state));
+            moves.extend(Self::list_onward(step, state));
         }
         if step.kind.has_page() {
             let cancel = self.policy.cancel.as_ref();
@@ -207,7 +206,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether the account has what the step asks for.
-    pub(super) fn is_reachable(&self, kind: &StepKind, state: &State) -> bool {
+    pub(super) fn is_reachable(kind: &StepKind, state: &State) -> bool {
         let has = |guard| state.account.has(guard);
         match kind {
             StepKind::Otp(otp) if otp.to == SendTo::AccountPhone => has(AccountGuard::Phone),
@@ -230,9 +229,9 @@ impl<'a> View<'a> {
                 let account = state.account.without(AccountGuard::Legacy);
                 State { account, ..state }.give(item)
             }
-            StepKind::BindPhone(_) => self.bind(state, AccountGuard::Phone).give(item),
-            StepKind::BindTotp => self.bind(state, AccountGuard::Totp).give(item),
-            StepKind::BindPasskey => self.bind(state, AccountGuard::Passkey).give(item),
+            StepKind::BindPhone(_) => Self::bind(state, AccountGuard::Phone).give(item),
+            StepKind::BindTotp => Self::bind(state, AccountGuard::Totp).give(item),
+            StepKind::BindPasskey => Self::bind(state, AccountGuard::Passkey).give(item),
             StepKind::BindEmail(_) if self.policy.mailbox == MailboxRule::OnFile && !state.own => state.take(item),
             StepKind::BindEmail(_) => state.give(item),
             StepKind::Link { .. } => {
@@ -245,7 +244,7 @@ impl<'a> View<'a> {
         vec![(own.prove(fact), false)]
     }
 
-    fn bind(&self, state: State, guard: AccountGuard) -> State {
+    fn bind(state: State, guard: AccountGuard) -> State {
         State { account: state.account.set_factor(guard, true), ..state }
     }
 

@@ -79,7 +79,9 @@ const fn is_possible(known: Traits, account: Traits) -> bool {
     let second =
         account.has(AccountGuard::Phone) || account.has(AccountGuard::Totp) || account.has(AccountGuard::Passkey);
     let missing = known.has(AccountGuard::Exists) && !account.has(AccountGuard::Exists);
-    !(missing && !account.is_none()) && !(account.has(AccountGuard::EmailOnly) && second)
+    let strange = missing && !account.is_none();
+    let torn = account.has(AccountGuard::EmailOnly) && second;
+    !strange && !torn
 }
 
 /// The questions of one policy.

@@ -266,6 +266,13 @@ words! {
     }
 }
 
+impl Purpose {
+    /// Whether `issue` completes a registration.
+    pub const fn completes(self) -> bool {
+        matches!(self, Self::Register | Self::Invite | Self::Reset)
+    }
+}
+
 impl FieldName {
     /// The inputs it consists of, in order.
     pub const fn list_inputs(self) -> &'static [FormInput] {
@@ -283,5 +290,12 @@ impl FieldName {
             Self::Phone => &[Phone],
             Self::Fax => &[Fax],
         }
+    }
+}
+
+impl CountScope {
+    /// Whether it counts many people together: those of a network, those of a client.
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::Ip | Self::Client)
     }
 }

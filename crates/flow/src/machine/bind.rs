@@ -38,6 +38,7 @@ impl Run<'_> {
         replaced: bool,
     ) -> Result<(), FlowError> {
         let user = self.proven_user().ok_or(FlowError::NotRunnable)?;
+        self.hold_registration(&user);
         self.effects.push(Effect::BindFactor { user: user.clone(), binding });
         if replaced || self.policy.purpose == Purpose::Enrol {
             self.tell(user, step, template);
@@ -52,6 +53,6 @@ impl Run<'_> {
             return;
         }
         let label = format!("{}/{}/{}/{template}", self.policy.id, step.name, self.instance.visit);
-        self.effects.push(Effect::Notify { user, label, template: template.to_owned(), also: None });
+        self.effects.push(Effect::Notify { user, label, template: template.to_owned() });
     }
 }

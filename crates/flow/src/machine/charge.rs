@@ -15,7 +15,12 @@ pub(super) fn list_attempts(here: Here, subject: impl Fn(&LockRule) -> String) -
     });
     let locks = step.limits.locks.iter().map(|rule| Charge {
         scope: rule.scope,
-        name: format!("{}/lock", step.kind.as_str()),
+        // People are known by one name everywhere; a network or a client is many people, counted where they are.
+        name: if rule.scope.is_shared() {
+            format!("{}/{}/lock", policy.id, step.name)
+        } else {
+            format!("{}/lock", step.kind.as_str())
+        },
         subject: subject(rule),
         limit: Limit::from(rule),
     });

@@ -35,14 +35,15 @@ impl<'a> Run<'a> {
             (EffectWord::Audit(event), _) => {
                 self.audit(AuditKind::FlowStep, AuditOutcome::Success, &[("step", &step.name), ("event", event)]);
             }
-            (effect, _) => return self.change_account(effect, label),
+            (effect, _) => return self.change_account(step, effect, label),
         }
         Ok(())
     }
 
     /// What only the account in hand may have done to it.
-    fn change_account(&mut self, effect: &EffectWord, label: String) -> Result<(), FlowError> {
+    fn change_account(&mut self, step: &Step, effect: &EffectWord, label: String) -> Result<(), FlowError> {
         let user = self.proven_user().ok_or(FlowError::NotRunnable)?;
+        self.hold_registration(&user);
         match effect {
             EffectWord::Revoke(what) => self.effects.push(Effect::Revoke { user, what: vec![*what] }),
             EffectWord::Unbind(kind) => {
@@ -56,10 +57,12 @@ impl<'a> Run<'a> {
             }
             EffectWord::ReplaceRecoveryCodes => {
                 self.new_codes = Some(label.clone());
+                self.tell(user.clone(), step, "factor_added");
                 self.effects.push(Effect::ReplaceRecoveryCodes { user, label });
             }
             EffectWord::CloseAccount => {
                 self.learn(|known| known.active = false);
+                self.tell(user.clone(), step, "account_closed");
                 self.effects.push(Effect::CloseAccount { user });
             }
             _ => {}
@@ -76,10 +79,11 @@ impl<'a> Run<'a> {
         self.instance.account = None;
         self.instance.facts.clear();
         self.instance.carried = FactSet::EMPTY;
+        self.instance.adopted = FactSet::EMPTY;
         (self.instance.candidate, self.known) = (None, None);
         if let Some(taken) = email.as_ref().filter(|_| self.facts.email_free != Some(true)) {
             self.facts.email_free.ok_or(FlowError::MissingFact)?;
-            self.warn(user, label, taken);
+            self.warn(label, taken);
             return Ok(());
         }
         let username = form.get("username").cloned();

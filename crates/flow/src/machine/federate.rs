@@ -34,7 +34,9 @@ impl<'a> Run<'a> {
         self.known.get_or_insert_with(|| AccountFacts::new(user.clone()));
         self.instance.identify(&user);
         if let Some(fact) = step.kind.proves() {
-            self.instance.prove(fact, self.now);
+            // Proven when the person signed in there, which may be hours ago.
+            let at = self.facts.federated.as_ref().and_then(|federated| federated.auth_time);
+            self.instance.prove(fact, at.map_or(self.now, |at| at.min(self.now)));
         }
         self.go(step, Outcome::Ok)
     }

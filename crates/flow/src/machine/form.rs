@@ -3,7 +3,7 @@
 use countersign_model::UserId;
 
 use super::Here;
-use super::charge::{list_attempts, list_sends};
+use super::charge::{list_attempts, list_resets, list_sends};
 use super::reach::{Reach, ahead};
 use super::run::Run;
 use crate::form::{Reading, read};
@@ -50,7 +50,10 @@ fn list_charges(here: Here, ahead: &Reach, reading: &Reading) -> Vec<Charge> {
         _ => String::new(),
     });
     if ahead.sends_link {
-        charges.extend(list_sends(here, "link", &named));
+        // The names of new accounts are the sender's to make up; the mailbox that is written to is not.
+        let typed = || reading.find(FormInput::Email).or_else(|| here.instance.told.get(FormInput::Email.as_str()));
+        let told = if makes_accounts(here.policy) { typed().cloned() } else { None };
+        charges.extend(list_sends(here, "link", &told.unwrap_or(named)));
     }
     charges
 }
@@ -93,7 +96,8 @@ impl<'a> Run<'a> {
         }
         let here = self.here(step);
         let ahead = ahead(here);
-        if !self.is_within(list_charges(here, &ahead, &reading).len()) {
+        let charges = list_charges(here, &ahead, &reading);
+        if !self.is_within(charges.len()) {
             return self.spend(step);
         }
         if makes && reading.find(FormInput::Username).is_some() {
@@ -108,6 +112,10 @@ impl<'a> Run<'a> {
                 self.fail(step, NoticeKey::OrganizationUnknown);
                 let wrong = [(NoticeKey::OrganizationUnknown, FormInput::RegistrationCode)];
                 return Ok(self.show_errors(fields, input, &wrong));
+            }
+            if self.instance.organization.is_some() {
+                let locks = charges.into_iter().filter(|charge| charge.limit.lock.is_some()).collect();
+                self.effects.extend(list_resets(locks));
             }
         }
         if makes {
@@ -157,9 +165,15 @@ impl<'a> Run<'a> {
         self.instance.candidate = user;
     }
 
-    /// Where a link might have been mailed and was not, the same rows are written.
+    /// Where a link might have been mailed and nothing was, one message is written all the same, so that no count of them
+    /// tells who is known. A link's own row is all that is more.
     fn even_out(&mut self, step: &Step, visit: u16) {
-        let sent = |effect: &Effect| matches!(effect, Effect::SendLink { .. } | Effect::Pretend { .. });
+        let sent = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::SendLink { .. } | Effect::Pretend { .. } | Effect::Notify { .. } | Effect::Warn { .. }
+            )
+        };
         if self.effects.iter().any(sent) {
             return;
         }

@@ -54,6 +54,7 @@ impl<'a> Run<'a> {
             return Ok(self.stay(weak));
         }
         let phc = self.facts.password_hash.clone().ok_or(FlowError::MissingFact)?;
+        self.hold_registration(&user);
         self.effects.push(Effect::SetPassword { user: user.clone(), phc });
         if !revoke.is_empty() {
             self.effects.push(Effect::Revoke { user: user.clone(), what: revoke.to_vec() });

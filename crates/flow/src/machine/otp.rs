@@ -1,10 +1,10 @@
 //! A code that is sent and comes back: by mail, as a text, in a call.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use countersign_model::{AuditKind, AuditOutcome, Timestamp, UserId};
+use countersign_model::{AuditKind, AuditOutcome, Timestamp};
 
 use super::charge::{list_attempts, list_resets, list_sends, list_tries};
-use super::plan::{Aim, Plan, Sending, code_label, is_answered_by_phone, plan};
+use super::plan::{Aim, Plan, Sending, approval_id, code_label, is_answered_by_phone, plan};
 use super::run::{Entered, Run};
 use super::{Here, is_open};
 use crate::instance::Challenge;
@@ -50,7 +50,12 @@ pub(super) fn needs(here: Here, otp: &Otp, input: &Input) -> Needs {
         Plan::Send(sending) => (list_send_charges(here, aim, &sending), sending.challenge),
         Plan::Verify(challenge, _) => (list_try_charges(here, aim), challenge),
         Plan::Approve(challenge) => {
-            return Needs { account, free_email, approval: Some(u32::from(challenge.number)), ..Needs::default() };
+            return Needs {
+                account,
+                free_email,
+                approval: Some(approval_id(here.instance, &challenge)),
+                ..Needs::default()
+            };
         }
         Plan::Confirmed(..) => return Needs { account, free_email, ..Needs::default() },
         Plan::Stay(_) | Plan::Change => return Needs { account, ..Needs::default() },
@@ -97,7 +102,11 @@ impl<'a> Run<'a> {
     pub(super) fn enter_otp(&mut self, index: usize, step: &'a Step, otp: &Otp) -> Result<Entered<'a>, FlowError> {
         let aim = Aim::of(self.policy, step, otp);
         if aim.binds() && self.proven_user().is_none() {
-            return Err(FlowError::NotRunnable);
+            return if self.is_open() {
+                Err(FlowError::NotRunnable)
+            } else {
+                Ok(Entered::At(self.refuse("account", "access_denied")))
+            };
         }
         let account = self.account();
         let on_file = match aim {
@@ -271,13 +280,13 @@ impl<'a> Run<'a> {
         let label = send_label(self.policy, step, &self.instance, challenge);
         if let Delivery::To(to) = delivery {
             let called = channel == Channel::Voice;
-            let call = called.then(|| Call { voice: otp.voice, challenge: u32::from(challenge.number) });
+            let call = called.then(|| Call { voice: otp.voice, challenge: approval_id(&self.instance, challenge) });
             let template = otp.template.clone();
             self.effects.push(Effect::Send { label, channel, template, to, code, call, expires_at });
         } else {
             self.effects.push(Effect::Pretend { label: label.clone(), channel, expires_at });
-            if let (Delivery::Pretended { tell: true }, Some(user)) = (delivery, self.instance.account.clone()) {
-                self.warn(user, &label, typed);
+            if let Delivery::Pretended { tell: true } = delivery {
+                self.warn(&label, typed);
             }
         }
         let detail = [("step", step.name.as_str()), ("channel", channel.as_str())];
@@ -285,13 +294,12 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Tells the owner of an address that somebody typed it.
-    pub(super) fn warn(&mut self, user: UserId, label: &str, address: &str) {
-        self.effects.push(Effect::Notify {
-            user,
+    /// Tells the owner of an address that somebody typed it, and nobody else: who typed it must not learn it has one.
+    pub(super) fn warn(&mut self, label: &str, address: &str) {
+        self.effects.push(Effect::Warn {
             label: format!("{label}/attempt"),
             template: "registration_attempt".to_owned(),
-            also: Some(address.to_owned()),
+            to: address.to_owned(),
         });
     }
 

@@ -176,6 +176,11 @@ fn is_expired(challenge: &Challenge, now: Timestamp) -> bool {
     now >= challenge.expires_at
 }
 
+/// What an answered call approves: no two challenges of an instance share one, and later ones have higher ones.
+pub(super) fn approval_id(instance: &Instance, challenge: &Challenge) -> u32 {
+    u32::from(instance.visit) << 16 | u32::from(challenge.number)
+}
+
 /// Label of a challenge's code: no two challenges of an instance share one.
 pub(crate) fn code_label(policy: &Policy, step: &Step, instance: &Instance, challenge: &Challenge) -> String {
     format!("{}/{}/{}/{}", policy.id, step.name, instance.visit, challenge.number)

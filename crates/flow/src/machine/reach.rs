@@ -38,11 +38,24 @@ pub(super) fn from_targets(set: &PolicySet, policy: &Policy, targets: &[&Target]
 }
 
 /// Everything ahead of `steps` of `policy` and of `switches`, these steps included.
-pub(super) fn reach(set: &PolicySet, policy: &Policy, steps: Vec<usize>, switches: &[&Switch]) -> Reach {
-    let mut found = Reach::default();
-    let mut seen = BTreeSet::new();
+fn reach(set: &PolicySet, policy: &Policy, steps: Vec<usize>, switches: &[&Switch]) -> Reach {
     let mut waiting: Vec<(&Policy, usize)> = steps.into_iter().map(|step| (policy, step)).collect();
     waiting.extend(switches.iter().filter_map(|switch| resolve(set, policy, switch)));
+    explore(set, waiting, true)
+}
+
+/// Everything ahead of an instance that begins: a password is carried along by a session alone.
+pub(super) fn from_start(set: &PolicySet, policy: &Policy) -> Reach {
+    let asks_session = |step: &Step| match &step.kind {
+        StepKind::Branch(branch) => branch.when.iter().any(|clause| clause.guard == Guard::SessionFresh),
+        _ => false,
+    };
+    explore(set, vec![(policy, policy.start)], policy.steps.iter().any(asks_session))
+}
+
+fn explore<'a>(set: &'a PolicySet, mut waiting: Vec<(&'a Policy, usize)>, carries: bool) -> Reach {
+    let mut found = Reach::default();
+    let mut seen = BTreeSet::new();
     while let Some((policy, index)) = waiting.pop() {
         let Some(step) = policy.steps.get(index) else { continue };
         if !seen.insert((policy.id.as_str(), index)) {
@@ -52,7 +65,7 @@ pub(super) fn reach(set: &PolicySet, policy: &Policy, steps: Vec<usize>, switche
         if let StepKind::Switch(switch) = &step.kind {
             waiting.extend(resolve(set, policy, switch));
         }
-        for target in list_automatic(step) {
+        for target in list_automatic(step, carries) {
             match &target.to {
                 Destination::Step(next) => waiting.push((policy, *next)),
                 Destination::Switch(switch) => waiting.extend(resolve(set, policy, switch)),
@@ -92,11 +105,11 @@ fn look_at(step: &Step, found: &mut Reach) {
 
 /// The ways out of a step that may be taken without anybody: those of automatic steps, of a password that was carried
 /// along, and of a code that can not be sent.
-fn list_automatic(step: &Step) -> Vec<&Target> {
+fn list_automatic(step: &Step, carries: bool) -> Vec<&Target> {
     let routed = |outcomes: &[Outcome]| outcomes.iter().filter_map(|outcome| step.find_route(*outcome)).collect();
     match &step.kind {
         kind if kind.is_automatic() => step.list_targets(),
-        StepKind::Password { .. } => routed(&[Outcome::Ok]),
+        StepKind::Password { .. } if carries => routed(&[Outcome::Ok]),
         StepKind::Otp(otp) if matches!(otp.to, SendTo::AccountMailbox | SendTo::AccountPhone) => {
             routed(&[Outcome::Undeliverable, Outcome::Spent])
         }

@@ -135,7 +135,21 @@ impl<'a> Run<'a> {
     /// The account in hand, once something of it was proven: who may be changed.
     pub(super) fn proven_user(&self) -> Option<UserId> {
         let user = self.instance.account.as_ref().filter(|_| !self.instance.facts.is_empty());
-        user.filter(|_| self.account().is_some_and(|account| account.active)).cloned()
+        user.filter(|_| self.account().is_some_and(|account| account.active) && self.is_open()).cloned()
+    }
+
+    /// Whether the policy may still change the account: what a registration asks for is less than what a finished
+    /// account holds, so one that was finished elsewhere meanwhile is out of its reach.
+    pub(super) fn is_open(&self) -> bool {
+        !self.policy.purpose.completes() || self.account().is_none_or(|account| account.registration_incomplete)
+    }
+
+    /// Makes this decision depend on the registration being open still when it is written.
+    pub(super) fn hold_registration(&mut self, user: &UserId) {
+        let is_held = |effect: &Effect| matches!(effect, Effect::HoldRegistration { .. });
+        if self.policy.purpose.completes() && !self.effects.iter().any(is_held) {
+            self.effects.push(Effect::HoldRegistration { user: user.clone() });
+        }
     }
 
     /// Changes what this decision knows of the account.
@@ -285,6 +299,7 @@ impl<'a> Run<'a> {
         let Some(remembered) = self.facts.find_remembered(&self.policy.id) else { return };
         self.instance.identify(&remembered.user);
         self.instance.facts.clone_from(&remembered.facts);
+        self.instance.adopted = fact_set(&remembered.facts);
         self.instance.vars.silent = true;
     }
 
@@ -295,6 +310,7 @@ impl<'a> Run<'a> {
         for proven in &session.facts {
             if !self.instance.facts.iter().any(|known| known.fact == proven.fact) {
                 self.instance.facts.push(*proven);
+                self.instance.adopted = self.instance.adopted.with(proven.fact);
             }
         }
         self.instance.carried = fact_set(&self.instance.facts);

@@ -48,6 +48,7 @@ impl Run<'_> {
             account: instance.account.clone(),
             facts: instance.facts.clone(),
             carried: instance.carried,
+            adopted: instance.adopted,
         });
     }
 
@@ -60,6 +61,7 @@ impl Run<'_> {
             instance.account = caller.account;
             instance.facts = caller.facts;
             instance.carried = caller.carried;
+            instance.adopted = caller.adopted;
             instance.candidate = None;
             instance.organization = None;
             instance.told.clear();

@@ -257,7 +257,7 @@ fn read_word<T: Word>(report: &mut Report, key: &str, text: &str, at: usize) -> 
 }
 
 /// A span of whole seconds from its text.
-pub(super) fn parse_duration(text: &str) -> Option<Seconds> {
+pub(crate) fn parse_duration(text: &str) -> Option<Seconds> {
     let unit = text.chars().last()?;
     let digits = text.strip_suffix(unit)?;
     let factor = match unit {

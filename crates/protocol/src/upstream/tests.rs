@@ -12,7 +12,13 @@ const ISSUER: &str = "https://corp.example/oidc";
 const ACCESS_TOKEN: &str = "access-token";
 
 fn expected() -> Expected<'static> {
-    Expected { issuer: ISSUER, client: "countersign", nonce: "n-1", access_token: Some(ACCESS_TOKEN) }
+    Expected {
+        issuer: ISSUER,
+        client: "countersign",
+        nonce: "n-1",
+        access_token: Some(ACCESS_TOKEN),
+        fresh_since: None,
+    }
 }
 
 fn at_hash(algorithm: SigningAlgorithm) -> String {
@@ -115,6 +121,38 @@ fn each_wrong_claim_is_refused() {
             claims[name] = value.clone();
         }
         assert_eq!(upstream.verify(&claims), Err(error), "{change}");
+    }
+}
+
+#[test]
+fn a_sign_in_there_is_as_old_as_it_was_allowed_to_be() {
+    let upstream = upstream(SigningAlgorithm::ES256);
+    let now = NOW.as_secs();
+    let verify = |auth_time: Value, age: Option<u32>| {
+        let mut claims = claims(SigningAlgorithm::ES256);
+        if !auth_time.is_null() {
+            claims["auth_time"] = auth_time;
+        }
+        let token = upstream.private.sign("JWT", &claims).unwrap();
+        let fresh_since = age.map(|age| NOW.minus(Seconds::new(age)));
+        let expected = Expected { fresh_since, ..expected() };
+        verify_upstream_id_token(&token, &upstream.jwks, &expected, NOW).map(|identity| identity.auth_time)
+    };
+    let secs = |secs: i64| Ok(Some(Timestamp::from_secs(secs)));
+    assert_eq!(verify(json!(null), None), Ok(None));
+    assert_eq!(verify(json!(now - 3600), None), secs(now - 3600));
+    assert_eq!(verify(json!(now - 3600), Some(4000)), secs(now - 3600));
+    // Other clocks may be a minute behind or before; what counts is ours.
+    assert_eq!(verify(json!(now - 60), Some(0)), Ok(Some(NOW)));
+    assert_eq!(verify(json!(now + 60), None), Ok(Some(NOW)));
+    for (auth_time, age, error) in [
+        (json!(null), Some(0), UpstreamError::Stale),
+        (json!(now - 61), Some(0), UpstreamError::Stale),
+        (json!(now - 3600), Some(3000), UpstreamError::Stale),
+        (json!(now + 61), None, UpstreamError::NotYet),
+        (json!("yesterday"), None, UpstreamError::NotYet),
+    ] {
+        assert_eq!(verify(auth_time.clone(), age), Err(error), "{auth_time} {age:?}");
     }
 }
 

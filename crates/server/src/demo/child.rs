@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use countersign_sandbox::{
-    CarrierSettings, CorporateSettings, PortalSettings, TlsFiles, run_carrier, run_portal,
-};
+use countersign_sandbox::{CarrierSettings, CorporateSettings, PortalSettings, TlsFiles, run_carrier, run_portal};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;

@@ -73,7 +73,6 @@ pub(crate) fn accounts_in_words(portal_secret: &str) -> Vec<String> {
         .extend(PEOPLE.iter().map(|person| format!("  {:<32} / {:<26} {}", person.email, person.password, person.who)));
     lines.push("  nurse@corp.example.com           / at the sandbox's corporate provider, as an employee".to_owned());
     lines.push(format!("  {:<32} / {:<26} current portal user, not yet registered (username)", LEGACY.0, LEGACY.1));
-    lines.push("  nurse@corp.example.com             employee, at the corporate provider of the sandbox".to_owned());
     lines.push(format!("organization {}: NPI {}, registration code {}", CLINIC.0, CLINIC.1, CLINIC.2));
     lines.push("clients (client_id / client_secret)".to_owned());
     lines.push(format!("  case-portal / {portal_secret}"));

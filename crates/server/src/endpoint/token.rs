@@ -17,7 +17,13 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
         Ok(parsed) => parsed,
         Err(refusal) => return error::token_error(&refusal),
     };
-    let call = TokenCall { authorization, query: &query, form: &form, certificate: request::certificate(&request), context: &context };
+    let call = TokenCall {
+        authorization,
+        query: &query,
+        form: &form,
+        certificate: request::certificate(&request),
+        context: &context,
+    };
     match node.provider.token(call).await {
         Ok(Ok(body)) => error::json(StatusCode::OK, &body),
         Ok(Err(refusal)) => error::token_error(&refusal),

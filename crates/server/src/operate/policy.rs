@@ -1,4 +1,6 @@
-//! `countersign policy`: check, draw, paths, diff, fmt. Exit 0: fine; 1: a finding.
+//! `countersign policy`: check, draw, paths, run, diff, fmt. Exit 0: fine; 1: a finding.
+
+mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,6 +25,7 @@ pub fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
         PolicyCommand::Paths { policy, paths, json } => {
             with_policy(&policy, paths, |set, policy| list(set, policy, json))
         }
+        PolicyCommand::Run(args) => run::run(load_parsed(args.paths.clone())?, &args),
         PolicyCommand::Diff { old, new, json } => compare(old, new, json),
         PolicyCommand::Fmt { paths, check } => format(&paths, check),
     }
@@ -55,7 +58,9 @@ fn check(paths: Vec<PathBuf>, json: bool, sets: bool) -> Result<ExitCode, String
     if json {
         say(&Value::from(findings.iter().map(finding_as_json).collect::<Vec<_>>()).to_string());
     } else {
-        findings.iter().for_each(|finding| say(&finding.to_string()));
+        for finding in &findings {
+            say(&finding.to_string());
+        }
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
         let policies = checked.set.iter().count();
         say(&format!("{policies} policies, {} errors, {} warnings", count(Severity::Error), count(Severity::Warning)));
@@ -94,7 +99,9 @@ fn with_policy(id: &str, paths: Vec<PathBuf>, act: impl FnOnce(&PolicySet, &Poli
 fn list(set: &PolicySet, policy: &Policy, json: bool) {
     let all = paths::list_paths(set, policy);
     if !json {
-        all.iter().for_each(|path| say(&path.to_string()));
+        for path in &all {
+            say(&path.to_string());
+        }
         return;
     }
     let tell = |path: &paths::Path| {

@@ -67,9 +67,8 @@ fn with_included(template: &str, seen: &mut BTreeSet<String>) -> String {
     }
     let mut all = (*source).to_owned();
     for call in ["{% include \"", "{% extends \""] {
-        for (_, rest) in source.split(call).skip(1).filter_map(|rest| rest.split_once('"').map(|(name, _)| ((), name)))
-        {
-            all.push_str(&with_included(rest, seen));
+        for (name, _) in source.split(call).skip(1).filter_map(|rest| rest.split_once('"')) {
+            all.push_str(&with_included(name, seen));
         }
     }
     all

@@ -47,7 +47,7 @@ impl Provider {
         let email = read_email(party, &identity.claims);
         let known = self.db.read(async |tx| tx.find_federated_identity(provider, subject).await).await?;
         if let Some(known) = known {
-            return self.return_known(&known, email.ok().as_deref(), now).await;
+            return self.return_known(&known, identity, email.ok().as_deref(), now).await;
         }
         let email = match email {
             Ok(email) => email,
@@ -79,13 +79,15 @@ impl Provider {
             None => (new_account(party, &identity.claims, email.clone(), UserId::new(now, random()?), now), true),
         };
         let adoption = adoption(provider, subject, &account, created, email, (flow, context, now))?;
-        let federated = Federated { user: account.user.id.clone(), is_new: true };
+        let auth_time = identity.auth_time;
+        let federated = Federated { user: account.user.id.clone(), is_new: true, auth_time };
         Ok(Ok(FoundFederated { federated, account, adoption: Some(adoption) }))
     }
 
     async fn return_known(
         &self,
         known: &FederatedIdentity,
+        identity: &UpstreamIdentity,
         email: Option<&str>,
         now: Timestamp,
     ) -> Result<Result<FoundFederated, &'static str>, ServiceError> {
@@ -100,7 +102,8 @@ impl Provider {
                 Ok::<_, ServiceError>(())
             })
             .await?;
-        let federated = Federated { user: account.user.id.clone(), is_new: false };
+        let auth_time = identity.auth_time;
+        let federated = Federated { user: account.user.id.clone(), is_new: false, auth_time };
         Ok(Ok(FoundFederated { federated, account, adoption: None }))
     }
 }
@@ -148,19 +151,18 @@ impl Adoption {
     /// whoever gave the account a credential meanwhile.
     pub(crate) async fn write(&self, tx: &mut Tx) -> Result<(), ServiceError> {
         let user = &self.identity.user;
-        match &self.created {
-            Some(created) => match tx.insert_user(created).await {
+        if let Some(created) = &self.created {
+            match tx.insert_user(created).await {
                 Err(StoreError::Conflict(_)) => return Err(ServiceError::Lost),
                 other => other?,
-            },
-            None => {
-                let account = tx.find_account(user).await?.ok_or(ServiceError::Lost)?;
-                let linked = tx.list_federated_identities(user).await?;
-                if !linked.is_empty() || check_adoptable(&account).is_err() {
-                    return Err(ServiceError::Lost);
-                }
-                tx.complete_registration(user, self.identity.linked_at).await?;
             }
+        } else {
+            let account = tx.find_account(user).await?.ok_or(ServiceError::Lost)?;
+            let linked = tx.list_federated_identities(user).await?;
+            if !linked.is_empty() || check_adoptable(&account).is_err() {
+                return Err(ServiceError::Lost);
+            }
+            tx.complete_registration(user, self.identity.linked_at).await?;
         }
         if !tx.insert_federated_identity(&self.identity).await? {
             return Err(ServiceError::Lost);

@@ -33,7 +33,7 @@ impl<'a> NewFlow<'a> {
         policy: &'a str,
         signed_in: &'a SignedIn,
     ) -> Self {
-        let origin = Origin::Request(request);
+        let origin = Origin::Request(Box::new(request));
         Self { origin, client: Some(client), policy, entry: Entry::Authorize, link: None, signed_in }
     }
 

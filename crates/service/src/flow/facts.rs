@@ -44,8 +44,10 @@ impl Provider {
             locale: visit.locale.to_owned(),
             countries: self.settings.telephone.countries.clone(),
             terms: self.settings.terms.clone(),
-            subject: self
-                .subject(visit, policy.and_then(|id| self.policies.set().get(id)).map(|policy| policy.purpose)),
+            subject: Self::subject(
+                visit,
+                policy.and_then(|id| self.policies.set().get(id)).map(|policy| policy.purpose),
+            ),
             client: visit.client.map(|client| client.id.to_string()).unwrap_or_default(),
             ..Facts::default()
         };
@@ -63,7 +65,7 @@ impl Provider {
     }
 
     /// Who alone may go on: on the account page whoever is signed in, once it is about changing something.
-    fn subject(&self, visit: &Visit<'_>, purpose: Option<PolicyPurpose>) -> Option<UserId> {
+    fn subject(visit: &Visit<'_>, purpose: Option<PolicyPurpose>) -> Option<UserId> {
         let session = visit.signed_in.session.as_ref()?;
         let concerned = matches!(visit.origin, Origin::Account) && purpose == Some(PolicyPurpose::Enrol);
         concerned.then(|| session.authentication.user.clone())
@@ -81,7 +83,7 @@ impl Provider {
     ) -> Result<(Facts, Learnt), ServiceError> {
         let mut facts = self.opening_facts(visit, None, now);
         let policy = self.policies.set().find_by_digest(instance.policy_digest());
-        facts.subject = self.subject(visit, policy.map(|policy| policy.purpose));
+        facts.subject = Self::subject(visit, policy.map(|policy| policy.purpose));
         facts.charges = self.charge_all(visit, needs, nonce).await?;
         let mut learnt = Learnt::default();
         if facts.charges.iter().any(|verdict| matches!(verdict, ChargeVerdict::Refused { .. })) {
@@ -106,6 +108,13 @@ impl Provider {
             facts.webhooks = self.ask_webhooks(visit, policy, &needs.webhooks, user).await?;
         }
         facts.account = account.as_ref().map(|account| self.account_facts(account));
+        if let Some(known) = facts.account.as_mut().filter(|known| !known.registration_incomplete)
+            && policy.is_some_and(|policy| policy.purpose.completes())
+        {
+            // By this very flow, whose node died before its answer: the same answer again.
+            let own = visit.once_completed(&known.user);
+            known.registration_incomplete = self.db.read(async |tx| tx.has_effect(&own).await).await?;
+        }
         Ok((facts, learnt))
     }
 
@@ -184,7 +193,9 @@ impl Provider {
     ) -> Result<(), ServiceError> {
         if let Some(purpose) = needs.passkey {
             let place = CeremonyPlace { flow: visit.flow, version: visit.version };
-            if let Some(found) = self.find_passkey(place, purpose, account.as_ref(), input).await? {
+            // Whom the machine has in hand, not whoever is signed in in this browser: the page's ceremony knew no more.
+            let named = account.as_ref().filter(|_| needs.account.is_some());
+            if let Some(found) = self.find_passkey(place, purpose, named, input).await? {
                 facts.passkey = Some(found.proof);
                 evidence.passkey = Some(found.change);
                 *account = Some(found.account);

@@ -15,7 +15,7 @@ pub(crate) const ACCOUNT: &str = "/account";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Origin {
     /// An authorization request waits for an answer.
-    Request(AuthorizationRequest),
+    Request(Box<AuthorizationRequest>),
     /// A mailed link whose request is gone, or belongs to another browser: the client is asked to start anew.
     Client(ClientId),
     /// The own account page.

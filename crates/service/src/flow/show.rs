@@ -1,7 +1,7 @@
 //! Shows the page a flow waits at. Never sends, never advances.
 
 use countersign_flow::PageView;
-use countersign_model::{Client, FlowId, Timestamp};
+use countersign_model::{Client, FlowId, Seconds, Timestamp};
 
 use super::record::{self, FlowRecord, Running};
 use super::{ACCOUNT, Answer, Answered, ClientView, FlowCall, FlowPage, Origin, Response};
@@ -56,7 +56,7 @@ impl Provider {
         let request = running.origin.request();
         let wishes = FederationWishes {
             login_hint: request.and_then(|request| request.login_hint.as_deref()),
-            fresh: request.zip(client).is_some_and(|(request, client)| request.demands_fresh_login(client)),
+            max_age: accepted_age(&running.origin, client),
         };
         let place = FederationPlace { flow, version, provider };
         match self.send_upstream(place, &running.browser, wishes).await {
@@ -152,5 +152,16 @@ impl Provider {
             |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
         let product = encode(&self.settings.mail.product);
         Ok(format!("otpauth://totp/{product}:{}?secret={secret}&issuer={product}", encode(&name)))
+    }
+}
+
+/// How old a sign-in upstream may be for what the flow is for.
+fn accepted_age(origin: &Origin, client: Option<&Client>) -> Option<Seconds> {
+    match (origin, client) {
+        // It shows and changes too much for whoever sits down at a browser that is signed in upstream.
+        (Origin::Account, _) => Some(Seconds::new(0)),
+        (Origin::Request(request), Some(client)) if request.demands_fresh_login(client) => Some(Seconds::new(0)),
+        (Origin::Request(request), Some(client)) => request.effective_max_age(client),
+        (Origin::Request(_) | Origin::Client(_), _) => None,
     }
 }

@@ -1,8 +1,8 @@
 //! What a waiting page asks again and again: one read of the short-lived store, and one of the outbox while a text or
 //! call is under way.
 
-use countersign_flow::Input;
-use countersign_model::{FlowId, KeyedHash};
+use countersign_flow::{Input, Instance, Needs};
+use countersign_model::{FlowId, KeyedHash, Timestamp};
 
 use super::FlowCall;
 use super::record::{self, FlowRecord};
@@ -24,7 +24,7 @@ pub struct FlowState {
 pub(crate) struct Waiting {
     version: u32,
     browser: KeyedHash,
-    seed: [u8; 16],
+    pub(crate) seed: [u8; 16],
     /// Challenge whose call is under way.
     pub(crate) call: Option<u32>,
     approved: Option<u32>,
@@ -46,13 +46,23 @@ impl Provider {
         Ok(Some(FlowState { version: waiting.version, approved, undeliverable }))
     }
 
+    /// What Continue would need to know is what a page waits for.
+    fn awaited_needs(&self, instance: &Instance, now: Timestamp) -> Needs {
+        let input = Input { control: "continue".to_owned(), ..Input::default() };
+        countersign_flow::needs(self.policies.set(), instance, &input, now)
+    }
+
+    /// The challenge whose call `before` waited for and `after` waits for still.
+    pub(super) fn still_awaited(&self, before: &Instance, after: &Instance, now: Timestamp) -> Option<u32> {
+        let awaited = self.awaited_needs(before, now).approval?;
+        self.awaited_needs(after, now).approval.filter(|challenge| *challenge == awaited)
+    }
+
     /// What `flow` waits for; none when it is gone or at its end.
     pub(crate) async fn find_waiting(&self, flow: FlowId) -> Result<Option<Waiting>, ServiceError> {
         let Some(stored) = self.short_lived.load(flow).await? else { return Ok(None) };
         let Some(FlowRecord::Running(running)) = record::open(&self.vault, flow, &stored.body) else { return Ok(None) };
-        // What Continue would need to know is what the page waits for.
-        let input = Input { control: "continue".to_owned(), ..Input::default() };
-        let needs = countersign_flow::needs(self.policies.set(), &running.instance, &input, self.clock.now());
+        let needs = self.awaited_needs(&running.instance, self.clock.now());
         Ok(Some(Waiting {
             version: stored.version,
             browser: running.browser,

@@ -94,8 +94,8 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// What the pages and mails call the place the person came from.
+    /// What the mails call the place the person came from; not as a client calls itself that anybody may have registered.
     pub(crate) fn application(&self) -> &str {
-        self.client.map_or("", |client| client.name.as_str())
+        self.client.filter(|client| client.registration.is_none()).map_or("", |client| client.name.as_str())
     }
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::language::Voice;
-use countersign_model::{FlowId, OutboxId, Timestamp};
+use countersign_model::{FlowId, KeyedHash, OutboxId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ const MAX_TICKET: usize = 1024;
 pub(crate) struct CallTicket {
     pub(crate) message: OutboxId,
     pub(crate) flow: FlowId,
+    /// Which run of the flow: LOGIN begins it anew under the same id.
+    pub(crate) run: KeyedHash,
     pub(crate) challenge: u32,
     pub(crate) voice: Voice,
     /// The digits on the page, or the code to read; empty where `#` is all.

@@ -155,7 +155,7 @@ impl ShortLived for InProcess {
             last: Some((*nonce, next.result.to_vec())),
             lease: None,
             end: next.end,
-            approved: instance.approved,
+            approved: instance.approved.filter(|approved| next.awaits == Some(*approved)),
             body: next.body.to_vec(),
         };
         let version = successor.version;

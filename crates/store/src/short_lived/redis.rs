@@ -235,7 +235,8 @@ impl ShortLived for Redis {
     ) -> Result<Advanced, StoreError> {
         check_sizes(next.result, next.body)?;
         let (version, end, idle) = (decimal(version), decimal(next.end.as_millis()), decimal(next.idle.as_millis()));
-        let arguments: [&[u8]; 6] = [&version, nonce, &end, &idle, next.result, next.body];
+        let awaits = next.awaits.map(decimal).unwrap_or_default();
+        let arguments: [&[u8]; 7] = [&version, nonce, &end, &idle, next.result, next.body, &awaits];
         // Sent twice, the second answers `dup` with the result of the first, which is the same answer to the browser.
         let answer: Answer<(String, Vec<u8>)> =
             self.run(&self.scripts.advance, &self.instance_key(id), &arguments).await?;

@@ -305,11 +305,11 @@ impl Driver {
 
     /// Templates of the notices of the last decision.
     pub(crate) fn told(&self) -> Vec<&str> {
-        let template = |effect| match effect {
-            &Effect::Notify { ref template, .. } => Some(template.as_str()),
+        let templates = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Notify { template, .. } => Some(template.as_str()),
             _ => None,
-        };
-        self.effects.iter().filter_map(template).collect()
+        });
+        templates.collect()
     }
 }
 

@@ -46,10 +46,11 @@ fn a_call_is_answered_on_the_telephone_and_proves_it() {
     driver.press("call");
     assert_eq!((driver.notice(), driver.view().state), ("called", "calling"));
     assert!(driver.view().fields.is_empty());
+    let awaited = driver.needs(&Input::press("continue")).approval.unwrap();
     assert!(
         driver
             .did(|effect| matches!(effect, Effect::Send { channel: Channel::Voice, code: None, call: Some(call), .. }
-        if call.voice == Voice::PressHash && call.challenge == 1))
+        if call.voice == Voice::PressHash && call.challenge == awaited))
     );
     assert_eq!(driver.press("continue"), Next::Page);
     assert_eq!(driver.notice(), "call_waiting");
@@ -152,4 +153,30 @@ fn who_has_no_phone_is_led_to_email_with_the_password_in_hand() {
     assert_eq!(driver.press("email"), Next::Page);
     assert_eq!((driver.view().policy.as_str(), driver.view().page.as_str()), ("email", "email_verify"));
     assert!(fact_set(driver.instance().facts()).contains(Fact::Password));
+}
+
+#[test]
+fn no_two_visits_of_one_instance_wait_for_the_same_approval() {
+    let mut driver = Driver::new(all_shipped());
+    for account in &mut driver.accounts {
+        account.phone = Some(PHONE.to_owned());
+    }
+    driver.begin("phone");
+    let mut awaited = Vec::new();
+    for address in ["hospital@example.com", "dduck@example.com"] {
+        driver.press("forgot");
+        driver.post(&Input::press("send").with("email", address));
+        let code = driver.last_code();
+        driver.verify(&code);
+        driver.press("continue");
+        assert_eq!(driver.view().page, "phone_verify");
+        for _ in 0..2 {
+            driver.wait(31_000);
+            driver.press("call");
+            awaited.push(driver.needs(&Input::press("continue")).approval.unwrap());
+        }
+        driver.press("cancel");
+        assert_eq!(driver.view().page, "sign_in");
+    }
+    assert!(awaited.windows(2).all(|pair| pair[0] < pair[1]), "later ones are higher: {awaited:?}");
 }

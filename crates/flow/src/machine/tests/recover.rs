@@ -112,8 +112,9 @@ fn a_registration_reset_says_the_same_whoever_is_named() {
         driver.accounts[0].registration_incomplete = incomplete;
         driver.begin("registration-reset");
         let next = driver.post(&Input::press("next").with("username", name));
-        let queued =
-            driver.effects.iter().filter(|effect| matches!(effect, Effect::SendLink { .. } | Effect::Pretend { .. }));
+        let queued = driver.effects.iter().filter(|effect| {
+            matches!(effect, Effect::SendLink { .. } | Effect::Pretend { .. } | Effect::Notify { .. })
+        });
         seen.push((next, queued.count(), driver.view()));
         assert_eq!(driver.did(|effect| matches!(effect, Effect::SendLink { .. })), incomplete);
         let charged = &driver.asked.last().unwrap().charges;

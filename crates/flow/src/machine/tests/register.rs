@@ -133,7 +133,8 @@ fn a_taken_address_sees_the_same_page_and_its_owner_is_told() {
     let mut taken = at_information();
     let other = (taken.post(&contact("dduck@example.com", "daisy")), taken.view());
     assert_eq!(one, other);
-    assert_eq!(taken.told(), ["registration_attempt"]);
+    assert!(taken.did(|effect| matches!(effect, Effect::Warn { to, .. } if to == "dduck@example.com")));
+    assert!(taken.told().is_empty());
     assert!(!taken.did(|effect| matches!(effect, Effect::CreateAccount { .. } | Effect::SendLink { .. })));
     assert!(taken.did(|effect| matches!(effect, Effect::Pretend { .. })));
 }
@@ -195,11 +196,85 @@ fn the_corporate_provider_vouches_or_declines() {
     assert_eq!(driver.press("continue"), sent);
     assert!(matches!(driver.press("federated"), Next::Stop { page, .. } if page == "federation_refused"));
     driver.begin("employees");
-    driver.federated = Some(crate::Federated { user: user(5), is_new: true });
+    driver.federated = Some(crate::Federated { user: user(5), is_new: true, auth_time: None });
     let Next::Issue(issued) = driver.press("federated") else { panic!() };
     assert_eq!((issued.user, issued.amr.len()), (user(5), 0));
     assert!(driver.did(|effect| matches!(effect, Effect::AdoptFederated { .. })));
     driver.begin("employees");
-    driver.federated = Some(crate::Federated { user: user(5), is_new: false });
+    driver.federated = Some(crate::Federated { user: user(5), is_new: false, auth_time: None });
     assert!(matches!(driver.press("federated"), Next::Stop { .. }), "an account that is not there signs nobody in");
+}
+
+/// Behind the button of a mailed link, of an account that is finished by another way from then on.
+fn behind_link_of_finished(policy: &str) -> Driver {
+    let mut driver = Driver::new(all_shipped());
+    driver.accounts[0].registration_incomplete = true;
+    driver.enter(policy, Entry::Link);
+    driver.link = LinkState::Holds(user(1));
+    driver.press("continue");
+    assert_eq!(driver.view().page, "login_method");
+    driver
+}
+
+#[test]
+fn a_registration_that_was_finished_elsewhere_is_changed_by_no_running_one() {
+    let changes = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::SetPassword { .. }
+                | Effect::BindFactor { .. }
+                | Effect::UnbindFactor { .. }
+                | Effect::CompleteRegistration { .. }
+        )
+    };
+    for policy in ["registration-link", "invitation"] {
+        let ended = Next::Return { error: "access_denied" };
+        let mut by_email = behind_link_of_finished(policy);
+        by_email.accounts[0].registration_incomplete = false;
+        assert_eq!(by_email.press("email"), ended, "no phone is unbound");
+        assert!(!by_email.did(changes));
+
+        let mut at_password = behind_link_of_finished(policy);
+        at_password.press("phone");
+        at_password.accounts[0].registration_incomplete = false;
+        assert_eq!(set(&mut at_password), ended);
+        assert!(!at_password.did(changes));
+
+        let mut at_phone = behind_link_of_finished(policy);
+        at_phone.press("phone");
+        set(&mut at_phone);
+        assert!(at_phone.did(|effect| matches!(effect, Effect::HoldRegistration { .. })), "nor in the database");
+        at_phone.post(&Input::press("send").with("country", "US").with("phone_number", "202-555-3661"));
+        let code = at_phone.last_code();
+        at_phone.accounts[0].registration_incomplete = false;
+        assert_eq!(at_phone.verify(&code), ended);
+        assert!(!at_phone.did(changes));
+    }
+}
+
+#[test]
+fn the_last_step_of_a_registration_that_was_finished_elsewhere_issues_nothing() {
+    let mut driver = behind_link_of_finished("registration-link");
+    driver.accounts[0].terms_due = true;
+    driver.press("email");
+    set(&mut driver);
+    assert_eq!(driver.view().page, "terms");
+    driver.accounts[0].registration_incomplete = false;
+    let next = driver.post(&Input::press("accept").with("accept", "on"));
+    assert_eq!(next, Next::Return { error: "access_denied" });
+    assert!(!driver.did(|effect| matches!(effect, Effect::CompleteRegistration { .. })));
+}
+
+#[test]
+fn whatever_a_registration_changes_is_held_to_its_being_open() {
+    let mut driver = behind_link_of_finished("registration-link");
+    driver.press("phone");
+    set(&mut driver);
+    let held = driver.effects.iter().position(|effect| matches!(effect, Effect::HoldRegistration { .. }));
+    let changed = driver.effects.iter().position(|effect| matches!(effect, Effect::SetPassword { .. }));
+    assert!(held.is_some() && held < changed);
+    assert!(matches!(bind_phone(&mut driver), Next::Issue(_)));
+    let held: Vec<_> =
+        driver.effects.iter().filter(|effect| matches!(effect, Effect::HoldRegistration { .. })).collect();
+    assert_eq!(held.len(), 1);
 }

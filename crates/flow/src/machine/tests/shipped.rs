@@ -112,7 +112,7 @@ fn start(set: &PolicySet, id: &str, phone: bool, incomplete: bool) -> Driver {
     driver.answers = true;
     driver.link = LinkState::Holds(user(1));
     driver.passkey = Some(crate::PasskeyProof { user: user(1), verified: true });
-    driver.federated = Some(crate::Federated { user: user(1), is_new: false });
+    driver.federated = Some(crate::Federated { user: user(1), is_new: false, auth_time: None });
     let entry = set.get(id).unwrap().entry.iter().copied().find(|entry| *entry != Entry::Switch).unwrap();
     driver.enter(id, entry);
     driver
@@ -139,11 +139,11 @@ fn walk(set: &PolicySet, driver: &mut Driver, moves: &[Move]) -> Result<Option<S
         let bound = if driver.instance().typed.is_some() { 4_000 } else { 1_400 };
         prop_assert!(size <= bound, "{} bytes at {}", size, page.step);
         for effect in &driver.effects {
-            let changed = match effect {
-                Effect::SetPassword { user, .. } | Effect::BindFactor { user, .. } | Effect::CloseAccount { user } => {
-                    user
-                }
-                _ => continue,
+            let (Effect::SetPassword { user: changed, .. }
+            | Effect::BindFactor { user: changed, .. }
+            | Effect::CloseAccount { user: changed }) = effect
+            else {
+                continue;
             };
             prop_assert!(seen.given.iter().any(|(whose, _)| whose == changed), "{} changed unproven", changed);
         }

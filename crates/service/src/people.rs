@@ -1,0 +1,158 @@
+//! What operators do for people: invite, reset a registration, disable and enable, bring over from the legacy portal.
+
+mod import;
+mod import_line;
+mod invite;
+mod reset;
+mod status;
+
+use countersign_model::{
+    Account, AuditEvent, AuditKind, AuditOutcome, Organization, OrganizationId, Timestamp, UserId,
+};
+
+use crate::ServiceError;
+use crate::audit::{self, RequestContext};
+use crate::provider::Provider;
+
+pub use import::{ImportReport, Imported, Rejected};
+pub use import_line::ImportFormat;
+pub use invite::{Invitation, Invited};
+pub use reset::{RegistrationReset, ResetDone};
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 500;
+/// Longest name of a person, in characters.
+const MAX_NAME: usize = 200;
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PersonRefusal {
+    /// Nobody has this name or address.
+    #[error("there is no account of this mail address or user name")]
+    Unknown,
+    /// It can not be a mail address.
+    #[error("this is no mail address")]
+    Email,
+    /// It can not be a user name.
+    #[error("a user name has 1 to 100 bytes and no control characters")]
+    Username,
+    /// It can not be a name.
+    #[error("a name has 1 to 200 characters, none of them a control character")]
+    Name,
+    /// It says nothing, or too much.
+    #[error("a reason has 1 to 500 characters, none of them a control character")]
+    Reason,
+    /// Another account has it.
+    #[error("another account has this user name")]
+    UsernameTaken,
+    /// What was given and what is on file differ.
+    #[error("the account of this mail address has another {0}")]
+    Differs(&'static str),
+    /// There is nothing to invite to.
+    #[error("the registration of this account is complete")]
+    Registered,
+    /// They may not sign in.
+    #[error("the account is disabled: enable it first")]
+    Disabled,
+    /// For good.
+    #[error("the account is closed, which cannot be undone")]
+    Closed,
+    /// It stands so already.
+    #[error("the account is {0} already")]
+    Already(&'static str),
+    /// Nobody but another administrator should undo an administrator's factors.
+    #[error("this is an administrator's account: say --force if that is meant")]
+    Administrator,
+    /// A link would reach nobody.
+    #[error("the account has no mail address to send a link to")]
+    NoMailbox,
+    /// No provider group has it.
+    #[error("no organization has this NPI")]
+    OrganizationUnknown,
+    /// Which is meant is not known.
+    #[error("several organizations have this NPI")]
+    OrganizationAmbiguous,
+    /// It is not registered.
+    #[error("there is no client of this id")]
+    ClientUnknown,
+    /// The deployment's own policies lack it.
+    #[error("no policy `{0}` begins with a mailed link")]
+    NoPolicy(&'static str),
+}
+
+impl Provider {
+    /// The account of `who`: a mail address or a user name, in any case.
+    pub(crate) async fn find_person(&self, who: &str) -> Result<Option<Account>, ServiceError> {
+        let who = who.trim().to_lowercase();
+        let found = self
+            .db
+            .read(async |tx| {
+                Ok::<_, ServiceError>(match tx.find_account_by_email(&who).await? {
+                    Some(account) => Some(account),
+                    None => tx.find_account_by_username(&who).await?,
+                })
+            })
+            .await?;
+        Ok(found)
+    }
+}
+
+/// What an operator did to an account.
+fn change_event(
+    user: &UserId,
+    kind: AuditKind,
+    change: &str,
+    reason: Option<&str>,
+    context: &RequestContext,
+    now: Timestamp,
+) -> Result<AuditEvent, ServiceError> {
+    let event = audit::event(context, now, kind, AuditOutcome::Success)?
+        .subject(Some(user))
+        .detail("change", change)
+        .detail("by", "operator");
+    Ok(match reason {
+        Some(reason) => event.detail("reason", reason).build(),
+        None => event.build(),
+    })
+}
+
+fn check_reason(reason: &str) -> Result<&str, PersonRefusal> {
+    check_text(reason, MAX_REASON).ok_or(PersonRefusal::Reason)
+}
+
+fn check_name(name: &str) -> Result<&str, PersonRefusal> {
+    check_text(name, MAX_NAME).ok_or(PersonRefusal::Name)
+}
+
+/// Trimmed, of 1 to `most` characters, none of them a control character.
+fn check_text(text: &str, most: usize) -> Option<&str> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
+    fits.then_some(text)
+}
+
+/// A mail address, trimmed and in lower case. Only the shape is checked, as on the sign-in page.
+fn read_email(text: &str) -> Result<String, PersonRefusal> {
+    let email = text.trim().to_lowercase();
+    let shaped = email.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let clean = !email.chars().any(|c| c.is_control() || c.is_whitespace());
+    if shaped && clean && email.len() <= countersign_flow::MAX_EMAIL { Ok(email) } else { Err(PersonRefusal::Email) }
+}
+
+/// A user name, trimmed and in lower case; otherwise as old portals let it be.
+fn read_username(text: &str) -> Result<String, PersonRefusal> {
+    let name = text.trim().to_lowercase();
+    let fits = (1..=countersign_flow::MAX_USERNAME).contains(&name.len()) && !name.chars().any(char::is_control);
+    if fits { Ok(name) } else { Err(PersonRefusal::Username) }
+}
+
+/// The one organization of an NPI.
+fn find_npi(organizations: &[Organization], npi: &str) -> Result<OrganizationId, PersonRefusal> {
+    let npi: String = npi.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut known = organizations.iter().filter(|organization| organization.npi.eq_ignore_ascii_case(&npi));
+    match (known.next(), known.next()) {
+        (Some(only), None) => Ok(only.id.clone()),
+        (None, _) => Err(PersonRefusal::OrganizationUnknown),
+        _ => Err(PersonRefusal::OrganizationAmbiguous),
+    }
+}

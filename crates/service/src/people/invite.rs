@@ -1,0 +1,177 @@
+//! Invitations (R33): an account whose registration is still to be done, and a link to do it.
+
+use countersign_model::{
+    Account, AuditEvent, AuditKind, ClientId, OrganizationId, Profile, Timestamp, User, UserId, UserStatus,
+};
+use countersign_store::Tx;
+
+use super::{PersonRefusal, change_event, check_name, find_npi, read_email, read_username};
+use crate::ServiceError;
+use crate::audit::RequestContext;
+use crate::clock::random;
+use crate::effects::as_lost;
+use crate::links::NewLink;
+use crate::provider::Provider;
+
+const POLICY: &str = "invitation";
+
+/// Somebody to be invited.
+#[derive(Clone, Debug, Default)]
+pub struct Invitation {
+    /// Mail address the link goes to.
+    pub email: String,
+    /// Full name.
+    pub name: String,
+    /// User name, if they are to have one from the start.
+    pub username: Option<String>,
+    /// NPI of the provider group they belong to.
+    pub npi: Option<String>,
+    /// Client where the registration ends; none: the account page.
+    pub client: Option<String>,
+    /// Language of the mail, BCP 47.
+    pub locale: String,
+}
+
+/// What became of an invitation.
+#[derive(Clone, Debug)]
+pub struct Invited {
+    /// Who.
+    pub user: UserId,
+    /// Whether the account was made just now.
+    pub created: bool,
+}
+
+/// An invitation that was read.
+struct Guest {
+    email: String,
+    name: String,
+    username: Option<String>,
+    organization: Option<OrganizationId>,
+    client: Option<ClientId>,
+}
+
+impl Provider {
+    /// Makes the account, unless there is one whose registration is incomplete, and mails the link. Earlier invitations
+    /// of this person stop working.
+    pub async fn invite(
+        &self,
+        new: &Invitation,
+        context: &RequestContext,
+    ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
+        if self.policies.set().get(POLICY).is_none() {
+            return Ok(Err(PersonRefusal::NoPolicy(POLICY)));
+        }
+        let guest = match self.read_guest(new).await? {
+            Ok(guest) => guest,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let invited = match self.find_or_create(&guest, &new.locale, context).await? {
+            Ok(invited) => invited,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let link = NewLink {
+            user: invited.user.clone(),
+            policy: POLICY.to_owned(),
+            template: "invitation".to_owned(),
+            client: guest.client,
+            locale: new.locale.clone(),
+        };
+        let mailed = self.mail_link(&link, context).await?;
+        Ok(if mailed { Ok(invited) } else { Err(PersonRefusal::NoPolicy(POLICY)) })
+    }
+
+    async fn read_guest(&self, new: &Invitation) -> Result<Result<Guest, PersonRefusal>, ServiceError> {
+        let client = match new.client.as_deref().map(str::parse::<ClientId>) {
+            None => None,
+            Some(Ok(id)) if self.find_client(&id).await?.is_some_and(|client| !client.disabled) => Some(id),
+            Some(_) => return Ok(Err(PersonRefusal::ClientUnknown)),
+        };
+        let organizations = match &new.npi {
+            Some(_) => self.db.read(async |tx| tx.list_organizations().await).await?,
+            None => Vec::new(),
+        };
+        let read = || {
+            Ok(Guest {
+                email: read_email(&new.email)?,
+                name: check_name(&new.name)?.to_owned(),
+                username: new.username.as_deref().map(read_username).transpose()?,
+                organization: new.npi.as_deref().map(|npi| find_npi(&organizations, npi)).transpose()?,
+                client: client.clone(),
+            })
+        };
+        Ok(read())
+    }
+
+    async fn find_or_create(
+        &self,
+        guest: &Guest,
+        locale: &str,
+        context: &RequestContext,
+    ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
+        let now = self.clock.now();
+        let account = guest.account(UserId::new(now, random()?), locale, now);
+        let created = change_event(&account.user.id, AuditKind::AccountCreated, "created", None, context, now)?;
+        let written = self.db.write(async |tx| guest.write(tx, &account, &created).await).await;
+        written.map_err(as_lost)
+    }
+}
+
+impl Guest {
+    fn account(&self, id: UserId, locale: &str, now: Timestamp) -> Account {
+        let user = User {
+            id,
+            email: Some(self.email.clone()),
+            username: self.username.clone(),
+            status: UserStatus::Active,
+            organization: self.organization.clone(),
+            roles: Vec::new(),
+            profile: Profile { name: Some(self.name.clone()), ..Profile::default() },
+            fax: None,
+            locale: Some(locale.to_owned()),
+            terms_version: None,
+            registered_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        Account { user, password: None, legacy: None, factors: Vec::new() }
+    }
+
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        new: &Account,
+        created: &AuditEvent,
+    ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
+        if let Some(known) = tx.find_account_by_email(&self.email).await? {
+            return Ok(self.check_known(&known));
+        }
+        if let Some(username) = &self.username
+            && tx.username_exists(username).await?
+        {
+            return Ok(Err(PersonRefusal::UsernameTaken));
+        }
+        tx.insert_account(new).await?;
+        tx.insert_audit_events(std::slice::from_ref(created)).await?;
+        Ok(Ok(Invited { user: new.user.id.clone(), created: true }))
+    }
+
+    /// Whether an account that is there is the one that is meant, and has something to complete.
+    fn check_known(&self, known: &Account) -> Result<Invited, PersonRefusal> {
+        let user = &known.user;
+        match user.status {
+            UserStatus::Active => {}
+            UserStatus::Disabled => return Err(PersonRefusal::Disabled),
+            UserStatus::Closed => return Err(PersonRefusal::Closed),
+        }
+        if user.registered_at.is_some() {
+            return Err(PersonRefusal::Registered);
+        }
+        if self.username.is_some() && self.username != user.username {
+            return Err(PersonRefusal::Differs("user name"));
+        }
+        if self.organization.is_some() && self.organization != user.organization {
+            return Err(PersonRefusal::Differs("organization"));
+        }
+        Ok(Invited { user: user.id.clone(), created: false })
+    }
+}

@@ -1,0 +1,131 @@
+//! Who may read timelines over HTTP: an access token of ours with the scope `users.read`, and for people a role.
+
+use countersign_model::{Account, ClientId, Role, User, UserStatus};
+use countersign_protocol::bearer::{self, Refusal};
+use countersign_protocol::{
+    AccessTokenClaims, CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, verify_access_token,
+};
+use secrecy::ExposeSecret;
+
+use super::Timeline;
+use crate::ServiceError;
+use crate::provider::Provider;
+
+/// Lets a client read what is on record of people.
+const USERS_READ: &str = "users.read";
+
+/// A request to the admin API.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminCall<'a> {
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The query; a token in it is refused.
+    pub query: &'a Params,
+    /// Certificate of the TLS client, if it showed one.
+    pub certificate: Option<&'a CertificateThumbprint>,
+}
+
+/// Why the admin API does not answer.
+#[derive(Debug)]
+pub enum AdminRefusal {
+    /// The token is missing, wrong, or does not allow it (RFC 6750).
+    Token(Refusal),
+    /// There is no such person, or not among those the caller may see.
+    Unknown,
+}
+
+/// Whom a caller may see.
+enum Reach {
+    Everybody,
+    OrganizationOf(Box<User>),
+}
+
+impl Reach {
+    fn covers(&self, account: &Account) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::OrganizationOf(caller) => {
+                caller.organization.is_some() && caller.organization == account.user.organization
+            }
+        }
+    }
+}
+
+impl Provider {
+    /// The timeline of `who`, for who presents a token that allows it.
+    pub async fn read_timeline(
+        &self,
+        call: AdminCall<'_>,
+        who: &str,
+    ) -> Result<Result<Timeline, AdminRefusal>, ServiceError> {
+        let reach = match self.find_reach(call).await? {
+            Ok(reach) => reach,
+            Err(refusal) => return Ok(Err(AdminRefusal::Token(refusal))),
+        };
+        match self.find_person(who).await?.filter(|account| reach.covers(account)) {
+            Some(account) => self.timeline_of(&account).await.map(Ok),
+            None => Ok(Err(AdminRefusal::Unknown)),
+        }
+    }
+
+    async fn find_reach(&self, call: AdminCall<'_>) -> Result<Result<Reach, Refusal>, ServiceError> {
+        let claims = match self.check_token(call) {
+            Ok(claims) => claims,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let client = match claims.client() {
+            Some(client) => self.find_standing(&client).await?,
+            None => false,
+        };
+        if !client {
+            return Ok(Err(TOO_NARROW));
+        }
+        let Some(grant) = claims.gid.as_ref() else {
+            // A client on its own behalf: its operator registered it for this.
+            return Ok(if claims.sub == claims.client_id { Ok(Reach::Everybody) } else { Err(TOO_NARROW) });
+        };
+        let found = match grant.parse() {
+            Ok(grant) => self.db.read(async |tx| tx.find_grant_with_account(&grant).await).await?,
+            Err(_) => None,
+        };
+        let standing =
+            found.filter(|found| found.grant.revoked_at.is_none() && found.account.user.status == UserStatus::Active);
+        let Some(standing) = standing else {
+            let error = OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired");
+            return Ok(Err(error.with_detail("the grant was revoked or its person may not sign in").into()));
+        };
+        Ok(reach_of(standing.account.user))
+    }
+
+    fn check_token(&self, call: AdminCall<'_>) -> Result<AccessTokenClaims, Refusal> {
+        let token = bearer::find_token(call.authorization, call.query, &Params::default())?;
+        let keys = self.keys.current();
+        let claims = verify_access_token(token.expose_secret(), &keys.stored, &self.settings.issuer, self.clock.now())?;
+        let bound = claims.cnf.as_ref().map(|confirmation| confirmation.certificate.as_str());
+        certificate::check_binding(bound, call.certificate)?;
+        bearer::check_scope(&claims.scope(), USERS_READ)?;
+        Ok(claims)
+    }
+
+    /// Whether the operator registered this client for the scope and it may still use it. Clients that registered
+    /// themselves may name any scope: theirs counts for nothing here.
+    async fn find_standing(&self, client: &ClientId) -> Result<bool, ServiceError> {
+        let client = self.db.read(async |tx| tx.find_client(client).await).await?;
+        Ok(client.is_some_and(|client| {
+            !client.disabled && client.registration.is_none() && client.scope.contains(USERS_READ)
+        }))
+    }
+}
+
+const TOO_NARROW: Refusal = Refusal::InsufficientScope { needed: USERS_READ };
+
+fn reach_of(user: User) -> Result<Reach, Refusal> {
+    let has = |role: Role| user.roles.contains(&role);
+    if has(Role::Administrator) || has(Role::HelpDesk) {
+        Ok(Reach::Everybody)
+    } else if has(Role::ProviderAdministrator) {
+        Ok(Reach::OrganizationOf(Box::new(user)))
+    } else {
+        Err(TOO_NARROW)
+    }
+}

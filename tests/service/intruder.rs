@@ -1,0 +1,210 @@
+//! An intruder who holds some things of a finished account, and tries every policy and every control of every page.
+//!
+//! With a set that `policy check --sets` lists he passes the login policy it is listed for; with less he never does.
+//! The search is bounded: each (page, control) is tried again only after he learned something.
+
+mod hunt;
+
+use countersign_service::policy::{PolicySet, list_least_sets, parse};
+use countersign_service::{NewAccount, Provider};
+use countersign_tests::provider::{House, NodePlan, PORTAL_SECRET, PORTAL_URI, Pair, run};
+use secrecy::SecretString;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use hunt::{Holding, Hunt, Victim};
+
+on_both_stores![
+    the_mailbox_alone_passes_nothing_of_an_account_with_a_phone,
+    the_password_and_the_mailbox_pass_nothing_of_an_account_with_a_phone,
+    the_mailbox_and_the_phone_pass_what_the_closure_says,
+    without_its_guard_the_registration_reset_is_found_and_refused_all_the_same,
+    without_the_phone_in_the_recovery_the_mailbox_gets_in,
+];
+
+/// Every set of things of every kind of account: on the embedded stores, where it takes seconds.
+macro_rules! every_set {
+    ($($name:ident: $account:expr),* $(,)?) => {
+        $(#[test] fn $name() { run(Pair::Embedded, async |house| play_every_set(&house, $account).await); })*
+    };
+}
+
+every_set! {
+    every_set_of_things_of_a_mail_only_account_passes_what_the_closure_says: &[],
+    every_set_of_things_of_an_account_with_a_phone_passes_what_the_closure_says: &["phone"],
+    every_set_of_things_of_an_account_with_an_app_passes_what_the_closure_says: &["totp"],
+    every_set_of_things_of_an_account_with_phone_and_app_passes_what_the_closure_says: &["phone", "totp"],
+}
+
+/// The day the waivers of the shipped set are looked at.
+const TODAY: &str = "2026-11-22";
+
+/// The shipped set without the corporate provider, which is not there; locks and budgets are left aside: he is patient.
+fn patient_set(change: impl Fn(&str, String) -> String) -> PolicySet {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    let read = |file: &std::path::PathBuf| {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let mut text = std::fs::read_to_string(file).unwrap();
+        for number in 1..=60 {
+            text = text.replace(&format!("after = {number},"), "after = 100000,");
+            text = text.replace(&format!("sends = {number}, per"), "sends = 1000, per");
+        }
+        parse(name, &change(name, text)).unwrap_or_else(|findings| panic!("{findings:#?}"))
+    };
+    PolicySet::new(files.iter().map(read).filter(|policy| policy.id != "employees").collect())
+}
+
+fn shipped(_: &str, text: String) -> String {
+    text
+}
+
+async fn open(house: &House, set: &PolicySet) -> Arc<Provider> {
+    let node = house.node_with(NodePlan { policies: set.clone(), ..house.plan() }).await;
+    let ids: Vec<&str> = set.iter().map(|policy| policy.id.as_str()).collect();
+    let client = json!({
+        "client_id": "everything",
+        "client_secret": PORTAL_SECRET,
+        "redirect_uris": [PORTAL_URI],
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code"],
+        "scope": "openid",
+        "initiate_login_uri": "https://portal.example/start",
+        "countersign_policy": "login-options",
+        "countersign_policies": ids,
+        "countersign_first_party": true,
+    });
+    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    node
+}
+
+/// A finished account with some factors.
+async fn make(node: &Provider, number: usize, account: &[&str]) -> Victim {
+    let victim = Victim::new(number);
+    let has = |word: &str| account.contains(&word);
+    let new = NewAccount {
+        email: victim.email.clone(),
+        password: Some(SecretString::from(victim.password.clone())),
+        username: Some(victim.username.clone()),
+        mailbox: true,
+        phone: has("phone").then(|| victim.phone.clone()),
+        totp_seed: has("totp").then(|| SecretString::from(victim.seed.clone())),
+        ..NewAccount::default()
+    };
+    let user = node.create_account(&new).await.unwrap().expect("new");
+    Victim { user: Some(user), ..victim }
+}
+
+/// Plays one set; the login policies he passed, and what he did.
+async fn play(
+    house: &House,
+    node: &Arc<Provider>,
+    set: &PolicySet,
+    number: usize,
+    account: &[&str],
+    held: &[&'static str],
+) -> (BTreeSet<String>, String) {
+    let victim = make(node, number, account).await;
+    let mut hunt = Hunt::new(house, node, set, victim, Holding::of(held));
+    hunt.search().await;
+    (hunt.list_passed().await, hunt.trail())
+}
+
+/// What the closure says he passes who holds `held`.
+fn expect(set: &PolicySet, account: &[&str], held: &[&str]) -> BTreeSet<String> {
+    let least = list_least_sets(set, TODAY).into_iter();
+    let fits = least.filter(|least| least.account == account && least.held.iter().all(|thing| held.contains(thing)));
+    fits.map(|least| least.policy).collect()
+}
+
+/// Every set of `things`, the empty one first.
+fn list_sets(things: &[&'static str]) -> Vec<Vec<&'static str>> {
+    let chosen = |bits: u32| {
+        let kept = things.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0);
+        kept.map(|(_, thing)| *thing).collect::<Vec<_>>()
+    };
+    (0..1 << things.len()).map(chosen).collect()
+}
+
+async fn play_every_set(house: &House, account: &[&'static str]) {
+    let set = patient_set(shipped);
+    let node = open(house, &set).await;
+    let things: Vec<&str> = ["password", "mailbox"].into_iter().chain(account.iter().copied()).collect();
+    let mut wrong = Vec::new();
+    let mut passed_any = 0;
+    for (number, held) in list_sets(&things).into_iter().enumerate() {
+        let (passed, trail) = play(house, &node, &set, number, account, &held).await;
+        let expected = expect(&set, account, &held);
+        passed_any += usize::from(!expected.is_empty());
+        if passed != expected {
+            wrong.push(format!("{held:?} of {account:?} passes {passed:?}, the closure says {expected:?}\n{trail}"));
+        }
+    }
+    assert!(passed_any > 0, "no set of {account:?} passes anything: this proves nothing");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn play_one(house: &House, held: &[&'static str]) -> BTreeSet<String> {
+    let set = patient_set(shipped);
+    let node = open(house, &set).await;
+    let (passed, trail) = play(house, &node, &set, 0, &["phone"], held).await;
+    assert_eq!(passed, expect(&set, &["phone"], held), "as the closure says:\n{trail}");
+    passed
+}
+
+async fn the_mailbox_alone_passes_nothing_of_an_account_with_a_phone(house: House) {
+    assert!(play_one(&house, &["mailbox"]).await.is_empty());
+}
+
+async fn the_password_and_the_mailbox_pass_nothing_of_an_account_with_a_phone(house: House) {
+    assert!(play_one(&house, &["password", "mailbox"]).await.is_empty());
+}
+
+async fn the_mailbox_and_the_phone_pass_what_the_closure_says(house: House) {
+    assert!(play_one(&house, &["mailbox", "phone"]).await.contains("phone"));
+}
+
+/// The guides' registration reset as it stands there: whoever reads the mailbox registers anew.
+fn unguarded(name: &str, text: String) -> String {
+    let (from, to) = match name {
+        "registration-reset" => (r#"then = "send" }], else = "told""#, r#"then = "send" }], else = "send""#),
+        "registration-link" => (r#"then = "method" }], else = "already""#, r#"then = "method" }], else = "method""#),
+        _ => return text,
+    };
+    assert!(text.contains(from), "{name} has no such guard");
+    text.replace(from, to)
+}
+
+/// The closure calls it a way in. The machine registers no finished account anew, whatever a policy says.
+async fn without_its_guard_the_registration_reset_is_found_and_refused_all_the_same(house: House) {
+    let set = patient_set(unguarded);
+    assert!(expect(&set, &["phone"], &["mailbox"]).contains("phone"), "the closure knows");
+    let node = open(&house, &set).await;
+    let (passed, trail) = play(&house, &node, &set, 0, &["phone"], &["mailbox"]).await;
+    assert!(passed.is_empty(), "{passed:?}\n{trail}");
+    assert!(trail.contains("registration-link/method/"), "he came that far:\n{trail}");
+}
+
+/// Recovery by the mailbox alone, also for who has a phone.
+fn unphoned(name: &str, text: String) -> String {
+    if name != "forgot-password" {
+        return text;
+    }
+    let changed = text
+        .replace(r#"if = "account.phone", then = "phone" }"#, r#"if = "account.phone", then = "new_password" }"#)
+        .replace(r#"    { if = "account.phone", factors = ["mailbox", "phone", "password"] },"#, "");
+    assert!(changed.len() + 50 < text.len(), "forgot-password reads otherwise now");
+    changed
+}
+
+async fn without_the_phone_in_the_recovery_the_mailbox_gets_in(house: House) {
+    let set = patient_set(unphoned);
+    assert!(!expect(&set, &["phone"], &["mailbox"]).is_empty(), "the closure knows");
+    let node = open(&house, &set).await;
+    let (passed, trail) = play(&house, &node, &set, 0, &["phone"], &["mailbox"]).await;
+    assert!(!passed.is_empty(), "{trail}");
+}

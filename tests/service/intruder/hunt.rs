@@ -1,0 +1,377 @@
+//! The search: walks through pages until every control of every page he met was tried with what he knows.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use countersign_model::{AuditKind, AuditOutcome, Seconds, UserId};
+use countersign_service::policy::language::{Entry, Purpose};
+use countersign_service::policy::{Policy, PolicySet, totp};
+use countersign_service::{FlowPage, LinkCall, Provider};
+use countersign_tests::provider::{Authenticator, House, Operator, Person, Seen};
+use secrecy::SecretString;
+
+/// His own phone.
+const OWN_PHONE: &str = "+12025550199";
+/// The password he sets.
+const OWN_PASSWORD: &str = "nine wet herons on a weir";
+/// The most pages of one walk.
+const MAX_STEPS: usize = 40;
+/// The most walks of one search.
+const MAX_WALKS: usize = 400;
+
+/// Whose account it is.
+#[derive(Clone, Debug)]
+pub struct Victim {
+    pub user: Option<UserId>,
+    pub email: String,
+    /// The intruder's own mailbox, one per search: an address belongs to one account.
+    pub own_mail: String,
+    pub number: usize,
+    pub username: String,
+    pub password: String,
+    pub phone: String,
+    /// Base32.
+    pub seed: String,
+}
+
+impl Victim {
+    /// One of many.
+    pub fn new(number: usize) -> Self {
+        Self {
+            user: None,
+            email: format!("victim{number}@example.com"),
+            own_mail: format!("intruder{number}@elsewhere.example"),
+            number,
+            username: format!("victim{number}"),
+            password: format!("violet otter ladder {number}"),
+            phone: format!("+1202555{:04}", 2000 + number),
+            seed: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".to_owned(),
+        }
+    }
+}
+
+/// What he holds at first.
+#[derive(Clone, Copy, Debug)]
+pub struct Holding {
+    password: bool,
+    mailbox: bool,
+    phone: bool,
+    totp: bool,
+}
+
+impl Holding {
+    /// By the words of the closure.
+    pub fn of(words: &[&str]) -> Self {
+        let has = |word: &str| words.contains(&word);
+        Self { password: has("password"), mailbox: has("mailbox"), phone: has("phone"), totp: has("totp") }
+    }
+}
+
+/// A page, as far as it matters what can be done there.
+type Place = String;
+
+/// One search.
+pub struct Hunt<'a> {
+    house: &'a House,
+    node: &'a Arc<Provider>,
+    set: &'a PolicySet,
+    victim: Victim,
+    held: Holding,
+    person: Person,
+    password: Option<String>,
+    seeds: Vec<Vec<u8>>,
+    key: Authenticator,
+    recovery_codes: Vec<String>,
+    /// The code he read last.
+    code: String,
+    letters: usize,
+    calls: usize,
+    links: VecDeque<(String, Option<(Place, String)>)>,
+    learned: BTreeSet<&'static str>,
+    tried: BTreeSet<(Place, String)>,
+    controls: BTreeMap<Place, Vec<String>>,
+    /// Where a control led, or what it had mailed.
+    edges: BTreeMap<(Place, String), BTreeSet<Place>>,
+    /// What he did when a link was mailed.
+    last: Option<(Place, String)>,
+    /// The address the account signs in with.
+    name: String,
+}
+
+impl<'a> Hunt<'a> {
+    /// A search that has not begun.
+    pub fn new(house: &'a House, node: &'a Arc<Provider>, set: &'a PolicySet, victim: Victim, held: Holding) -> Self {
+        let seed = totp::parse_seed(&victim.seed).expect("a seed");
+        Self {
+            house,
+            node,
+            set,
+            held,
+            person: Person::new(),
+            password: held.password.then(|| victim.password.clone()),
+            seeds: if held.totp { vec![seed] } else { Vec::new() },
+            name: victim.email.clone(),
+            key: Authenticator::new(u8::try_from(victim.number + 1).expect("few")),
+            victim,
+            recovery_codes: Vec::new(),
+            code: "000000".to_owned(),
+            letters: house.relay.letters().len(),
+            calls: house.phones.taken().len(),
+            links: VecDeque::new(),
+            learned: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            controls: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            last: None,
+        }
+    }
+
+    /// Tries everything until nothing is new.
+    pub async fn search(&mut self) {
+        let mut born: Vec<&Policy> = self.set.iter().filter(|policy| policy.allows_entry(Entry::Authorize)).collect();
+        // Closing the account gets nobody in. What signs in is tried first, and again whenever he learned something: what
+        // he changes next may close a way that is open now.
+        born.retain(|policy| policy.id != "close-account");
+        born.sort_by_key(|policy| policy.purpose != Purpose::Login);
+        let mut walks = 0;
+        loop {
+            let before = (self.tried.len(), self.learned.len());
+            for start in &born {
+                while self.begin(&start.id).await {
+                    walks += 1;
+                    assert!(walks < MAX_WALKS, "the search does not end: {} tried", self.tried.len());
+                }
+                if self.learned.len() > before.1 {
+                    break;
+                }
+            }
+            if (self.tried.len(), self.learned.len()) == before {
+                return;
+            }
+        }
+    }
+
+    /// One walk from the start of a policy, and one from every link that was mailed on it; whether anything was new.
+    async fn begin(&mut self, policy: &str) -> bool {
+        let learned = self.learned.len();
+        let first = self.person.arrive_from(self.node, "everything", &format!("p={policy}")).await;
+        let mut is_new = self.walk(first).await;
+        while let Some((token, mailed_by)) = self.links.pop_front() {
+            let first = self.open(token).await;
+            if let (Seen::Page(page), Some(edge)) = (&first, mailed_by) {
+                self.edges.entry(edge).or_default().insert(place_of(page));
+            }
+            is_new |= self.walk(first).await;
+        }
+        is_new && self.learned.len() == learned
+    }
+
+    /// The login policies whose promise he had issued for the victim.
+    pub async fn list_passed(&self) -> BTreeSet<String> {
+        let events = self.house.events(Some(AuditKind::Login)).await.into_iter();
+        let won = events.filter(|event| event.outcome == AuditOutcome::Success && event.subject == self.victim.user);
+        let acrs: BTreeSet<String> = won.map(|event| event.detail["acr"].as_str().unwrap().to_owned()).collect();
+        let of = |acr: &String| self.set.iter().find(|policy| policy.acr.as_ref() == Some(acr));
+        acrs.iter().map(|acr| of(acr).expect("a policy of this acr").id.clone()).collect()
+    }
+
+    /// What he did and where it led, for whoever reads a failure.
+    pub fn trail(&self) -> String {
+        self.edges.iter().map(|((from, control), to)| format!("{from} [{control}] > {to:?}\n")).collect()
+    }
+
+    async fn open(&mut self, token: String) -> Seen {
+        let token = SecretString::from(token);
+        let call =
+            LinkCall { token: &token, cookies: &self.person.cookies, locale: None, context: &self.person.context };
+        let answered = self.node.open_link(call).await.unwrap();
+        self.person.follow(self.node, answered).await
+    }
+
+    /// Walks on while there is something to try; whether anything was.
+    async fn walk(&mut self, first: Seen) -> bool {
+        let (mut seen, mut is_new) = (first, false);
+        let mut here: BTreeMap<(Place, String), usize> = BTreeMap::new();
+        for _ in 0..MAX_STEPS {
+            let Seen::Page(page) = seen else { return is_new };
+            let place = self.note(&page);
+            let Some(control) = self.choose(&place) else { return is_new };
+            let edge = (place.clone(), control.clone());
+            let times = here.entry(edge.clone()).or_default();
+            *times += 1;
+            if *times > 2 {
+                return is_new;
+            }
+            is_new |= self.tried.insert(edge.clone());
+            self.last = Some(edge.clone());
+            seen = self.act(&page, &control).await;
+            let to = match &seen {
+                Seen::Page(page) => place_of(page),
+                _ => "away".to_owned(),
+            };
+            self.learn(&page, &control, to != place);
+            self.edges.entry(edge).or_default().insert(to);
+        }
+        is_new
+    }
+
+    /// Notes what can be done at a page.
+    fn note(&mut self, page: &FlowPage) -> Place {
+        let place = place_of(page);
+        let view = &page.view;
+        let buttons = view.controls.iter().filter(|control| control.enabled && view.kind != "stop");
+        let mut all: Vec<String> = view.options.iter().chain(&view.links).map(|option| option.id.clone()).collect();
+        all.extend(buttons.map(|control| control.value.to_owned()));
+        // To go away comes last: a link opens once.
+        all.sort_by_key(|control| control == "cancel");
+        self.controls.insert(place.clone(), all);
+        if let Some(codes) = view.values.get("recovery_codes") {
+            self.recovery_codes =
+                codes.split([',', ' ', '\n']).filter(|code| !code.is_empty()).map(str::to_owned).collect();
+            self.gain("recovery codes");
+        }
+        place
+    }
+
+    fn find_untried(&self, place: &str) -> Option<String> {
+        let untried = |control: &&String| !self.tried.contains(&(place.to_owned(), (*control).clone()));
+        self.controls.get(place)?.iter().find(untried).cloned()
+    }
+
+    /// What is untried here, else the first step to where something is.
+    fn choose(&self, place: &str) -> Option<String> {
+        if let Some(control) = self.find_untried(place) {
+            return Some(control);
+        }
+        let mut waiting = VecDeque::new();
+        let mut seen = BTreeSet::from([place.to_owned()]);
+        waiting.push_back((place.to_owned(), None::<String>));
+        while let Some((at, first)) = waiting.pop_front() {
+            if first.is_some() && self.find_untried(&at).is_some() {
+                return first;
+            }
+            let from = self.edges.range((at.clone(), String::new())..).take_while(|((from, _), _)| *from == at);
+            for (control, to) in from.flat_map(|((_, control), to)| to.iter().map(move |to| (control, to))) {
+                if seen.insert(to.clone()) {
+                    waiting.push_back((to.clone(), first.clone().or_else(|| Some(control.clone()))));
+                }
+            }
+        }
+        None
+    }
+
+    /// Something new is known: everything is worth another try.
+    fn gain(&mut self, what: &'static str) {
+        if self.learned.insert(what) {
+            self.tried.clear();
+        }
+    }
+
+    fn learn(&mut self, page: &FlowPage, control: &str, moved: bool) {
+        let passed = moved && matches!(control, "set" | "verify" | "continue");
+        match page.view.kind {
+            "set_password" if passed => {
+                self.password = Some(OWN_PASSWORD.to_owned());
+                self.gain("password");
+            }
+            "bind_phone" if passed => self.gain("phone"),
+            "bind_email" if passed && page.view.state == "verified" => {
+                self.name.clone_from(&self.victim.own_mail);
+                self.gain("mailbox");
+            }
+            "bind_totp" if passed => {
+                let seed = page.view.values.get("totp_secret").and_then(|text| totp::parse_seed(text));
+                self.seeds.extend(seed);
+                self.gain("app");
+            }
+            "bind_passkey" if passed => self.gain("passkey"),
+            _ => {}
+        }
+    }
+
+    async fn act(&mut self, page: &FlowPage, control: &str) -> Seen {
+        let fields = self.fill(page);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let seen = self.person.press(self.node, page, control, &fields).await;
+        self.house.deliver(self.node).await;
+        self.read().await;
+        seen
+    }
+
+    fn fill(&mut self, page: &FlowPage) -> Vec<(String, String)> {
+        let view = &page.view;
+        let mut filled = Vec::new();
+        for field in &view.fields {
+            let value = match (view.kind, field.name) {
+                ("bind_email", "email") | ("form", "email" | "confirm_email") => self.victim.own_mail.clone(),
+                (_, "email") => self.name.clone(),
+                (_, "username") => self.victim.username.clone(),
+                (_, "password") => self.password.clone().unwrap_or_else(|| "a guess of his".to_owned()),
+                (_, "new_password" | "confirm_password") => OWN_PASSWORD.to_owned(),
+                (_, "country") => "US".to_owned(),
+                ("bind_phone", _) if field.name == "phone_number" => OWN_PHONE.to_owned(),
+                (_, "phone_number") => self.victim.phone.clone(),
+                (_, "ceremony") => field.value.clone(),
+                (_, "credential") => self.sign(page),
+                ("totp" | "bind_totp", "code") => self.read_app(page),
+                ("recovery_code", "code") => self.recovery_codes.pop().unwrap_or_else(|| "no-such-code".to_owned()),
+                (_, "code") => self.code.clone(),
+                (_, "npi") => "1234567893".to_owned(),
+                _ => "on".to_owned(),
+            };
+            filled.push((field.name.to_owned(), value));
+        }
+        filled
+    }
+
+    fn sign(&mut self, page: &FlowPage) -> String {
+        let Some(options) = page.view.values.get("passkey_options") else { return "{}".to_owned() };
+        if page.view.kind == "bind_passkey" { self.key.create(options) } else { self.key.get(options) }
+    }
+
+    /// A code no step of which is spent.
+    fn read_app(&self, page: &FlowPage) -> String {
+        self.house.clock.pass(Seconds::new(31));
+        let shown = page.view.values.get("totp_secret").and_then(|text| totp::parse_seed(text));
+        let seed = shown.or_else(|| self.seeds.last().cloned());
+        let step = self.house.clock.now().as_secs() / 30;
+        seed.and_then(|seed| totp::code_at(&seed, step)).unwrap_or_else(|| "000000".to_owned())
+    }
+
+    /// Reads the mailboxes and answers the phones that are his, or that he holds.
+    async fn read(&mut self) {
+        let letters = self.house.relay.letters();
+        for letter in letters.iter().skip(self.letters) {
+            if letter.to != self.victim.own_mail && !(self.held.mailbox && letter.to == self.victim.email) {
+                continue;
+            }
+            let text = letter.text.replace("=\r\n", "").replace("=\n", "");
+            let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+            if let Some(code) = text.lines().map(str::trim).find(is_code) {
+                self.code = code.to_owned();
+            }
+            if let Some((_, rest)) = text.split_once("/link/") {
+                self.links.push_back((rest.chars().take(43).collect(), self.last.clone()));
+            }
+        }
+        self.letters = letters.len();
+        let rung = self.house.phones.taken();
+        for call in rung.iter().skip(self.calls) {
+            if call.to != OWN_PHONE && !(self.held.phone && call.to == self.victim.phone) {
+                continue;
+            }
+            if call.text.is_empty() {
+                let operator = Operator::new(self.node, &self.house.phones);
+                operator.pick_up(&call.address).await;
+                operator.press(&call.address, "#").await;
+            } else {
+                self.code = call.code();
+            }
+        }
+        self.calls = rung.len();
+    }
+}
+
+fn place_of(page: &FlowPage) -> Place {
+    format!("{}/{}/{}", page.view.policy, page.view.step, page.view.state)
+}

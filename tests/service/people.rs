@@ -1,0 +1,440 @@
+//! What operators do for people, and what the help desk is told of them.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use countersign_model::{AuditKind, FactorKind, UserStatus};
+use countersign_protocol::Params;
+use countersign_service::{
+    AdminCall, AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, LinkCall, PersonRefusal,
+    Provider, RegistrationReset, RequestContext, Timeline, TokenCall,
+};
+use countersign_tests::provider::{ALICE, CLINIC, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+on_both_stores![
+    a_timeline_tells_of_each_attempt_why_it_ended_and_no_secret,
+    a_timeline_tells_what_was_sent_and_that_it_did_not_arrive,
+    what_others_did_is_in_nobody_elses_timeline,
+    a_timeline_is_read_with_a_token_of_the_help_desk_alone,
+    an_administrator_of_an_organization_sees_its_people_alone,
+    an_invitation_makes_an_account_once_and_the_newest_link_works,
+    a_reset_takes_everything_away_tells_the_phone_and_mails_a_link,
+    an_administrators_registration_is_not_reset_without_force,
+    who_is_disabled_is_signed_out_and_the_timeline_says_why_they_cannot_sign_in,
+    an_import_brings_people_over_once_and_tells_of_what_it_refused,
+    a_dry_run_counts_as_the_import_does_and_writes_nothing,
+];
+
+fn nowhere() -> RequestContext {
+    RequestContext::default()
+}
+
+async fn timeline(node: &Provider, who: &str) -> Timeline {
+    node.timeline(who).await.unwrap().expect("an account")
+}
+
+async fn only_attempt(node: &Provider, who: &str) -> Attempt {
+    let mut attempts = timeline(node, who).await.attempts;
+    assert_eq!(attempts.len(), 1, "{attempts:?}");
+    attempts.remove(0)
+}
+
+/// A try at `lab` with a password.
+async fn try_password(node: &Provider, email: &str, password: &str) -> Seen {
+    let mut person = Person::new();
+    let page = person.arrive(node, "p=lab").await.page();
+    person.press(node, &page, "login", &[("email", email), ("password", password)]).await
+}
+
+async fn a_timeline_tells_of_each_attempt_why_it_ended_and_no_secret(house: House) {
+    let node = house.node().await;
+    try_password(&node, "Alice@Example.com", "a-wrong-password").await.page();
+    house.clock.pass(countersign_model::Seconds::new(2));
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
+    let verified = person.prove_mailbox(&house, &node, &page, HOSPITAL).await;
+    person.press(&node, &verified, "continue", &[]).await.code();
+
+    let told = only_attempt(&node, " ALICE@example.com").await;
+    assert_eq!((told.result, told.policies.as_slice()), (AttemptResult::Waiting, &["lab".to_owned()][..]));
+    assert!(told.why.starts_with("The password was wrong."), "{}", told.why);
+    assert_eq!(told.client.as_deref(), Some("case-portal"));
+    assert!(
+        told.steps.iter().any(|step| step.kind == AuditKind::Login && step.address.is_none() || step.step.is_some()),
+        "{:?}",
+        told.steps
+    );
+    house.clock.pass(countersign_model::Seconds::hours(5));
+    assert_eq!(only_attempt(&node, ALICE.0).await.result, AttemptResult::Abandoned);
+
+    let told = only_attempt(&node, HOSPITAL.0).await;
+    assert_eq!((told.result, told.next.as_str()), (AttemptResult::SignedIn, "Nothing."));
+    assert_eq!(told.policies, ["login-options", "email"]);
+    assert_eq!(told.sends.len(), 1);
+    assert_eq!((told.sends[0].channel.as_str(), told.sends[0].state), ("email", Some("delivered")));
+
+    let letters = house.relay.letters();
+    for who in [ALICE, HOSPITAL] {
+        let timeline = timeline(&node, who.0).await;
+        let text = format!("{}\n{}", timeline.to_json(), timeline.to_lines().join("\n"));
+        for secret in [who.0, who.1, "a-wrong-password", &letters[0].code()] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+    let person = timeline(&node, HOSPITAL.0).await.person;
+    assert_eq!(person.email.as_deref(), Some("d*****@example.com"));
+    assert_eq!(person.factors, [(FactorKind::Mailbox, Some("d*****@example.com".to_owned()))]);
+    assert!(node.timeline("nobody@example.com").await.unwrap().is_none());
+}
+
+async fn a_timeline_tells_what_was_sent_and_that_it_did_not_arrive(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
+    person.press(&node, &page, "send", &[]).await.page();
+    let waiting = only_attempt(&node, HOSPITAL.0).await;
+    assert!(waiting.why.contains("waits to be handed over"), "{}", waiting.why);
+    house.relay.set_temper(countersign_tests::provider::Temper::RefusesForGood);
+    house.deliver(&node).await;
+    let lost = only_attempt(&node, HOSPITAL.0).await;
+    assert!(lost.sends[0].lost, "{:?}", lost.sends);
+    assert!(lost.why.contains("refused by the carrier"), "{}", lost.why);
+    assert_eq!(lost.next, "Check the mail address on file and the relay.");
+}
+
+async fn what_others_did_is_in_nobody_elses_timeline(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    let page = person.give_password(&node, &page, (CLINIC.0, "not-the-password")).await.page();
+    person.give_password(&node, &page, ALICE).await.code();
+    let told = only_attempt(&node, CLINIC.0).await;
+    assert_ne!(told.result, AttemptResult::SignedIn, "it was Alice who signed in");
+    assert!(told.steps.iter().all(|step| !step.line.contains("Signed in")), "{:?}", told.steps);
+    assert_eq!(only_attempt(&node, ALICE.0).await.result, AttemptResult::SignedIn);
+    assert!(timeline(&node, DUCK.0).await.attempts.is_empty());
+}
+
+const SECRET: &str = "help-desk-secret-of-the-tests-0123456789";
+
+async fn register_desk(node: &Provider, id: &str, scope: &str) {
+    let client = json!({
+        "client_id": id, "client_secret": SECRET, "redirect_uris": [PORTAL_URI],
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code", "client_credentials"], "scope": scope,
+        "countersign_policy": "lab", "countersign_first_party": true,
+    });
+    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+}
+
+async fn token(node: &Provider, client: &str, grant: &str) -> String {
+    let form = format!("{grant}&client_id={client}&client_secret={SECRET}");
+    let form = Params::parse_form(form.as_bytes()).unwrap();
+    let (query, context) = (Params::default(), nowhere());
+    let call = TokenCall { authorization: None, query: &query, form: &form, certificate: None, context: &context };
+    let answer = node.token(call).await.unwrap().unwrap();
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+/// A token of a person for `client`.
+async fn persons_token(node: &Provider, client: &str, scope: &str) -> String {
+    let mut person = Person::new();
+    let page = person.arrive_from(node, client, &format!("scope={scope}")).await.page();
+    let code = code_in(&person.give_password(node, &page, ALICE).await.response());
+    token(node, client, &format!("grant_type=authorization_code&code={code}&redirect_uri={}", encode(PORTAL_URI))).await
+}
+
+async fn read(node: &Provider, token: &str, who: &str) -> Result<Timeline, AdminRefusal> {
+    let (authorization, query) = (format!("Bearer {token}"), Params::default());
+    let call = AdminCall { authorization: Some(&authorization), query: &query, certificate: None };
+    node.read_timeline(call, who).await.unwrap()
+}
+
+fn status(refusal: Result<Timeline, AdminRefusal>) -> u16 {
+    match refusal {
+        Ok(_) => 200,
+        Err(AdminRefusal::Token(refusal)) => refusal.status(),
+        Err(AdminRefusal::Unknown) => 404,
+    }
+}
+
+async fn set_roles(house: &House, email: &str, roles: &Value) {
+    house.database.raw(&format!("UPDATE users SET roles = '{roles}' WHERE email = '{email}'")).await.unwrap();
+}
+
+async fn a_timeline_is_read_with_a_token_of_the_help_desk_alone(house: House) {
+    let node = house.node().await;
+    register_desk(&node, "desk", "openid users.read").await;
+    register_desk(&node, "shop", "openid orders.read").await;
+    let own = token(&node, "desk", "grant_type=client_credentials&scope=users.read").await;
+    assert_eq!(status(read(&node, &own, HOSPITAL.0).await), 200);
+    assert_eq!(status(read(&node, &own, "nobody@example.com").await), 404);
+    let other = token(&node, "shop", "grant_type=client_credentials&scope=orders.read").await;
+    assert_eq!(status(read(&node, &other, HOSPITAL.0).await), 403);
+    assert_eq!(status(read(&node, "no-token", HOSPITAL.0).await), 401);
+    let query = Params::default();
+    let call = AdminCall { authorization: None, query: &query, certificate: None };
+    let refused = node.read_timeline(call, HOSPITAL.0).await.unwrap();
+    assert!(matches!(refused, Err(AdminRefusal::Token(refusal)) if refusal.challenge() == "Bearer"));
+
+    // A person's token counts for what the person may do, at the time of asking.
+    let alices = persons_token(&node, "desk", "openid+users.read").await;
+    for (roles, expected) in [
+        (json!([]), 403),
+        (json!(["security_auditor"]), 403),
+        (json!(["help_desk"]), 200),
+        (json!(["administrator"]), 200),
+    ] {
+        set_roles(&house, ALICE.0, &roles).await;
+        assert_eq!(status(read(&node, &alices, HOSPITAL.0).await), expected, "{roles}");
+    }
+    let narrow = persons_token(&node, "desk", "openid").await;
+    assert_eq!(status(read(&node, &narrow, HOSPITAL.0).await), 403);
+    house.set_status(ALICE.0, UserStatus::Disabled).await;
+    assert_eq!(status(read(&node, &alices, HOSPITAL.0).await), 401);
+    // A client that may have it no more.
+    register_desk(&node, "desk", "openid").await;
+    assert_eq!(status(read(&node, &own, HOSPITAL.0).await), 403);
+}
+
+async fn an_administrator_of_an_organization_sees_its_people_alone(house: House) {
+    let node = house.node().await;
+    register_desk(&node, "desk", "openid users.read").await;
+    let own = node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let other = node.create_organization("Ward 8", "1245319599", &SecretString::from("code-two")).await.unwrap();
+    set_roles(&house, ALICE.0, &json!(["provider_administrator"])).await;
+    let token = persons_token(&node, "desk", "openid+users.read").await;
+    assert_eq!(status(read(&node, &token, HOSPITAL.0).await), 404, "neither belongs to any");
+    for (who, organization) in [(ALICE, &own), (HOSPITAL, &own), (CLINIC, &other)] {
+        let sql = format!("UPDATE users SET organization = '{organization}' WHERE email = '{}'", who.0);
+        house.database.raw(&sql).await.unwrap();
+    }
+    for (who, expected) in [(HOSPITAL, 200), (CLINIC, 404), (DUCK, 404)] {
+        assert_eq!(status(read(&node, &token, who.0).await), expected, "{}", who.0);
+    }
+}
+
+/// The token of the newest link mailed to `address`.
+async fn mailed_link(house: &House, node: &Arc<Provider>, address: &str) -> SecretString {
+    house.deliver(node).await;
+    let letters = house.relay.letters();
+    let letter = letters.iter().rev().find(|letter| letter.to == address).expect("a mail");
+    let text = letter.text.replace("=\r\n", "").replace("=\n", "");
+    let (_, rest) = text.split_once("https://id.example/link/").expect("a link");
+    SecretString::from(rest.chars().take(43).collect::<String>())
+}
+
+async fn open_link(node: &Provider, token: &SecretString) -> Seen {
+    let mut person = Person::new();
+    let call = LinkCall { token, cookies: &person.cookies, locale: None, context: &person.context };
+    let answered = node.open_link(call).await.unwrap();
+    person.follow(node, answered).await
+}
+
+async fn an_invitation_makes_an_account_once_and_the_newest_link_works(house: House) {
+    let node = house.node().await;
+    node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let new = Invitation {
+        email: " New.Nurse@Example.com".to_owned(),
+        name: "New Nurse".to_owned(),
+        username: Some("NNurse".to_owned()),
+        npi: Some("1234567893".to_owned()),
+        client: None,
+        locale: "en".to_owned(),
+    };
+    let first = node.invite(&new, &nowhere()).await.unwrap().unwrap();
+    assert!(first.created);
+    let old = mailed_link(&house, &node, "new.nurse@example.com").await;
+    let second = node.invite(&new, &nowhere()).await.unwrap().unwrap();
+    assert!(!second.created && second.user == first.user);
+    let link = mailed_link(&house, &node, "new.nurse@example.com").await;
+    assert!(matches!(open_link(&node, &old).await, Seen::DeadLink(_)));
+    assert_eq!(open_link(&node, &link).await.page().view.page, "link_landing");
+    let told = timeline(&node, "nnurse").await;
+    assert!(!told.person.registered && !told.person.password);
+    assert!(told.attempts.iter().all(|attempt| attempt.result == AttemptResult::Mailed), "{:?}", told.attempts);
+    assert_eq!(house.count("users", "organization IS NOT NULL AND username = 'nnurse'").await, 1);
+
+    let with = |change: fn(&mut Invitation)| {
+        let mut other = new.clone();
+        change(&mut other);
+        other
+    };
+    let registered = with(|new| (new.email, new.username) = (CLINIC.0.to_owned(), None));
+    for (wrong, refusal) in [
+        (registered, PersonRefusal::Registered),
+        (with(|new| new.username = Some("somebody".to_owned())), PersonRefusal::Differs("user name")),
+        (with(|new| new.email = "other@example.com".to_owned()), PersonRefusal::UsernameTaken),
+        (with(|new| new.email = "no address".to_owned()), PersonRefusal::Email),
+        (with(|new| new.name = "\u{7}".to_owned()), PersonRefusal::Name),
+        (with(|new| new.npi = Some("1245319599".to_owned())), PersonRefusal::OrganizationUnknown),
+        (with(|new| new.client = Some("no-client".to_owned())), PersonRefusal::ClientUnknown),
+    ] {
+        assert_eq!(node.invite(&wrong, &nowhere()).await.unwrap().unwrap_err(), refusal);
+    }
+    assert_eq!(house.count("users", "1 = 1").await, 5);
+}
+
+async fn a_reset_takes_everything_away_tells_the_phone_and_mails_a_link(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    person.give_password(&node, &page, DUCK).await.code();
+    let reset = RegistrationReset { who: DUCK.0, reason: "lost her phone, ticket 4711", force: false };
+    let done = node.reset_registration(reset, &nowhere()).await.unwrap().unwrap();
+    assert_eq!((done.factors.as_slice(), done.was_complete, done.phone_told), (&["mailbox", "phone"][..], true, true));
+    let user = house.user(DUCK.0).await;
+    for (table, condition) in [
+        ("factors", format!("user_id = '{user}'")),
+        ("password_credentials", format!("user_id = '{user}'")),
+        ("browser_sessions", format!("user_id = '{user}' AND ended_at IS NULL")),
+        ("grants", format!("user_id = '{user}' AND revoked_at IS NULL")),
+        ("users", format!("id = '{user}' AND registered_at IS NOT NULL")),
+    ] {
+        assert_eq!(house.count(table, &condition).await, 0, "{table}");
+    }
+    assert_eq!(try_password(&node, DUCK.0, DUCK.1).await.page().view.page, "sign_in");
+    let link = mailed_link(&house, &node, DUCK.0).await;
+    assert!(house.phones.newest("+12025553661").text.contains("reset by an administrator"));
+    assert_eq!(open_link(&node, &link).await.page().view.page, "link_landing");
+    let told = timeline(&node, DUCK.0).await;
+    let line = "Account: registration reset by operator: lost her phone, ticket 4711";
+    assert!(told.other.iter().any(|happening| happening.line == line), "{:?}", told.other);
+    let phone = "Text message `registration_reset`: main took it";
+    assert!(told.other.iter().any(|happening| happening.line.starts_with(phone)), "{:?}", told.other);
+
+    // Again: the link alone is new.
+    let again = node.reset_registration(reset, &nowhere()).await.unwrap().unwrap();
+    assert!(again.factors.is_empty() && !again.was_complete && !again.phone_told);
+    for (who, reason, refusal) in [
+        ("nobody", "x", PersonRefusal::Unknown),
+        (DUCK.0, " ", PersonRefusal::Reason),
+        (DUCK.0, "a\nb", PersonRefusal::Reason),
+    ] {
+        let reset = RegistrationReset { who, reason, force: false };
+        assert_eq!(node.reset_registration(reset, &nowhere()).await.unwrap().unwrap_err(), refusal);
+    }
+}
+
+async fn an_administrators_registration_is_not_reset_without_force(house: House) {
+    let node = house.node().await;
+    for role in ["administrator", "provider_administrator"] {
+        set_roles(&house, HOSPITAL.0, &json!([role])).await;
+        let reset = RegistrationReset { who: HOSPITAL.0, reason: "asked by mail", force: false };
+        let refused = node.reset_registration(reset, &nowhere()).await.unwrap().unwrap_err();
+        assert_eq!(refused, PersonRefusal::Administrator);
+    }
+    assert_eq!(house.count("outbox", "1 = 1").await, 0);
+    let reset = RegistrationReset { who: HOSPITAL.0, reason: "asked in person", force: true };
+    assert!(node.reset_registration(reset, &nowhere()).await.unwrap().is_ok());
+}
+
+async fn who_is_disabled_is_signed_out_and_the_timeline_says_why_they_cannot_sign_in(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    person.give_password(&node, &page, ALICE).await.code();
+    node.disable_person(ALICE.0, "left the ward", &nowhere()).await.unwrap().unwrap();
+    for (table, condition) in [("browser_sessions", "ended_at IS NULL"), ("grants", "revoked_at IS NULL")] {
+        assert_eq!(house.count(table, condition).await, 0, "{table}");
+    }
+    try_password(&node, ALICE.0, ALICE.1).await.page();
+    let told = timeline(&node, ALICE.0).await;
+    let refused = told.attempts.iter().find(|attempt| attempt.result == AttemptResult::Waiting).unwrap();
+    assert!(refused.why.starts_with("The account is disabled"), "{}", refused.why);
+    assert!(refused.next.contains("countersign user enable"), "{}", refused.next);
+    let again = node.disable_person(ALICE.0, "left the ward", &nowhere()).await.unwrap();
+    assert_eq!(again.unwrap_err(), PersonRefusal::Already("disabled"));
+    house.clock.pass(countersign_model::Seconds::new(1));
+    node.enable_person(ALICE.0, "came back", &nowhere()).await.unwrap().unwrap();
+    try_password(&node, ALICE.0, ALICE.1).await.code();
+    let reasons: Vec<Value> = house
+        .events(Some(AuditKind::UserChanged))
+        .await
+        .into_iter()
+        .filter_map(|event| event.detail.get("reason").cloned())
+        .collect();
+    assert_eq!(reasons, ["left the ward", "came back"]);
+}
+
+const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuu5pTTdzW1hCDd3xLtvje8LLGZ4uI9cVe";
+const PBKDF2: &str = "$pbkdf2-sha256$i=1000$c2l4dGVlbiBieXRlcyAhIQ$ajDQuQDrd3zODIF8diYAv3JE1zPmhOAsINBqAIBkKII";
+
+fn file() -> String {
+    [
+        "\u{feff}username,email,name,organization,hash\r".to_owned(),
+        format!("Legacy1,One@Example.com,\"Doe, Jane\",1234567893,{BCRYPT}\r"),
+        format!("legacy2,,,,{PBKDF2}"),
+        format!("LEGACY1,three@example.com,,,{BCRYPT}"),
+        String::new(),
+        format!("legacy4,one@example.com,,,{BCRYPT}"),
+        format!("legacy5,no address,,,{BCRYPT}"),
+        "legacy6,,,,$md5$0123456789".to_owned(),
+        format!("legacy7,,,9999999999,{BCRYPT}"),
+        format!("legacy8,{BCRYPT}"),
+        format!("legacy9,,{},,{BCRYPT}", "x".repeat(9000)),
+        format!(",,,,{BCRYPT}"),
+        format!("legacy10,,\"open,,{BCRYPT}"),
+        format!("legacy11,{},,,{BCRYPT}", HOSPITAL.0),
+        "legacy12,,,,".to_owned(),
+    ]
+    .join("\n")
+}
+
+/// Line numbers that [`file`] has refused.
+const REFUSED: [u64; 9] = [6, 7, 8, 9, 10, 11, 12, 13, 14];
+
+async fn import(node: &Provider, text: &str, format: ImportFormat, dry_run: bool) -> Imported {
+    node.import_people(Cursor::new(text.as_bytes().to_vec()), format, dry_run, &nowhere()).await.unwrap()
+}
+
+fn done(imported: Imported) -> countersign_service::ImportReport {
+    match imported {
+        Imported::Done(report) => report,
+        Imported::Unreadable(why, _) => panic!("{why}"),
+    }
+}
+
+async fn an_import_brings_people_over_once_and_tells_of_what_it_refused(house: House) {
+    let node = house.node().await;
+    node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let report = done(import(&node, &file(), ImportFormat::Csv, false).await);
+    assert_eq!((report.lines, report.imported, report.skipped, report.rejected), (13, 3, 1, 9), "{report:?}");
+    assert_eq!(report.without_hash, 1);
+    let mut lines: Vec<u64> = report.told.iter().map(|told| told.line).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, REFUSED);
+    let told = format!("{report:?}");
+    assert!(!told.contains("$2b$") && !told.contains("$md5") && !told.contains("example.com"), "{told}");
+    let jane = house.database.db.read(async |tx| tx.find_account_by_username("legacy1").await).await.unwrap().unwrap();
+    assert_eq!(jane.user.email.as_deref(), Some("one@example.com"));
+    assert_eq!(jane.user.profile.name.as_deref(), Some("Doe, Jane"));
+    assert!(jane.user.organization.is_some() && jane.user.registered_at.is_none() && jane.password.is_none());
+    assert_eq!(jane.legacy.unwrap().phc.as_str(), BCRYPT);
+    let again = done(import(&node, &file(), ImportFormat::Csv, false).await);
+    assert_eq!((again.imported, again.skipped, again.rejected), (0, 4, 9));
+
+    let lines = (0..250).map(|n| json!({"username": format!("bulk{n}"), "hash": PBKDF2}).to_string());
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n{\"username\": \"x\", \"role\": \"administrator\"}\n";
+    let report = done(import(&node, &text, ImportFormat::Ndjson, false).await);
+    assert_eq!((report.imported, report.rejected, report.told[0].line), (250, 1, 251));
+    assert_eq!(house.count("legacy_credentials", "1 = 1").await, 252);
+    let created = house.count("audit_events", "kind = 'account.created'").await;
+    assert_eq!(created, 253);
+    let wrong = import(&node, "user,hash\na,b\n", ImportFormat::Csv, false).await;
+    assert!(matches!(wrong, Imported::Unreadable(..)));
+}
+
+async fn a_dry_run_counts_as_the_import_does_and_writes_nothing(house: House) {
+    let node = house.node().await;
+    node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let (users, events) = (house.count("users", "1 = 1").await, house.events(None).await.len());
+    let dry = done(import(&node, &file(), ImportFormat::Csv, true).await);
+    assert_eq!(house.count("users", "1 = 1").await, users);
+    assert_eq!(house.events(None).await.len(), events);
+    let real = done(import(&node, &file(), ImportFormat::Csv, false).await);
+    assert_eq!((dry.imported, dry.skipped, dry.rejected), (real.imported, real.skipped, real.rejected));
+    assert_eq!(dry.told.iter().map(|told| told.line).max(), real.told.iter().map(|told| told.line).max());
+}
