@@ -176,6 +176,7 @@ impl House {
             address_limits: AddressLimits {
                 attempts: 100_000,
                 sends: 100_000,
+                starts: 100_000,
                 client_failures: 100_000,
                 ..AddressLimits::default()
             },
