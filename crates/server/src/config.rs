@@ -507,6 +507,7 @@ impl Config {
         if self.server.mtls_origin.as_ref().is_some_and(|origin| !is_https_origin(origin)) {
             return refuse("server.mtls_origin is an https origin such as https://login.example.com:8443");
         }
+        self.registration_settings()?;
         if self.server.listen.is_empty() {
             return refuse("server.listen names no address");
         }
