@@ -18,17 +18,16 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Every upstream provider.
 pub(crate) fn open_upstreams(config: &Config) -> Result<Vec<FederationSettings>, String> {
-    let open = |upstream: &Federation| {
-        open_upstream(config, upstream).map_err(|why| format!("federation {:?}: {why}", upstream.id))
-    };
+    let open =
+        |upstream: &Federation| open_upstream(upstream).map_err(|why| format!("federation {:?}: {why}", upstream.id));
     config.federation.iter().map(open).collect()
 }
 
-fn open_upstream(config: &Config, upstream: &Federation) -> Result<FederationSettings, String> {
+fn open_upstream(upstream: &Federation) -> Result<FederationSettings, String> {
     let settings = UpstreamSettings {
         issuer: upstream.issuer.clone(),
         client_id: upstream.client_id.clone(),
-        client_secret: config.upstream_secret(upstream).map_err(|error| error.to_string())?,
+        client_secret: upstream.secret().map_err(|error| error.to_string())?,
         timeout: TIMEOUT,
     };
     let http = http_client(upstream.allow_private, upstream.ca_file.clone())?;
@@ -54,7 +53,7 @@ fn open_upstream(config: &Config, upstream: &Federation) -> Result<FederationSet
 pub(crate) fn open_webhooks(config: &Config) -> Result<Vec<(String, Webhook)>, String> {
     let open = |name: &str, webhook: &crate::config::Webhook| {
         let url = Url::parse(&webhook.url).map_err(|error| format!("url: {error}"))?;
-        let secret = config.webhook_secret(name, webhook).map_err(|error| error.to_string())?;
+        let secret = webhook.secret(&format!("webhooks.{name}")).map_err(|error| error.to_string())?;
         let http = http_client(webhook.allow_private, webhook.ca_file.clone())?;
         Webhook::new(WebhookSettings { url, secret }, http).map_err(|error| error.to_string())
     };
@@ -72,7 +71,7 @@ pub(crate) fn open_legacy_portal(config: &Config) -> Result<Option<LegacyConnect
     let named = |why: &dyn std::fmt::Display| format!("legacy_portal: {why}");
     let settings = LegacySettings {
         url: Url::parse(&portal.url).map_err(|error| named(&error))?,
-        secret: config.legacy_secret(portal).map_err(|error| error.to_string())?,
+        secret: portal.secret("legacy_portal").map_err(|error| error.to_string())?,
         timeout: TIMEOUT,
     };
     let http = http_client(portal.allow_private, portal.ca_file.clone()).map_err(|why| named(&why))?;

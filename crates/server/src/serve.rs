@@ -86,11 +86,11 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
 pub(crate) fn refusals(config: &Config) -> Vec<String> {
     let short_lived = || match config.short_lived.store {
         ShortLivedKind::InProcess => Ok(()),
-        ShortLivedKind::Redis => config.redis_urls().map(drop).map_err(|error| error.to_string()),
+        ShortLivedKind::Redis => config.short_lived.redis_urls().map(drop).map_err(|error| error.to_string()),
     };
     let checks = [
         master_key(config).map(drop),
-        config.database_url().map(drop).map_err(|error| error.to_string()),
+        config.database.url().map(drop).map_err(|error| error.to_string()),
         short_lived(),
         open_mailer(config).map(drop),
         telephone::open_carriers(config).map(drop),
@@ -107,7 +107,7 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
 }
 
 fn master_key(config: &Config) -> Result<MasterKey, String> {
-    let text = config.master_key().map_err(|error| error.to_string())?;
+    let text = config.secrets.master_key().map_err(|error| error.to_string())?;
     MasterKey::parse(text.expose_secret()).map_err(|error| error.to_string())
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn policy_source(config: &Config) -> PolicySource {
 
 /// The configured database.
 pub(crate) fn open_database(config: &Config) -> Result<Db, String> {
-    let mut settings = DatabaseSettings::new(config.database_url().map_err(|error| error.to_string())?);
+    let mut settings = DatabaseSettings::new(config.database.url().map_err(|error| error.to_string())?);
     settings.max_connections = config.database.pool_size;
     settings.connect_timeout = Duration::from_secs(config.database.connect_timeout.into());
     settings.root_certificates.clone_from(&config.database.root_certificate_file);
@@ -147,7 +147,7 @@ fn open_short_lived(config: &Config, clock: &Clock) -> Result<Arc<dyn ShortLived
     if config.short_lived.store == ShortLivedKind::InProcess {
         return Ok(Arc::new(InProcess::new(clock.as_function(), InProcessBounds::default())));
     }
-    let urls = config.redis_urls().map_err(|error| error.to_string())?;
+    let urls = config.short_lived.redis_urls().map_err(|error| error.to_string())?;
     let first = urls.first().cloned().ok_or("short_lived.urls is empty")?;
     let mut settings = RedisSettings::new(first);
     settings.urls = urls;
@@ -181,7 +181,7 @@ fn open_mailer(config: &Config) -> Result<Mailer, String> {
             MailTls::Tls => Tls::Tls,
         },
         username: mail.username.clone(),
-        password: config.mail_password().map_err(|error| error.to_string())?,
+        password: mail.password().map_err(|error| error.to_string())?,
         pool_size: mail.pool_size,
         timeout: Duration::from_secs(mail.timeout),
         from: Sender { address: mail.from.clone(), name: Some(mail.from_name.clone()) },
@@ -254,7 +254,7 @@ pub(crate) async fn run_node(
         pages,
         switchboard: Switchboard::new(Arc::clone(&provider), carriers).map_err(|error| error.to_string())?,
         brand: config.pages.brand.clone(),
-        cookies: CookieJar { secure: config.is_secure() },
+        cookies: CookieJar { secure: config.server.is_secure() },
         behind_proxy: config.server.behind_proxy,
         body_timeout: Duration::from_secs(config.server.request_timeout),
         metadata: Document::new(&provider.metadata()),

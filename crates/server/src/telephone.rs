@@ -24,19 +24,14 @@ pub(crate) fn open_carriers(config: &Config) -> Result<Carriers, String> {
     });
     let http = http.map_err(|error| format!("telephone: {error}"))?;
     let open = |carrier: &TelephoneCarrier| {
-        let opened = open(config, carrier, timeout, http.clone());
+        let opened = open(carrier, timeout, http.clone());
         opened.map_err(|why| format!("telephone.carriers {:?}: {why}", carrier.name))
     };
     telephone.carriers.iter().map(open).collect::<Result<Vec<_>, _>>().map(Carriers::new)
 }
 
-fn open(
-    config: &Config,
-    carrier: &TelephoneCarrier,
-    timeout: Duration,
-    http: HttpClient,
-) -> Result<(String, Box<dyn Courier>), String> {
-    let token = config.carrier_token(carrier).map_err(|error| error.to_string())?;
+fn open(carrier: &TelephoneCarrier, timeout: Duration, http: HttpClient) -> Result<(String, Box<dyn Courier>), String> {
+    let token = carrier.token().map_err(|error| error.to_string())?;
     let base_url = Url::parse(&carrier.base_url).map_err(|error| format!("base_url: {error}"))?;
     let courier: Box<dyn Courier> = match carrier.kind {
         CarrierKind::Twilio => {
