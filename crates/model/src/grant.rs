@@ -47,6 +47,8 @@ pub struct Grant {
     pub nonce: Option<String>,
     /// Claims asked for by name.
     pub claims: RequestedClaims,
+    /// Resource servers that were asked for (RFC 8707), absolute URIs; empty: none was named.
+    pub resources: Vec<String>,
     /// When it was given.
     pub created_at: Timestamp,
     /// When it was taken back; everything under it is dead from then.
@@ -66,12 +68,25 @@ pub struct AuthorizationCode {
     pub redirect_uri: String,
     /// S256 challenge (RFC 7636), if one was sent.
     pub code_challenge: Option<String>,
+    /// DPoP key it is bound to (RFC 9449, 10), if it is.
+    pub dpop_jkt: Option<String>,
     /// When it was issued.
     pub created_at: Timestamp,
     /// When it stops working.
     pub expires_at: Timestamp,
     /// When it was redeemed.
     pub consumed_at: Option<Timestamp>,
+}
+
+/// The key a token is bound to (RFC 7800, 3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenBinding {
+    /// SHA-256 of the client's certificate (RFC 8705, 3.1).
+    #[serde(rename = "x5t#S256")]
+    Certificate(String),
+    /// Thumbprint of the DPoP key (RFC 9449, 6.1).
+    #[serde(rename = "jkt")]
+    Dpop(String),
 }
 
 /// A refresh token (RFC 6749, 6): rotated at each use, its family is the grant.
@@ -85,6 +100,8 @@ pub struct RefreshToken {
     pub client: ClientId,
     /// Scope of the token; narrowing an access token does not shrink it.
     pub scope: Scope,
+    /// Key it works with alone; none: whatever its client proves itself by.
+    pub binding: Option<TokenBinding>,
     /// When it was issued.
     pub created_at: Timestamp,
     /// When the family ends, whatever happens.

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod audit;
 pub mod client;
+pub mod client_rules;
 pub mod fact;
 pub mod federation;
 pub mod grant;
@@ -24,9 +25,13 @@ pub use account::{
 };
 pub use audit::{AuditEvent, AuditKind, AuditOutcome};
 pub use client::{ApplicationType, AuthMethod, Client, ClientSecret, SelfRegistration};
+pub use client_rules::{
+    CertificateName, ClientKeys, Encryption, LogoutRules, RefreshRule, RequestRules, ResponseRules, SecurityProfile,
+    ShownUris, SubjectType,
+};
 pub use fact::{Fact, FactSet, ProvenFact};
 pub use federation::FederatedIdentity;
-pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken, RequestedClaims};
+pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken, RequestedClaims, TokenBinding};
 pub use id::{
     AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
 };

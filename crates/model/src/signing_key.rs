@@ -10,6 +10,8 @@ use crate::{KeyId, Timestamp};
 pub enum SigningAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits: the interoperable default.
     RS256,
+    /// RSASSA-PSS with SHA-256, 2048 bits: FAPI 2.0.
+    PS256,
     /// ECDSA on P-256 with SHA-256.
     ES256,
     /// Ed25519.
@@ -18,12 +20,13 @@ pub enum SigningAlgorithm {
 
 impl SigningAlgorithm {
     /// Every one, the default first.
-    pub const ALL: [Self; 3] = [Self::RS256, Self::ES256, Self::EdDSA];
+    pub const ALL: [Self; 4] = [Self::RS256, Self::PS256, Self::ES256, Self::EdDSA];
 
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RS256 => "RS256",
+            Self::PS256 => "PS256",
             Self::ES256 => "ES256",
             Self::EdDSA => "EdDSA",
         }

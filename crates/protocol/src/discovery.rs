@@ -4,6 +4,7 @@ use countersign_model::{AuthMethod, SigningAlgorithm};
 use serde_json::{Map, Value, json};
 
 use crate::authorization::{Prompt, ResponseMode};
+use crate::features::{Features, ResourceServer};
 use crate::issuer::Issuer;
 use crate::scopes;
 use crate::token::GRANT_TYPES;
@@ -29,6 +30,10 @@ pub mod paths {
 /// What this deployment can do, as far as it varies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
+    /// Parts of the protocol that are on.
+    pub features: Features,
+    /// Resource servers that tokens may be for.
+    pub resources: Vec<ResourceServer>,
     /// Authentication contexts of the loaded login policies.
     pub acr_values: Vec<String>,
     /// Languages of the pages, BCP 47 in canonical case.

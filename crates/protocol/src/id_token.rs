@@ -63,7 +63,7 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
 /// The left half of a token's hash (Core, 3.1.3.6); Ed25519 goes with SHA-512.
 pub fn left_half_hash(algorithm: SigningAlgorithm, token: &str) -> String {
     let hash = match algorithm {
-        SigningAlgorithm::RS256 | SigningAlgorithm::ES256 => &digest::SHA256,
+        SigningAlgorithm::RS256 | SigningAlgorithm::PS256 | SigningAlgorithm::ES256 => &digest::SHA256,
         SigningAlgorithm::EdDSA => &digest::SHA512,
     };
     let hash = digest::digest(hash, token.as_bytes());

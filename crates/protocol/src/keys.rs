@@ -39,7 +39,7 @@ impl PrivateKey {
     pub fn from_pkcs8(algorithm: SigningAlgorithm, id: KeyId, pkcs8: &[u8]) -> Result<Self, KeyError> {
         public_members(algorithm, pkcs8)?;
         let encoding = match algorithm {
-            SigningAlgorithm::RS256 => rsa_encoding_key(pkcs8)?,
+            SigningAlgorithm::RS256 | SigningAlgorithm::PS256 => rsa_encoding_key(pkcs8)?,
             SigningAlgorithm::ES256 => EncodingKey::from_ec_der(pkcs8),
             SigningAlgorithm::EdDSA => EncodingKey::from_ed_der(pkcs8),
         };
@@ -124,6 +124,7 @@ pub(crate) fn verify<'a>(
 const fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     match algorithm {
         SigningAlgorithm::RS256 => Algorithm::RS256,
+        SigningAlgorithm::PS256 => Algorithm::PS256,
         SigningAlgorithm::ES256 => Algorithm::ES256,
         SigningAlgorithm::EdDSA => Algorithm::EdDSA,
     }
@@ -146,7 +147,7 @@ fn public_members(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Map<Strin
     let unusable = |_| KeyError::Unusable;
     let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let members = match algorithm {
-        SigningAlgorithm::RS256 => {
+        SigningAlgorithm::RS256 | SigningAlgorithm::PS256 => {
             let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(unusable)?;
             if pair.public_modulus_len() < MIN_RSA_BYTES {
                 return Err(KeyError::Unusable);
@@ -189,7 +190,9 @@ fn published_jwk(key: &SigningKey) -> Option<Value> {
 fn decoding_key(key: &SigningKey) -> Option<DecodingKey> {
     let member = |name: &str| key.public_jwk.get(name).and_then(Value::as_str);
     match key.algorithm {
-        SigningAlgorithm::RS256 => DecodingKey::from_rsa_components(member("n")?, member("e")?).ok(),
+        SigningAlgorithm::RS256 | SigningAlgorithm::PS256 => {
+            DecodingKey::from_rsa_components(member("n")?, member("e")?).ok()
+        }
         SigningAlgorithm::ES256 => DecodingKey::from_ec_components(member("x")?, member("y")?).ok(),
         SigningAlgorithm::EdDSA => DecodingKey::from_ed_components(member("x")?).ok(),
     }

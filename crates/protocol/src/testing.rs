@@ -46,31 +46,19 @@ pub(crate) fn params(pairs: &[(&str, &str)]) -> Params {
 /// A confidential web client that may do everything.
 pub(crate) fn client() -> Client {
     Client {
-        id: "rp".parse().unwrap(),
         name: "Relying party".to_owned(),
-        secrets: vec![ClientSecret { hash: SECRET_HASH, created_at: NOW, expires_at: None }],
+        secrets: vec![ClientSecret { hash: SECRET_HASH, created_at: NOW, expires_at: None, sealed: None }],
         auth_methods: vec![AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost],
         redirect_uris: vec![CALLBACK.to_owned()],
-        application_type: ApplicationType::Web,
         grant_types: crate::token::GRANT_TYPES.map(str::to_owned).to_vec(),
         response_types: vec!["code".to_owned()],
         scope: scope("openid profile email address phone offline_access cases.read cases.write"),
-        require_pkce: false,
         id_token_alg: SigningAlgorithm::RS256,
         access_token_alg: SigningAlgorithm::ES256,
         default_policy: "login-options".to_owned(),
         allowed_policies: vec!["login-options".to_owned(), "email".to_owned(), "phone".to_owned()],
-        required_acr: Vec::new(),
-        default_max_age: None,
-        require_auth_time: false,
         first_party: true,
-        certificate_bound_tokens: false,
-        registration: None,
-        brand: None,
-        initiate_login_uri: None,
-        client_uri: None,
-        disabled: false,
-        created_at: NOW,
+        ..Client::new("rp".parse().unwrap(), NOW)
     }
 }
 
@@ -172,6 +160,7 @@ pub(crate) fn grant(scope_text: &str) -> Grant {
         scope: scope(scope_text),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         claims: RequestedClaims::default(),
+        resources: Vec::new(),
         created_at: NOW,
         revoked_at: None,
     }
@@ -184,6 +173,7 @@ pub(crate) fn code() -> AuthorizationCode {
         client: client().id,
         redirect_uri: CALLBACK.to_owned(),
         code_challenge: Some(CHALLENGE.to_owned()),
+        dpop_jkt: None,
         created_at: NOW,
         expires_at: NOW.plus(Seconds::new(60)),
         consumed_at: None,
@@ -196,6 +186,7 @@ pub(crate) fn refresh_token(scope_text: &str) -> RefreshToken {
         grant: grant("openid").id,
         client: client().id,
         scope: scope(scope_text),
+        binding: None,
         created_at: NOW,
         expires_at: NOW.plus(Seconds::hours(1)),
         consumed_at: None,
@@ -227,7 +218,9 @@ pub(crate) fn account() -> Account {
 
 pub(crate) fn pkcs8(algorithm: SigningAlgorithm) -> Vec<u8> {
     match algorithm {
-        SigningAlgorithm::RS256 => RsaKeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap().as_ref().to_vec(),
+        SigningAlgorithm::RS256 | SigningAlgorithm::PS256 => {
+            RsaKeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap().as_ref().to_vec()
+        }
         SigningAlgorithm::ES256 => {
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
         }

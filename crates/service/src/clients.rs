@@ -162,13 +162,10 @@ pub(crate) fn check(
         require_auth_time: registration.require_auth_time,
         first_party: registration.countersign_first_party,
         brand: registration.countersign_brand.clone(),
-        registration: None,
         certificate_bound_tokens: registration.tls_client_certificate_bound_access_tokens,
         initiate_login_uri: registration.initiate_login_uri.clone(),
         client_uri: registration.client_uri.clone(),
-        disabled: false,
-        created_at: now,
-        id,
+        ..Client::new(id, now)
     })
 }
 
@@ -284,7 +281,7 @@ fn secrets(
         }
         (Some(secret), false) => {
             let hash = vault.hash(Purpose::ClientSecret, secret.expose_secret().as_bytes());
-            Ok(vec![ClientSecret { hash, created_at: now, expires_at: None }])
+            Ok(vec![ClientSecret { hash, created_at: now, expires_at: None, sealed: None }])
         }
     }
 }

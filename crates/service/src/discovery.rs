@@ -10,6 +10,8 @@ use crate::settings::Settings;
 
 pub(crate) fn capabilities(policies: &Policies, settings: &Settings) -> Capabilities {
     Capabilities {
+        features: settings.features,
+        resources: settings.resources.clone(),
         acr_values: policies.login().iter().map(|policy| policy.acr.clone()).collect(),
         ui_locales: vec!["en".to_owned(), "es".to_owned()],
         registration: !matches!(settings.registration.access, RegistrationAccess::Closed),

@@ -150,7 +150,7 @@ fn generate(
 fn generate_pkcs8(algorithm: SigningAlgorithm) -> Option<Zeroizing<Vec<u8>>> {
     let random = SystemRandom::new();
     let der = match algorithm {
-        SigningAlgorithm::RS256 => {
+        SigningAlgorithm::RS256 | SigningAlgorithm::PS256 => {
             let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).ok()?;
             let der: aws_lc_rs::encoding::Pkcs8V1Der<'static> = pair.as_der().ok()?;
             der.as_ref().to_vec()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_model::Seconds;
 use countersign_outbound::Sender;
-use countersign_protocol::Issuer;
+use countersign_protocol::{Features, Issuer, ResourceServer};
 
 use crate::registration::RegistrationSettings;
 
@@ -17,6 +17,10 @@ pub struct Settings {
     pub mtls_origin: Option<String>,
     /// Life of things issued.
     pub lifetimes: Lifetimes,
+    /// Parts of the protocol that are on.
+    pub features: Features,
+    /// Resource servers that tokens may be for.
+    pub resources: Vec<ResourceServer>,
     /// Clients that register themselves.
     pub registration: RegistrationSettings,
     /// Limits of counters kept per address.

@@ -35,6 +35,7 @@ struct CodeRow {
     created_at: i64,
     expires_at: i64,
     consumed_at: Option<i64>,
+    dpop_jkt: Option<String>,
 }
 
 impl Tx {
@@ -106,6 +107,7 @@ impl CodeRow {
             created_at: code.created_at.as_millis(),
             expires_at: code.expires_at.as_millis(),
             consumed_at: millis(code.consumed_at),
+            dpop_jkt: code.dpop_jkt.clone(),
         }
     }
 
@@ -117,6 +119,7 @@ impl CodeRow {
             client: row.parse("client_id", &self.client_id)?,
             redirect_uri: self.redirect_uri,
             code_challenge: self.code_challenge,
+            dpop_jkt: self.dpop_jkt,
             created_at: time(self.created_at),
             expires_at: time(self.expires_at),
             consumed_at: self.consumed_at.map(time),

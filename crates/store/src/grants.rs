@@ -36,6 +36,7 @@ pub struct GrantRow {
     claims: String,
     created_at: i64,
     revoked_at: Option<i64>,
+    resources: Option<String>,
 }
 
 impl Tx {
@@ -115,6 +116,7 @@ impl GrantRow {
             claims: to_json(&grant.claims)?,
             created_at: grant.created_at.as_millis(),
             revoked_at: millis(grant.revoked_at),
+            resources: if grant.resources.is_empty() { None } else { Some(to_json(&grant.resources)?) },
         })
     }
 
@@ -126,6 +128,10 @@ impl GrantRow {
             authentication: row.json("authentication", &self.authentication)?,
             scope: row.parse("scope", &self.scope)?,
             claims: row.json("claims", &self.claims)?,
+            resources: match &self.resources {
+                Some(text) => row.json("resources", text)?,
+                None => Vec::new(),
+            },
             created_at: time(self.created_at),
             revoked_at: self.revoked_at.map(time),
             nonce: self.nonce,

@@ -8,7 +8,7 @@ use crate::credentials::PasswordRow;
 use crate::db::on;
 use crate::factors::FactorRow;
 use crate::grants::{GrantRow, grant_with_account};
-use crate::row::{Row, hex, millis, time};
+use crate::row::{Row, hex, millis, time, to_json};
 use crate::schema::{factors, grants, password_credentials, refresh_tokens, users};
 use crate::users::{HolderRow, UserRow};
 use crate::{StoreError, Tx};
@@ -46,12 +46,13 @@ struct TokenRow {
     expires_at: i64,
     consumed_at: Option<i64>,
     successor: Option<Vec<u8>>,
+    binding: Option<String>,
 }
 
 impl Tx {
     /// Stores a refresh token: false when its hash is there already.
     pub async fn insert_refresh_token(&mut self, token: &RefreshToken) -> Result<bool, StoreError> {
-        let row = TokenRow::from_noun(token);
+        let row = TokenRow::from_noun(token)?;
         let query = diesel::insert_into(refresh_tokens::table).values(&row).on_conflict_do_nothing();
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
@@ -101,8 +102,8 @@ impl Tx {
 }
 
 impl TokenRow {
-    fn from_noun(token: &RefreshToken) -> Self {
-        Self {
+    fn from_noun(token: &RefreshToken) -> Result<Self, StoreError> {
+        Ok(Self {
             hash: token.hash.to_vec(),
             grant_id: token.grant.to_string(),
             client_id: token.client.to_string(),
@@ -111,7 +112,8 @@ impl TokenRow {
             expires_at: token.expires_at.as_millis(),
             consumed_at: millis(token.consumed_at),
             successor: None,
-        }
+            binding: token.binding.as_ref().map(to_json).transpose()?,
+        })
     }
 
     fn into_noun(self) -> Result<(RefreshToken, Option<KeyedHash>), StoreError> {
@@ -121,6 +123,7 @@ impl TokenRow {
             grant: row.parse("grant_id", &self.grant_id)?,
             client: row.parse("client_id", &self.client_id)?,
             scope: row.parse("scope", &self.scope)?,
+            binding: self.binding.as_deref().map(|text| row.json("binding", text)).transpose()?,
             created_at: time(self.created_at),
             expires_at: time(self.expires_at),
             consumed_at: self.consumed_at.map(time),

@@ -69,6 +69,7 @@ diesel::table! {
         claims -> Text,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        resources -> Nullable<Text>,
     }
 }
 
@@ -82,6 +83,7 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         consumed_at -> Nullable<BigInt>,
+        dpop_jkt -> Nullable<Text>,
     }
 }
 
@@ -95,6 +97,7 @@ diesel::table! {
         expires_at -> BigInt,
         consumed_at -> Nullable<BigInt>,
         successor -> Nullable<Binary>,
+        binding -> Nullable<Text>,
     }
 }
 
@@ -240,6 +243,58 @@ diesel::table! {
         carrier -> Nullable<Text>,
         reference -> Nullable<Text>,
         status -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    pushed_requests (hash) {
+        hash -> Binary,
+        client_id -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    spent_ids (hash) {
+        hash -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    revoked_tokens (jti) {
+        jti -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_codes (hash) {
+        hash -> Binary,
+        user_code -> Binary,
+        client_id -> Text,
+        scope -> Text,
+        resources -> Text,
+        state -> Text,
+        grant_id -> Nullable<Text>,
+        wait_seconds -> BigInt,
+        polled_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    consents (user_id, client_id) {
+        user_id -> Text,
+        client_id -> Text,
+        scope -> Text,
+        claims -> Text,
+        resources -> Text,
+        given_at -> BigInt,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Nouns to store.
 
 use countersign_model::{
-    Account, ApplicationType, AuditEvent, AuditId, AuditKind, AuditOutcome, AuthMethod, Authentication,
-    AuthorizationCode, BrowserSession, Client, ClientSecret, Fact, FactSet, Factor, FactorId, FactorKind,
-    FederatedIdentity, Grant, GrantId, KeyedHash, KnownDevice, LegacyCredential, Link, OutboxId, OutboxMessage,
-    OutboxState, PasswordCredential, Profile, RecoveryCode, RefreshToken, RememberedLogin, RequestedClaims, Role,
-    Seconds, SessionId, SigningAlgorithm, Timestamp, User, UserId, UserStatus,
+    Account, AuditEvent, AuditId, AuditKind, AuditOutcome, AuthMethod, Authentication, AuthorizationCode,
+    BrowserSession, Client, ClientSecret, Fact, FactSet, Factor, FactorId, FactorKind, FederatedIdentity, Grant,
+    GrantId, KeyedHash, KnownDevice, LegacyCredential, Link, OutboxId, OutboxMessage, OutboxState, PasswordCredential,
+    Profile, RecoveryCode, RefreshToken, RememberedLogin, RequestedClaims, Role, Seconds, SessionId, SigningAlgorithm,
+    Timestamp, TokenBinding, User, UserId, UserStatus,
 };
 use countersign_store::{StoreError, Tx};
 use countersign_tests::stores::TestDatabase;
@@ -86,12 +86,10 @@ pub fn factor(number: u32, user: &UserId, kind: FactorKind, bound_at: Timestamp)
 
 pub fn client(id: &str) -> Client {
     Client {
-        id: id.parse().unwrap(),
         name: "Portal".to_owned(),
-        secrets: vec![ClientSecret { hash: hash(1), created_at: NOW, expires_at: None }],
+        secrets: vec![ClientSecret { hash: hash(1), created_at: NOW, expires_at: None, sealed: None }],
         auth_methods: vec![AuthMethod::ClientSecretBasic],
         redirect_uris: vec!["https://portal.example.test/callback".to_owned()],
-        application_type: ApplicationType::Web,
         grant_types: vec!["authorization_code".to_owned()],
         response_types: vec!["code".to_owned()],
         scope: "openid email".parse().unwrap(),
@@ -100,17 +98,8 @@ pub fn client(id: &str) -> Client {
         access_token_alg: SigningAlgorithm::ES256,
         default_policy: "email".to_owned(),
         allowed_policies: vec!["email".to_owned()],
-        required_acr: Vec::new(),
-        default_max_age: None,
-        require_auth_time: false,
         first_party: true,
-        certificate_bound_tokens: false,
-        registration: None,
-        brand: None,
-        initiate_login_uri: None,
-        client_uri: None,
-        disabled: false,
-        created_at: NOW,
+        ..Client::new(id.parse().unwrap(), NOW)
     }
 }
 
@@ -135,6 +124,7 @@ pub fn grant(number: u32) -> Grant {
         scope: "openid email".parse().unwrap(),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         claims: RequestedClaims { userinfo: vec!["name".to_owned()], id_token: Vec::new() },
+        resources: vec!["https://cases.example.test/api".to_owned()],
         created_at: NOW,
         revoked_at: None,
     }
@@ -148,6 +138,7 @@ pub fn code(number: u32, of: &Grant) -> AuthorizationCode {
         client: of.client.clone(),
         redirect_uri: "https://portal.example.test/callback".to_owned(),
         code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
+        dpop_jkt: Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".to_owned()),
         created_at: NOW,
         expires_at: later(60),
         consumed_at: None,
@@ -160,6 +151,7 @@ pub fn refresh_token(number: u32, of: &Grant) -> RefreshToken {
         grant: of.id.clone(),
         client: of.client.clone(),
         scope: of.scope.clone(),
+        binding: Some(TokenBinding::Dpop("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".to_owned())),
         created_at: NOW,
         expires_at: later(3600),
         consumed_at: None,

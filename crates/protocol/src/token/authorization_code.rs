@@ -81,6 +81,7 @@ fn issue(
             grant: grant.id.clone(),
             client: client.id.clone(),
             scope: scope.clone(),
+            binding: None,
             created_at: now,
             expires_at: now.plus(prepared.refresh_lifetime),
             consumed_at: None,
