@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_model::{AuditEvent, AuditKind, OutboxMessage, Profile, Seconds, UserId, UserStatus};
+use countersign_model::{AuditEvent, AuditKind, OutboxMessage, Profile, Seconds, SigningAlgorithm, UserId, UserStatus};
 use countersign_outbound::Webhook;
 use countersign_outbound::{MailSettings, Mailer, Sender, Tls};
-use countersign_protocol::{OAuthError, Params};
+use countersign_protocol::{Features, OAuthError, Params, ResourceServer};
 use countersign_service::RegistrationSettings;
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
@@ -211,6 +211,12 @@ impl House {
     /// When its settings contradict themselves.
     pub fn idle_node(&self, plan: NodePlan) -> Arc<Provider> {
         let settings = Settings {
+            features: Features::ALL,
+            resources: vec![ResourceServer {
+                uri: "https://cases.example.com/api".to_owned(),
+                scopes: "cases.read cases.write api".parse().expect("scopes"),
+                access_token_alg: SigningAlgorithm::RS256,
+            }],
             issuer: "https://id.example".parse().expect("issuer"),
             mtls_origin: None,
             registration: plan.registration,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use countersign_model::Seconds;
+use countersign_protocol::Features;
 use countersign_service::Settings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -15,6 +16,7 @@ mod federation;
 mod limits;
 mod mail;
 mod pages;
+mod protocol;
 mod registration;
 mod server;
 mod stores;
@@ -27,6 +29,7 @@ pub use federation::{Federation, FederationLink};
 pub use limits::{Hashing, LifetimeSeconds, Limits};
 pub use mail::{Mail, MailDkim, MailTls};
 pub use pages::{Pages, Policies};
+pub use protocol::Resource;
 pub use registration::Registration;
 pub use server::{Log, LogFormat, Server};
 pub use stores::{Database, RedisMode, Secrets, ShortLived, ShortLivedKind};
@@ -72,6 +75,11 @@ pub struct Config {
     pub mail: Mail,
     /// Texts and calls.
     pub telephone: Telephone,
+    /// Parts of the protocol that are on.
+    pub protocol: Features,
+    /// Resource servers that tokens may be for.
+    #[serde(default)]
+    pub resources: Vec<Resource>,
     /// Clients that register themselves.
     pub registration: Registration,
     /// Upstream providers that people may sign in at.
@@ -107,6 +115,8 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         self.server.check()?;
         self.policies.check()?;
+        protocol::check(&self.protocol)?;
+        protocol::resource_servers(&self.resources)?;
         self.registration.check()?;
         self.lifetimes.check()?;
         self.hashing.check()?;
@@ -154,6 +164,8 @@ impl Config {
         Ok(Settings {
             issuer: self.server.issuer()?,
             mtls_origin: self.server.mtls_origin.clone(),
+            features: self.protocol,
+            resources: protocol::resource_servers(&self.resources)?,
             registration: self.registration.settings()?,
             lifetimes: self.lifetimes.settings(),
             address_limits: self.limits.settings(),

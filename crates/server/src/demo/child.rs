@@ -143,6 +143,13 @@ fn overrides(demo: &DemoSettings) -> Value {
         "secrets": {"master_key": demo.master_key},
         "database": {"url": database},
         "policies": {"demo": true},
+        "protocol": {
+            "implicit": true, "hybrid": true, "request_uris": true, "device": true, "token_exchange": true,
+            "jwt_bearer": true, "frontchannel_logout": true, "session_management": true,
+        },
+        "resources": [
+            {"uri": "https://cases.example.com/api", "scopes": ["cases.read", "cases.write", "api"]},
+        ],
         "registration": {
             "by": "everybody",
             "initial_access_token": "demo-initial-access-token",
