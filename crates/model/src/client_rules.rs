@@ -16,7 +16,6 @@ pub struct ClientKeys {
 
 /// Addresses shown to people when they are asked for consent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those of RFC 7591")]
 pub struct ShownUris {
     /// `logo_uri`.
     pub logo_uri: Option<String>,
