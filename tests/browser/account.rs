@@ -25,7 +25,11 @@ async fn texts(browser: &Browser, css: &str) -> Vec<String> {
 
 async fn answer_app(browser: &Browser, secret: &str, ahead: Duration) {
     browser.wait_for_text("Open your authenticator app").await;
-    browser.fill("Authenticator code", &totp(secret, ahead)).await;
+    answer_code(browser, &totp(secret, ahead)).await;
+}
+
+async fn answer_code(browser: &Browser, code: &str) {
+    browser.fill("Authenticator code", code).await;
     browser.press_and_leave("Verify code").await;
 }
 
@@ -66,11 +70,12 @@ async fn an_authenticator_app_and_recovery_codes_are_added_and_used() {
         demo.move_clock(minute);
         browser.open(&format!("{}/login?p=totp", demo.portal)).await;
         sign_in(browser, &EMAIL_USER).await;
-        answer_app(browser, &secret, minute).await;
+        let code = totp(&secret, minute);
+        answer_code(browser, &code).await;
         assert_eq!(read_home(browser, &demo).await.acr, "urn:countersign:acr:password-totp");
         browser.open(&format!("{}/login?p=totp", demo.portal)).await;
         sign_in(browser, &EMAIL_USER).await;
-        answer_app(browser, &secret, minute).await;
+        answer_code(browser, &code).await;
         browser.wait_for_text("That code is incorrect. Please wait for the next code of your app").await;
 
         // So does a recovery code.
