@@ -68,6 +68,14 @@ error_codes! {
     RegistrationNotSupported = "registration_not_supported",
     /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
     UnmetAuthenticationRequirements = "unmet_authentication_requirements",
+    /// RFC 8707, 2.
+    InvalidTarget = "invalid_target",
+    /// RFC 8628, 3.5.
+    AuthorizationPending = "authorization_pending",
+    /// RFC 8628, 3.5.
+    SlowDown = "slow_down",
+    /// RFC 8628, 3.5.
+    ExpiredToken = "expired_token",
     /// RFC 6750, 3.1.
     InvalidToken = "invalid_token",
     /// RFC 6750, 3.1.

@@ -20,6 +20,7 @@ mod kernel;
 pub mod keys;
 pub mod params;
 pub mod policy_choice;
+pub mod resource;
 pub mod scopes;
 pub mod token;
 pub mod upstream;

@@ -1,4 +1,4 @@
-//! Form and query parameters: `application/x-www-form-urlencoded`, bounded, each name once.
+//! Form and query parameters: `application/x-www-form-urlencoded`, bounded, each name once but for a few.
 
 use std::fmt;
 
@@ -8,6 +8,8 @@ use crate::error::{ErrorCode, OAuthError};
 pub const MAX_BYTES: usize = 16 * 1024;
 /// The most parameters accepted.
 pub const MAX_COUNT: usize = 64;
+/// Parameters that may be sent more than once (RFC 8707, 2; RFC 8693, 2.1).
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
 
 /// The parameters of one request. An empty value counts as absent (RFC 6749, 3.1); Debug shows the names only.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -37,6 +39,11 @@ impl Params {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of `name`, in the order sent: more than one for the few that may repeat.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether `name` has a value.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -60,7 +67,7 @@ impl Params {
         let (name, value) = (&pair[..split], pair.get(split + 1..).unwrap_or_default());
         let decode = |text| form_decode(text).ok_or_else(|| malformed("The request is not properly form-encoded"));
         let (name, value) = (decode(name)?, decode(value)?);
-        if self.0.iter().any(|(known, _)| *known == name) {
+        if !REPEATABLE.contains(&name.as_str()) && self.0.iter().any(|(known, _)| *known == name) {
             return Err(malformed("A parameter was sent more than once"));
         }
         self.0.push((name, value));

@@ -28,6 +28,13 @@ fn a_parameter_sent_twice_is_invalid_request_rfc6749_3_1() {
 }
 
 #[test]
+fn a_resource_may_be_sent_twice_rfc8707_2() {
+    let params = Params::parse_query("resource=a&x=1&resource=b&resource=").unwrap();
+    assert_eq!(params.all("resource").collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(params.all("x").collect::<Vec<_>>(), ["1"]);
+}
+
+#[test]
 fn broken_encoding_is_invalid_request() {
     for body in [&b"a=%"[..], b"a=%2", b"a=%zz", b"%=1", b"a=%FF", b"a=\xff", b"a=%+1"] {
         assert_eq!(code_of(Params::parse_form(body)), ErrorCode::InvalidRequest, "{body:?}");
