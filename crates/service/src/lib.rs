@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod authorization;
 mod browser;
+mod client_authentication;
 mod clients;
 mod clock;
 mod device;

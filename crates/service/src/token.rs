@@ -2,13 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Account, AuditEvent, AuditKind, AuditOutcome, Client, KeyedHash, Timestamp, UserStatus};
+use countersign_model::{Account, AuditEvent, AuditOutcome, Client, KeyedHash, Timestamp, UserStatus};
 use countersign_protocol::certificate;
-use countersign_protocol::client_authentication;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
-    AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, Presented, TokenFacts,
-    TokenRequest, access_token, id_token,
+    AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, TokenFacts, TokenRequest,
+    access_token, id_token,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};
@@ -48,23 +47,14 @@ struct Drawn {
 impl Provider {
     /// Answers a token request (RFC 6749, 3.2): the body of the answer, or the error to send.
     pub async fn token(&self, call: TokenCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
-        let presented = match Presented::parse(call.authorization, call.query, call.form) {
-            Ok(presented) => presented,
+        let now = self.clock.now();
+        let claimed = match self.claimed_client(call.authorization, call.query, call.form).await? {
+            Ok(claimed) => claimed,
             Err(error) => return Ok(Err(error)),
         };
-        let client = match presented.client() {
-            Some(id) => self.find_client(id).await?,
-            None => None,
-        };
-        let now = self.clock.now();
-        let hash =
-            presented.secret().map(|secret| self.vault.hash(Purpose::ClientSecret, secret.expose_secret().as_bytes()));
-        let authenticated = match client_authentication::check(client.as_ref(), &presented, hash.as_ref(), now) {
+        let authenticated = match self.prove_client(&claimed, call.context, now).await? {
             Ok(authenticated) => authenticated,
-            Err(error) => {
-                self.note_client_failure(client.as_ref(), &error, call.context, now).await?;
-                return Ok(Err(error));
-            }
+            Err(error) => return Ok(Err(error)),
         };
         let demanded = authenticated.client().certificate_bound_tokens;
         let binding = match certificate::decide_binding(demanded, call.certificate) {
@@ -168,27 +158,6 @@ impl Provider {
         };
         let refresh = issue.refresh_token.then(|| drawn.refresh_token.expose_secret());
         Ok(token::response(issue, &access, lifetimes.access_token, refresh, identity.as_deref()))
-    }
-
-    /// Failures of client authentication are audited and bounded by address.
-    async fn note_client_failure(
-        &self,
-        client: Option<&Client>,
-        error: &OAuthError,
-        context: &RequestContext,
-        now: Timestamp,
-    ) -> Result<(), ServiceError> {
-        tracing::info!(code = error.code.as_str(), detail = %error.detail, "client authentication failed");
-        let allowed = self.settings.address_limits.client_failures;
-        if let Some(retry_after) = self.charge_network(context, "client_failures", allowed).await? {
-            return Err(ServiceError::Busy(retry_after));
-        }
-        let mut event = audit::event(context, now, AuditKind::ClientAuthenticationFailed, AuditOutcome::Failure)?
-            .detail("reason", error.detail.as_str());
-        if let Some(client) = client {
-            event = event.client(&client.id);
-        }
-        self.write_events(&[event.build()]).await
     }
 }
 

@@ -23,11 +23,13 @@ mod purge;
 mod recovery_codes;
 mod refresh_tokens;
 mod remembered_logins;
+mod revoked_tokens;
 mod row;
 mod schema;
 mod settings;
 mod short_lived;
 mod signing_keys;
+mod spent_ids;
 mod terms_acceptances;
 mod users;
 

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use crate::db::on;
 use crate::schema::{
     authorization_codes, browser_sessions, effects, grants, known_devices, links, outbox, refresh_tokens,
-    remembered_logins,
+    remembered_logins, revoked_tokens, spent_ids,
 };
 use crate::{StoreError, Tx};
 
@@ -42,13 +42,17 @@ pub struct Purged {
     pub links: usize,
     /// Browsers that have not been seen for long.
     pub devices: usize,
+    /// Ids that were good once.
+    pub ids: usize,
+    /// Access tokens that were taken back and have ended.
+    pub revoked: usize,
 }
 
 impl Purged {
     /// All of them; less than the batch means that nothing is left.
     pub const fn total(&self) -> usize {
         let issued = self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.links;
-        issued + self.effects + self.outbox + self.devices
+        issued + self.effects + self.outbox + self.devices + self.ids + self.revoked
     }
 }
 
@@ -84,7 +88,24 @@ impl Tx {
         let over = links::expires_at.lt(now.minus(LINKS_KEPT).as_millis());
         let links = delete_batch!(self, links.hash: Vec<u8>, batch, over);
         let devices = self.purge_devices(now, batch).await?;
-        Ok(Purged { codes, refresh_tokens, grants, sessions, remembered, effects, outbox, links, devices })
+        // What has ended is refused for its age: neither needs to be kept past it.
+        let ended = spent_ids::expires_at.lt(now.as_millis());
+        let ids = delete_batch!(self, spent_ids.hash: Vec<u8>, batch, ended);
+        let ended = revoked_tokens::expires_at.lt(now.as_millis());
+        let revoked = delete_batch!(self, revoked_tokens.jti: String, batch, ended);
+        Ok(Purged {
+            codes,
+            refresh_tokens,
+            grants,
+            sessions,
+            remembered,
+            effects,
+            outbox,
+            links,
+            devices,
+            ids,
+            revoked,
+        })
     }
 
     /// Nothing can be done with an expired remembered login, so none is kept. A browser has a handful of them.

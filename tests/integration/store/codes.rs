@@ -14,6 +14,8 @@ on_both!(
     code_is_issued_once,
     code_is_consumed_by_exactly_one_of_many,
     refresh_token_is_consumed_by_exactly_one_of_many,
+    id_is_spent_by_exactly_one_of_many,
+    token_is_taken_back_once,
     unknown_hashes_find_and_consume_nothing,
 );
 
@@ -147,4 +149,26 @@ async fn unknown_hashes_find_and_consume_nothing(database: &TestDatabase) {
         })
         .await;
     assert_eq!(results.unwrap(), (None, None, (false, false)));
+}
+
+async fn id_is_spent_by_exactly_one_of_many(database: &TestDatabase) {
+    let winners = race(16, |_| async move {
+        let spent: Stored<bool> = database.db.write(async |tx: &mut Tx| tx.spend_id(&hash(1), later(60)).await).await;
+        spent.unwrap()
+    });
+    assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
+    let other: Stored<bool> = database.db.write(async |tx: &mut Tx| tx.spend_id(&hash(2), later(60)).await).await;
+    assert!(other.unwrap());
+}
+
+async fn token_is_taken_back_once(database: &TestDatabase) {
+    let revoked: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            let first = tx.revoke_token("token-1", later(60)).await?;
+            let second = tx.revoke_token("token-1", later(60)).await?;
+            Ok((first, second, tx.is_token_revoked("token-1").await?, tx.is_token_revoked("token-2").await?))
+        })
+        .await;
+    assert_eq!(revoked.unwrap(), (true, false, true, false));
 }

@@ -65,6 +65,8 @@ async fn one_of_everything(database: &TestDatabase) {
             tx.insert_link(&link(1, "reset")).await?;
             tx.insert_recovery_codes(&[recovery_code(1)]).await?;
             tx.consume_recovery_code(&user_id(1), &hash(1), NOW).await?;
+            tx.spend_id(&hash(1), later(3600)).await?;
+            tx.revoke_token("token-1", later(3600)).await?;
             tx.upsert_known_device(&device(1)).await.map(drop)
         })
         .await;
@@ -100,6 +102,8 @@ async fn purge_deletes_what_is_over_in_batches(database: &TestDatabase) {
         outbox: 1,
         links: 1,
         devices: 0,
+        ids: 1,
+        revoked: 1,
     };
     assert_eq!(first, one);
     assert_eq!(purge(database, month, 3).await, Purged { effects: 2, ..Purged::default() });
@@ -110,8 +114,17 @@ async fn purge_leaves_what_is_live(database: &TestDatabase) {
     one_of_everything(database).await;
     assert_eq!(purge(database, later(3600), 100).await.total(), 0);
     let next_day = NOW.plus(Seconds::hours(26));
-    let expected =
-        Purged { codes: 1, refresh_tokens: 1, sessions: 1, remembered: 1, effects: 1, outbox: 1, ..Purged::default() };
+    let expected = Purged {
+        codes: 1,
+        refresh_tokens: 1,
+        sessions: 1,
+        remembered: 1,
+        effects: 1,
+        outbox: 1,
+        ids: 1,
+        revoked: 1,
+        ..Purged::default()
+    };
     assert_eq!(purge(database, next_day, 100).await, expected, "a grant outlives its tokens");
 }
 
