@@ -343,6 +343,11 @@ fn policy_tools_draw_list_compare_and_format() {
     let formatted = fs::read_to_string(Path::new(unformatted).join("email.toml")).unwrap();
     assert!(formatted.contains("#  odd "), "comments stay");
     assert_eq!(formatted.matches('#').count(), odd.matches('#').count());
+
+    let half_broken = policies(&[("email.toml", &odd), ("phone.toml", "no TOML")]);
+    let fmt = run(folder.path(), &["policy", "fmt", half_broken.path().to_str().unwrap()]);
+    assert_exit(&fmt, 1, "one of two is no TOML");
+    assert_eq!(fs::read_to_string(half_broken.path().join("email.toml")).unwrap(), odd, "nothing was written");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Sign-in at an upstream provider: who is let in, and that it happens once.
 
 use countersign_model::Seconds;
-use countersign_service::{Answered, FederationCall, LinkRule, Provider, Response, UpstreamAnswer};
+use countersign_service::{Answered, LinkRule, Provider, Response, UpstreamAnswer};
 use countersign_tests::provider::{
-    CLINIC, Corporate, House, NodePlan, PORTAL_SECRET, PORTAL_URI, Person, Seen, code_in, parameter,
+    CLINIC, Corporate, House, NodePlan, Person, Seen, code_in, parameter, register_client,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -27,16 +27,10 @@ async fn open(house: &House, link: LinkRule) -> (Arc<Provider>, Corporate) {
     let node = house.node_with(NodePlan { upstreams: vec![corporate.settings(link, DOMAINS)], ..house.plan() }).await;
     let client = json!({
         "client_id": "staff",
-        "client_secret": PORTAL_SECRET,
         "client_name": "Staff",
-        "redirect_uris": [PORTAL_URI],
-        "token_endpoint_auth_method": "client_secret_post",
-        "grant_types": ["authorization_code"],
-        "scope": "openid",
         "countersign_policy": "employees",
-        "countersign_first_party": true,
     });
-    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    register_client(&node, client).await;
     (node, corporate)
 }
 
@@ -52,9 +46,7 @@ async fn leave(person: &mut Person, node: &Provider) -> Response {
 }
 
 async fn call_back(person: &Person, node: &Provider, answer: &UpstreamAnswer) -> Answered {
-    let call =
-        FederationCall { provider: "corporate", cookies: &person.cookies, locale: None, context: &person.context };
-    node.federation_callback(call, answer.clone()).await.unwrap()
+    node.federation_callback("corporate", answer.clone(), person.call()).await.unwrap()
 }
 
 async fn come(person: &mut Person, node: &Provider, corporate: &Corporate, claims: &Value) -> Seen {
@@ -149,9 +141,7 @@ async fn a_callback_counts_in_its_own_browser_alone(house: House) {
         let answered = call_back(browser, &node, &answer).await;
         assert!(matches!(browser.clone().follow(&node, answered).await, Seen::Gone));
     }
-    let elsewhere =
-        FederationCall { provider: "another", cookies: &person.cookies, locale: None, context: &person.context };
-    let answered = node.federation_callback(elsewhere, answer.clone()).await.unwrap();
+    let answered = node.federation_callback("another", answer.clone(), person.call()).await.unwrap();
     assert!(matches!(person.clone().follow(&node, answered).await, Seen::Gone));
     assert_eq!(corporate.exchanges(), 0);
     let answered = call_back(&person, &node, &answer).await;

@@ -8,10 +8,8 @@ use std::time::Instant;
 
 use countersign_model::{Seconds, UserStatus};
 use countersign_service::policy::password::HashParams;
-use countersign_service::{ClientRegistration, HashSettings, NewAccount, Provider};
-use countersign_tests::provider::{
-    CHEAP, CLINIC, DUCK, HOSPITAL, House, NodePlan, PORTAL_SECRET, PORTAL_URI, Pair, Person, run,
-};
+use countersign_service::{HashSettings, NewAccount, Provider};
+use countersign_tests::provider::{CHEAP, CLINIC, DUCK, HOSPITAL, House, NodePlan, Pair, Person, register_client, run};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -41,17 +39,10 @@ async fn open(house: &House, plan: NodePlan) -> Arc<Provider> {
     let node = house.node_with(plan).await;
     let client = json!({
         "client_id": "anything",
-        "client_secret": PORTAL_SECRET,
-        "redirect_uris": [PORTAL_URI],
-        "token_endpoint_auth_method": "client_secret_post",
-        "grant_types": ["authorization_code"],
-        "scope": "openid",
         "countersign_policy": "phone",
         "countersign_policies": ["phone", "forgot-password", "registration-reset"],
-        "countersign_first_party": true,
     });
-    let client: ClientRegistration = serde_json::from_value(client).unwrap();
-    node.register_client(&client).await.unwrap();
+    register_client(&node, client).await;
     let unfinished = NewAccount {
         email: "unfinished@example.com".to_owned(),
         username: Some("unfinished.user".to_owned()),

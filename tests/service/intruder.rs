@@ -7,7 +7,7 @@ mod hunt;
 
 use countersign_service::policy::{PolicySet, list_least_sets, parse};
 use countersign_service::{NewAccount, Provider};
-use countersign_tests::provider::{House, NodePlan, PORTAL_SECRET, PORTAL_URI, Pair, run};
+use countersign_tests::provider::{House, NodePlan, Pair, register_client, run};
 use secrecy::SecretString;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -68,17 +68,11 @@ async fn open(house: &House, set: &PolicySet) -> Arc<Provider> {
     let ids: Vec<&str> = set.iter().map(|policy| policy.id.as_str()).collect();
     let client = json!({
         "client_id": "everything",
-        "client_secret": PORTAL_SECRET,
-        "redirect_uris": [PORTAL_URI],
-        "token_endpoint_auth_method": "client_secret_post",
-        "grant_types": ["authorization_code"],
-        "scope": "openid",
         "initiate_login_uri": "https://portal.example/start",
         "countersign_policy": "login-options",
         "countersign_policies": ids,
-        "countersign_first_party": true,
     });
-    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    register_client(&node, client).await;
     node
 }
 

@@ -1,8 +1,8 @@
 //! Mailed links, and the ticket that lets the client's own request count as the sign-in they ended in.
 
 use countersign_model::{AuditKind, Seconds};
-use countersign_service::{Answered, LinkCall, NewLink, Provider, RequestContext};
-use countersign_tests::provider::{HOSPITAL, House, PORTAL_URI, Person, Seen, parameter};
+use countersign_service::{Answered, NewLink, Provider, RequestContext};
+use countersign_tests::provider::{HOSPITAL, House, Person, Seen, parameter, register_client};
 use secrecy::SecretString;
 use serde_json::json;
 use std::sync::Arc;
@@ -29,16 +29,11 @@ pub async fn prepare(house: &House) -> Arc<Provider> {
         let client = json!({
             "client_id": id,
             "client_secret": "link-portal-secret-of-the-tests-0123456789",
-            "redirect_uris": [PORTAL_URI],
-            "token_endpoint_auth_method": "client_secret_post",
-            "grant_types": ["authorization_code"],
-            "scope": "openid",
             "initiate_login_uri": START,
             "countersign_policy": "login-options",
             "countersign_policies": ["login-options", "email", "forgot-password"],
-            "countersign_first_party": true,
         });
-        node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+        register_client(&node, client).await;
     }
     let sql = format!("UPDATE users SET registered_at = NULL, terms_version = NULL WHERE email = '{}'", HOSPITAL.0);
     house.database.raw(&sql).await.unwrap();
@@ -64,8 +59,7 @@ pub async fn mail(house: &House, node: &Arc<Provider>) -> SecretString {
 }
 
 async fn open(node: &Provider, person: &Person, token: &SecretString) -> Answered {
-    let call = LinkCall { token, cookies: &person.cookies, locale: None, context: &person.context };
-    node.open_link(call).await.unwrap()
+    node.open_link(token, person.call()).await.unwrap()
 }
 
 async fn follow(node: &Provider, person: &mut Person, token: &SecretString) -> Seen {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use countersign_model::{AuditKind, FactorKind, UserStatus};
 use countersign_protocol::Params;
 use countersign_service::{
-    AdminCall, AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, LinkCall, PersonRefusal,
-    Provider, RegistrationReset, RequestContext, Timeline, TokenCall,
+    AdminCall, AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, PersonRefusal, Provider,
+    RegistrationReset, RequestContext, Timeline, TokenCall,
 };
-use countersign_tests::provider::{ALICE, CLINIC, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode};
+use countersign_tests::provider::{
+    ALICE, CLINIC, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -121,12 +123,11 @@ const SECRET: &str = "help-desk-secret-of-the-tests-0123456789";
 
 async fn register_desk(node: &Provider, id: &str, scope: &str) {
     let client = json!({
-        "client_id": id, "client_secret": SECRET, "redirect_uris": [PORTAL_URI],
-        "token_endpoint_auth_method": "client_secret_post",
+        "client_id": id, "client_secret": SECRET,
         "grant_types": ["authorization_code", "client_credentials"], "scope": scope,
-        "countersign_policy": "lab", "countersign_first_party": true,
+        "countersign_policy": "lab",
     });
-    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    register_client(node, client).await;
 }
 
 async fn token(node: &Provider, client: &str, grant: &str) -> String {
@@ -228,8 +229,7 @@ async fn mailed_link(house: &House, node: &Arc<Provider>, address: &str) -> Secr
 
 async fn open_link(node: &Provider, token: &SecretString) -> Seen {
     let mut person = Person::new();
-    let call = LinkCall { token, cookies: &person.cookies, locale: None, context: &person.context };
-    let answered = node.open_link(call).await.unwrap();
+    let answered = node.open_link(token, person.call()).await.unwrap();
     person.follow(node, answered).await
 }
 

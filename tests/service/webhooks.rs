@@ -6,7 +6,7 @@ use countersign_outbound::webhook::signature;
 use countersign_outbound::{HttpClient, HttpSettings, Webhook, WebhookSettings};
 use countersign_service::Provider;
 use countersign_service::policy::{PolicySet, parse};
-use countersign_tests::provider::{ALICE, Asked, House, NodePlan, PORTAL_SECRET, PORTAL_URI, Person, serve_json};
+use countersign_tests::provider::{ALICE, Asked, House, NodePlan, Person, register_client, serve_json};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -62,15 +62,9 @@ async fn open(house: &House, answer: fn(&Asked) -> Option<(u16, String)>) -> (Ar
     let node = house.node_with(NodePlan { policies, webhooks, ..house.plan() }).await;
     let client = json!({
         "client_id": "guarded",
-        "client_secret": PORTAL_SECRET,
-        "redirect_uris": [PORTAL_URI],
-        "token_endpoint_auth_method": "client_secret_post",
-        "grant_types": ["authorization_code"],
-        "scope": "openid",
         "countersign_policy": "guarded",
-        "countersign_first_party": true,
     });
-    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    register_client(&node, client).await;
     (node, log)
 }
 

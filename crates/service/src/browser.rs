@@ -6,6 +6,7 @@ use countersign_model::KeyedHash;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::ServiceError;
+use crate::audit::RequestContext;
 use crate::clock::random;
 use crate::vault::{Purpose, Vault};
 
@@ -21,6 +22,17 @@ pub struct BrowserCookies {
     pub session: Option<SecretString>,
     /// Secret of the device cookie.
     pub device: Option<SecretString>,
+}
+
+/// A browser that comes to an address of its own: that of a mailed link, or the one it was sent back to.
+#[derive(Clone, Copy, Debug)]
+pub struct BrowserCall<'a> {
+    /// Its cookies.
+    pub cookies: &'a BrowserCookies,
+    /// Language the person chose on these pages, if any.
+    pub locale: Option<&'a str>,
+    /// Where the request came from.
+    pub context: &'a RequestContext,
 }
 
 /// What the browser is to keep from now on. Closing the browser ends all but the device's (R48).

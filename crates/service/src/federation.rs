@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
-use crate::browser::BrowserCookies;
+use crate::browser::BrowserCall;
 use crate::clock::random;
 use crate::flow::{Answer, Answered, FlowCall, FlowForm, Response};
 use crate::page_nonce;
@@ -72,19 +72,6 @@ pub(crate) struct FederationWishes<'a> {
     pub(crate) login_hint: Option<&'a str>,
     /// How old a sign-in there may be: nothing, and the person is to sign in anew. None: any will do.
     pub(crate) max_age: Option<Seconds>,
-}
-
-/// A browser that comes back from an upstream provider.
-#[derive(Clone, Copy, Debug)]
-pub struct FederationCall<'a> {
-    /// Id of the provider, from the path.
-    pub provider: &'a str,
-    /// Cookies of the browser.
-    pub cookies: &'a BrowserCookies,
-    /// Language the person chose.
-    pub locale: Option<&'a str>,
-    /// Where the request came from.
-    pub context: &'a RequestContext,
 }
 
 /// What it brings (RFC 6749, 4.1.2; RFC 9207).
@@ -182,17 +169,18 @@ impl Provider {
         }
     }
 
-    /// The browser comes back: the flow goes on with whatever it brings, once.
+    /// The browser comes back from `provider`: the flow goes on with whatever it brings, once.
     pub async fn federation_callback(
         &self,
-        call: FederationCall<'_>,
+        provider: &str,
         answer: UpstreamAnswer,
+        call: BrowserCall<'_>,
     ) -> Result<Answered, ServiceError> {
         let gone = || Ok(Answered::plain(Answer::Gone));
         let Some(browser) = call.cookies.binding_hash(&self.vault) else { return gone() };
         let Some(state) = self.open_state(&answer.state) else { return gone() };
-        if state.provider != call.provider || state.browser != browser {
-            tracing::warn!(provider = call.provider, "a callback that was begun elsewhere");
+        if state.provider != provider || state.browser != browser {
+            tracing::warn!(provider, "a callback that was begun elsewhere");
             return gone();
         }
         let optional = [("code", answer.code), ("iss", answer.iss), ("error", answer.error)];

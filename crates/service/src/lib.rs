@@ -51,21 +51,21 @@ mod webhooks;
 pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
 pub use audit::{RequestContext, flow_tag};
 pub use authorization::AuthorizeCall;
-pub use browser::{BrowserCookies, CookieChanges};
+pub use browser::{BrowserCall, BrowserCookies, CookieChanges};
 pub use clients::{ClientRegistration, RegistrationError};
 pub use clock::{Clock, fresh_secret};
 pub use effects::mask_phone;
 pub use error::ServiceError;
-pub use federation::{ClaimNames, FederationCall, FederationSettings, LinkRule, UpstreamAnswer};
+pub use federation::{ClaimNames, FederationSettings, LinkRule, UpstreamAnswer};
 pub use flow::{Answer, Answered, ClientView, DeadLink, FlowCall, FlowForm, FlowPage, FlowState, Response};
 pub use hash_pool::{HashPool, HashSettings};
-pub use links::{LinkCall, NewLink};
+pub use links::NewLink;
 pub use mail_text::list_mail_templates;
 pub use outbox::{Couriers, OutboxWorker};
 pub use people::{
     ImportFormat, ImportReport, Imported, Invitation, Invited, PersonRefusal, RegistrationReset, Rejected, ResetDone,
 };
-pub use policies::{CheckedPolicies, PolicySource, date_of, load_policies, with_retired};
+pub use policies::{CheckedPolicies, PolicySource, date_of, load_policies, read_policy_files, with_retired};
 pub use provider::{Provider, Stores};
 pub use registration::{RegistrationAccess, RegistrationCall, RegistrationRefusal, RegistrationSettings};
 pub use settings::{AddressLimits, Lifetimes, MailIdentity, Settings, Telephone};

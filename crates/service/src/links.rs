@@ -4,11 +4,11 @@ use countersign_flow::language::{Entry, StepKind};
 use countersign_flow::{Effect, LinkState};
 use countersign_model::{Client, ClientId, FlowId, KeyedHash, Link, Seconds, Timestamp, UserId};
 use countersign_protocol::AuthorizationRequest;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::ServiceError;
 use crate::audit::RequestContext;
-use crate::browser::BrowserCookies;
+use crate::browser::{BrowserCall, BrowserCookies};
 use crate::clock::random;
 use crate::flow::{Answer, Answered, DeadLink, FlowCall, NewFlow, Origin, Visit, marked_out_of_date};
 use crate::provider::Provider;
@@ -19,19 +19,6 @@ use crate::vault::Purpose;
 const REQUEST_LIFE: Seconds = Seconds::hours(1);
 /// Tokens are 256 bits, 43 characters of base64url.
 const TOKEN_LENGTH: usize = 43;
-
-/// A person opens a mailed link.
-#[derive(Clone, Copy, Debug)]
-pub struct LinkCall<'a> {
-    /// The token in its path.
-    pub token: &'a SecretString,
-    /// Cookies of the browser.
-    pub cookies: &'a BrowserCookies,
-    /// Language the person chose on these pages; none: that of the mail.
-    pub locale: Option<&'a str>,
-    /// Where the request came from.
-    pub context: &'a RequestContext,
-}
 
 /// A link that an operator or administrator has mailed.
 #[derive(Clone, Debug)]
@@ -92,12 +79,11 @@ impl Provider {
     }
 
     /// The page behind a mailed link: the first one of its policy. Spends nothing, since mail scanners open links too.
-    pub async fn open_link(&self, call: LinkCall<'_>) -> Result<Answered, ServiceError> {
-        use secrecy::ExposeSecret as _;
-        if call.token.expose_secret().len() != TOKEN_LENGTH {
+    pub async fn open_link(&self, token: &SecretString, call: BrowserCall<'_>) -> Result<Answered, ServiceError> {
+        if token.expose_secret().len() != TOKEN_LENGTH {
             return Ok(self.dead_link("link_unknown", None, None));
         }
-        let hash = self.hash_link_token(call.token);
+        let hash = self.hash_link_token(token);
         let Some(link) = self.db.read(async |tx| tx.find_link(&hash).await).await? else {
             return Ok(self.dead_link("link_unknown", None, None));
         };
@@ -114,12 +100,11 @@ impl Provider {
         let Some(link) = self.db.read(async |tx| tx.find_link(hash).await).await? else {
             return Ok(self.dead_link("link_unknown", None, None));
         };
-        let token = SecretString::default();
-        let call = LinkCall { token: &token, cookies: call.cookies, locale: Some(locale), context: call.context };
+        let call = BrowserCall { cookies: call.cookies, locale: Some(locale), context: call.context };
         Ok(marked_out_of_date(self.show_link(&link, call).await?))
     }
 
-    async fn show_link(&self, link: &Link, call: LinkCall<'_>) -> Result<Answered, ServiceError> {
+    async fn show_link(&self, link: &Link, call: BrowserCall<'_>) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         let client = match &link.client {
             Some(id) => self.find_client(id).await?.filter(|client| !client.disabled),

@@ -159,12 +159,18 @@ fn read(source: &PolicySource) -> std::io::Result<Vec<(String, String)>> {
             Ok(owned(&[SHIPPED, DEMO].concat()))
         }
         PolicySource::Files(paths) => {
-            let mut files = Vec::new();
-            paths.iter().try_for_each(|path| list_files(path, &mut files))?;
-            files.sort();
-            files.iter().map(|file| Ok((file.display().to_string(), read_file(file)?))).collect()
+            let files = read_policy_files(paths)?;
+            Ok(files.into_iter().map(|(file, text)| (file.display().to_string(), text)).collect())
         }
     }
+}
+
+/// Every policy file that `paths` name, files or folders of them, by name; errs when one cannot be read or is too large.
+pub fn read_policy_files(paths: &[PathBuf]) -> std::io::Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    paths.iter().try_for_each(|path| list_files(path, &mut files))?;
+    files.sort();
+    files.into_iter().map(|file| read_file(&file).map(|text| (file, text))).collect()
 }
 
 fn list_files(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -172,7 +178,7 @@ fn list_files(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         files.push(path.to_owned());
         return Ok(());
     }
-    for entry in std::fs::read_dir(path)? {
+    for entry in std::fs::read_dir(path).map_err(|error| naming(path, &error.to_string()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             files.push(path);
@@ -182,12 +188,16 @@ fn list_files(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {
-    let refuse = |why: String| std::io::Error::other(format!("{}: {why}", path.display()));
-    let length = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    let length = std::fs::metadata(path).map_err(|error| naming(path, &error.to_string()))?.len();
     if length > MAX_FILE {
-        return Err(refuse(format!("larger than {MAX_FILE} bytes")));
+        return Err(naming(path, &format!("larger than {MAX_FILE} bytes")));
     }
-    std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))
+    std::fs::read_to_string(path).map_err(|error| naming(path, &error.to_string()))
+}
+
+/// An error that says which file it is about.
+fn naming(path: &Path, why: &str) -> std::io::Error {
+    std::io::Error::other(format!("{}: {why}", path.display()))
 }
 
 /// The day of a time, `YYYY-MM-DD`.

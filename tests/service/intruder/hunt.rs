@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_model::{AuditKind, AuditOutcome, Seconds, UserId};
 use countersign_service::policy::language::{Entry, Purpose};
 use countersign_service::policy::{Policy, PolicySet, totp};
-use countersign_service::{FlowPage, LinkCall, Provider};
+use countersign_service::{FlowPage, Provider};
 use countersign_tests::provider::{Authenticator, House, Operator, Person, Seen};
 use secrecy::SecretString;
 
@@ -182,9 +182,7 @@ impl<'a> Hunt<'a> {
 
     async fn open(&mut self, token: String) -> Seen {
         let token = SecretString::from(token);
-        let call =
-            LinkCall { token: &token, cookies: &self.person.cookies, locale: None, context: &self.person.context };
-        let answered = self.node.open_link(call).await.unwrap();
+        let answered = self.node.open_link(&token, self.person.call()).await.unwrap();
         self.person.follow(self.node, answered).await
     }
 

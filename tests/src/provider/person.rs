@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use countersign_model::FlowId;
 use countersign_protocol::Params;
 use countersign_service::{
-    Answer, Answered, AuthorizeCall, BrowserCookies, FlowCall, FlowForm, FlowPage, Provider, RequestContext, Response,
-    ServiceError,
+    Answer, Answered, AuthorizeCall, BrowserCall, BrowserCookies, FlowCall, FlowForm, FlowPage, Provider,
+    RequestContext, Response, ServiceError,
 };
 
 use super::{Credentials, House, PORTAL_URI, encode};
@@ -144,7 +144,7 @@ impl Person {
     /// # Errors
     /// Those of the provider.
     pub async fn post(&self, node: &Provider, flow: FlowId, form: FlowForm) -> Result<Answered, ServiceError> {
-        node.advance_flow(self.call(flow), form).await
+        node.advance_flow(self.flow_call(flow), form).await
     }
 
     /// Loads the flow's page.
@@ -152,7 +152,7 @@ impl Person {
     /// # Panics
     /// When the provider fails.
     pub async fn reload(&mut self, node: &Provider, flow: FlowId) -> Seen {
-        let answered = node.show_flow(self.call(flow), false).await.expect("show");
+        let answered = node.show_flow(self.flow_call(flow), false).await.expect("show");
         self.follow(node, answered).await
     }
 
@@ -169,7 +169,7 @@ impl Person {
             Answer::Gone => Seen::Gone,
             Answer::Link(dead) => Seen::DeadLink(dead.page),
             Answer::SeeFlow { flow, out_of_date } => {
-                let shown = node.show_flow(self.call(flow), out_of_date).await.expect("show");
+                let shown = node.show_flow(self.flow_call(flow), out_of_date).await.expect("show");
                 self.keep(&shown);
                 match shown.answer {
                     Answer::Page(page) => Seen::Page(page),
@@ -195,7 +195,12 @@ impl Person {
         }
     }
 
-    fn call(&self, flow: FlowId) -> FlowCall<'_> {
+    /// What the browser brings to an address of its own.
+    pub const fn call(&self) -> BrowserCall<'_> {
+        BrowserCall { cookies: &self.cookies, locale: None, context: &self.context }
+    }
+
+    const fn flow_call(&self, flow: FlowId) -> FlowCall<'_> {
         FlowCall { flow, cookies: &self.cookies, locale: None, context: &self.context }
     }
 

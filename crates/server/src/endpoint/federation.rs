@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::Params;
-use countersign_service::{FederationCall, ServiceError, UpstreamAnswer};
+use countersign_service::{BrowserCall, ServiceError, UpstreamAnswer};
 use tracing::Instrument as _;
 
 use crate::error;
@@ -23,8 +23,8 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
     let answer = Params::parse_query(request.query_string()).map(|query| read_answer(&query)).unwrap_or_default();
     let (provider, id) = (Arc::clone(&node.provider), path.into_inner());
     let step = async move {
-        let call = FederationCall { provider: &id, cookies: &cookies, locale: chosen, context: &context };
-        provider.federation_callback(call, answer).await
+        let call = BrowserCall { cookies: &cookies, locale: chosen, context: &context };
+        provider.federation_callback(&id, answer, call).await
     };
     // A task of its own ends its work when the browser goes away half way: the code can be exchanged once alone.
     let advanced = actix_web::rt::spawn(step.in_current_span()).await;

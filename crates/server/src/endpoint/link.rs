@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use countersign_service::LinkCall;
+use countersign_service::BrowserCall;
 use secrecy::SecretString;
 
 use crate::error;
@@ -17,8 +17,8 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
     let locale = request::locale(&node, &request, None);
     let token = SecretString::from(path.into_inner());
     let chosen = request::chosen_locale(&node, &request).map(Locale::as_str);
-    let call = LinkCall { token: &token, cookies: &cookies, locale: chosen, context: &context };
-    match node.provider.open_link(call).await {
+    let call = BrowserCall { cookies: &cookies, locale: chosen, context: &context };
+    match node.provider.open_link(&token, call).await {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
         Err(failure) => error::person_failure(&node, &request, &failure),
     }

@@ -2,13 +2,13 @@
 
 mod run;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use countersign_service::policy::{
     Finding, Policy, PolicySet, Severity, Surroundings, check_within, diff, draw, fmt, list_least_sets, paths,
 };
-use countersign_service::{CheckedPolicies, Clock, PolicySource, load_policies};
+use countersign_service::{CheckedPolicies, Clock, PolicySource, load_policies, read_policy_files};
 use serde_json::{Value, json};
 
 use crate::cli::PolicyCommand;
@@ -165,38 +165,18 @@ fn tell_change(change: &Value) {
 }
 
 fn format(paths: &[PathBuf], check: bool) -> Result<ExitCode, String> {
-    let mut files = Vec::new();
-    for path in paths {
-        list_files(path, &mut files).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    let mut changed = false;
-    for file in files {
-        let refuse = |why: String| format!("{}: {why}", file.display());
-        let text = std::fs::read_to_string(&file).map_err(|error| refuse(error.to_string()))?;
-        let formatted = fmt::format(&text).map_err(|error| refuse(error.to_string()))?;
-        if formatted == text {
-            continue;
+    let mut changed = Vec::new();
+    for (file, text) in read_policy_files(paths).map_err(|error| error.to_string())? {
+        let formatted = fmt::format(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        if formatted != text {
+            changed.push((file, formatted));
         }
-        changed = true;
+    }
+    for (file, formatted) in &changed {
         say(&file.display().to_string());
         if !check {
-            std::fs::write(&file, formatted).map_err(|error| refuse(error.to_string()))?;
+            std::fs::write(file, formatted).map_err(|error| format!("{}: {error}", file.display()))?;
         }
     }
-    Ok(if changed && check { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn list_files(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(())
+    Ok(if check && !changed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
