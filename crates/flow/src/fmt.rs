@@ -1,8 +1,8 @@
 //! The canonical form of a policy file. Comments and the order of everything stay.
 //!
 //! LF line ends, one at the end; no blanks at the end of lines; at most one empty line in a row, none at the ends of the
-//! file, one before a table; the `=` of neighbouring keys stand below each other with one blank around; lines inside
-//! brackets are indented by four blanks a level; comments begin with `# `.
+//! file, one before a table; the `=` of neighbouring keys, comments between them or not, stand below each other with one
+//! blank around; lines inside brackets are indented by four blanks a level; comments begin with `# `.
 
 /// Why a file can not be formatted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ struct Formatter {
 
 enum Line {
     Key(String, String),
-    /// The inside of brackets, already indented.
+    /// The inside of brackets, already indented; a comment.
     Inside(String),
 }
 
@@ -54,8 +54,7 @@ impl Formatter {
             self.flush();
             self.blank();
         } else if trimmed.starts_with('#') {
-            self.flush();
-            self.lines.push(comment(trimmed));
+            self.block.push(Line::Inside(comment(trimmed)));
         } else if trimmed.starts_with('[') {
             self.flush();
             if !self.lines.last().is_some_and(|last| last.starts_with('#')) {

@@ -198,17 +198,15 @@ impl<'a> Closure<'a> {
         logins.map(|(index, policy)| (Pass(index), policy)).collect()
     }
 
-    /// The least sets per login policy and account, of those sets that `worth` says.
-    fn list_least(
-        &self,
-        waivers: Waivers,
-        worth: impl Fn(Held, Traits) -> bool,
-    ) -> Vec<(Pass, Traits, Held, Vec<String>)> {
+    /// The least sets per login policy and account, of those sets that weigh less than `bound` of the account.
+    fn list_least(&self, waivers: Waivers, bound: impl Fn(Traits) -> u32) -> Vec<(Pass, Traits, Held, Vec<String>)> {
+        let sets: Vec<(Held, u32)> = Held::list_sets().into_iter().map(|held| (held, held.weigh())).collect();
         let mut least: Vec<(Pass, Traits, Held, Vec<String>)> = Vec::new();
         for account in list_accounts() {
             let ways = self.list_ways(waivers, account);
-            for held in Held::list_sets() {
-                if !can_hold(held, account) || !worth(held, account) {
+            let bound = bound(account);
+            for &(held, weight) in &sets {
+                if weight >= bound || !can_hold(held, account) {
                     continue;
                 }
                 for (pass, chain) in list_passed(&ways, Node { held, account }) {
@@ -253,12 +251,12 @@ pub(super) fn check(set: &PolicySet, rules: &Rules, today: &str, findings: &mut 
     let closure = Closure { set, rules, today };
     let logins = closure.list_logins();
     let price = |policy: &Policy, account| Held::from(required(policy, account)).weigh();
-    let worth = |held: Held, account| logins.iter().any(|(_, policy)| held.weigh() < price(policy, account));
+    let dearest = |account| logins.iter().map(|(_, policy)| price(policy, account)).max().unwrap_or_default();
     let mut seen = HashSet::new();
     let is_over = |rule: &Rule| rule.waived.as_ref().is_some_and(|until| until.as_str() < today);
     let expired = rules.ways.keys().any(is_over).then_some((Waivers::Expired, true));
     for (waivers, waiver_expired) in [(Waivers::None, false)].into_iter().chain(expired) {
-        for (pass, account, held, path) in closure.list_least(waivers, worth) {
+        for (pass, account, held, path) in closure.list_least(waivers, dearest) {
             let Some((_, policy)) = logins.iter().find(|(known, _)| *known == pass) else { continue };
             if held.weigh() >= price(policy, account) || !seen.insert((pass, held)) {
                 continue;
@@ -285,12 +283,12 @@ pub(super) fn list_least_sets(set: &PolicySet, rules: &Rules, today: &str) -> Ve
     let closure = Closure { set, rules, today };
     let logins = closure.list_logins();
     let firm: HashSet<(Pass, Traits, Held)> = closure
-        .list_least(Waivers::None, |_, _| true)
+        .list_least(Waivers::None, |_| u32::MAX)
         .into_iter()
         .map(|(pass, account, held, _)| (pass, account, held))
         .collect();
     let mut sets: Vec<LeastSet> = Vec::new();
-    for (pass, account, held, path) in closure.list_least(Waivers::All, |_, _| true) {
+    for (pass, account, held, path) in closure.list_least(Waivers::All, |_| u32::MAX) {
         let Some((_, policy)) = logins.iter().find(|(known, _)| *known == pass) else { continue };
         sets.push(LeastSet {
             policy: policy.id.clone(),

@@ -94,14 +94,21 @@ struct Work<'a> {
     seen: HashSet<(&'a str, State, Traits, Traits)>,
 }
 
-/// A policy's accounts: all, or those with or without a factor.
-type Group<'a> = (&'a str, Option<(AccountGuard, bool)>);
+/// The accounts a requirement can speak of: all of a policy, or those with a factor.
+type Group<'a> = (&'a str, Option<AccountGuard>);
 
-/// W42: what every path of a policy proves beyond what `require` asks, over all accounts, and over those
-/// with and without a factor.
+/// W42: what every path of a group proves, and what `require` asks of some account of it all the same.
 #[derive(Default)]
 struct Slack<'a> {
-    beyond: BTreeMap<Group<'a>, (&'a Policy, FactSet)>,
+    groups: BTreeMap<Group<'a>, Proven<'a>>,
+}
+
+struct Proven<'a> {
+    policy: &'a Policy,
+    /// By every path.
+    proven: FactSet,
+    /// Of every account.
+    required: FactSet,
 }
 
 impl<'a> Slack<'a> {
@@ -111,18 +118,20 @@ impl<'a> Slack<'a> {
         }
         let policy = place.begin.policy;
         let required = place.view.required(policy, state);
-        let beyond: FactSet = state.facts.iter().filter(|fact| !required.contains(*fact)).collect();
         let factors = [AccountGuard::Phone, AccountGuard::Totp, AccountGuard::Passkey];
-        let groups = factors.into_iter().map(|guard| Some((guard, state.account.has(guard))));
-        for group in groups.chain([None]) {
-            let known = self.beyond.entry((&policy.id, group)).or_insert((policy, beyond));
-            known.1 = known.1.intersection(beyond);
+        let held = factors.into_iter().filter(|guard| state.account.has(*guard)).map(Some);
+        for group in held.chain([None]) {
+            let first = Proven { policy, proven: state.facts, required };
+            let known = self.groups.entry((&policy.id, group)).or_insert(first);
+            known.proven = known.proven.intersection(state.facts);
+            known.required = known.required.intersection(required);
         }
     }
 
     fn report(self, findings: &mut Vec<Finding>) {
         let mut told = HashSet::new();
-        for ((id, _), (policy, beyond)) in self.beyond {
+        for ((id, _), Proven { policy, proven, required }) in self.groups {
+            let beyond: FactSet = proven.iter().filter(|fact| !required.contains(*fact)).collect();
             if !beyond.is_empty() && told.insert((id, beyond)) {
                 let at = policy.require.first().map_or(policy.at, |entry| entry.at);
                 let message = format!("`require` asks less than every path proves: {} too", show(beyond));

@@ -96,7 +96,8 @@ fn leads_to_issue(policy: &Policy, index: usize, seen: &mut BTreeSet<usize>) -> 
     }
 }
 
-/// A mailed link begins a policy that is there and lets itself be begun so; one that waits for a link says so.
+/// A mailed link begins a policy that is there and lets itself be begun so; one that waits for a link says so. What an
+/// administrator sends is a link, too.
 fn check_links(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
     for step in &policy.steps {
         let StepKind::Effect { effects } = &step.kind else { continue };
@@ -112,6 +113,10 @@ fn check_links(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
     let waits = first.is_some_and(|step| matches!(step.kind, StepKind::Link { .. }));
     if policy.allows_entry(Entry::Link) != waits {
         let message = "`entry` names `link` when, and only when, the first step is a `link`".to_owned();
+        findings.push(finding(policy, "E04", policy.at, message));
+    }
+    if policy.allows_entry(Entry::Admin) && !policy.allows_entry(Entry::Link) {
+        let message = "`entry` names `admin` without `link`: a link is what an administrator sends".to_owned();
         findings.push(finding(policy, "E04", policy.at, message));
     }
 }

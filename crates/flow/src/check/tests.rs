@@ -196,7 +196,7 @@ fn routing_spent_to_issue_is_e40() {
 
 #[test]
 fn cancelling_into_issue_is_e40() {
-    let findings = mutated(&[("cancel  = { to = \"cancelled\" }", "cancel  = { to = \"issue\" }")]);
+    let findings = mutated(&[("cancel   = { to = \"cancelled\" }", "cancel   = { to = \"issue\" }")]);
     assert_eq!(only(&findings, "E40").path, ["remembered", "credentials", "issue"]);
 }
 
@@ -250,7 +250,7 @@ fn a_loop_of_automatic_steps_is_e07() {
     let change = [
         ("else = \"mailbox\" }", "else = \"again\" }"),
         (
-            "issue         = {",
+            "issue      = {",
             "again = { kind = \"branch\", when = [{ if = \"locale:es\", then = \"mailbox\" }], else = \"phone_on_file\" }\nissue = {",
         ),
     ];
@@ -276,7 +276,7 @@ fn a_step_without_an_end_in_reach_is_e06() {
     let change = [
         ("else = \"mailbox\" }", "else = \"here\" }"),
         (
-            "issue         = {",
+            "issue      = {",
             "here = { kind = \"notice\", on = { ok = \"there\" } }\nthere = { kind = \"notice\", on = { ok = \"here\" } }\nissue = {",
         ),
     ];
@@ -287,7 +287,7 @@ fn a_step_without_an_end_in_reach_is_e06() {
 
 #[test]
 fn an_unreachable_step_is_w08() {
-    let change = [("issue         = {", "island = { kind = \"notice\", on = { ok = \"issue\" } }\nissue = {")];
+    let change = [("issue      = {", "island = { kind = \"notice\", on = { ok = \"issue\" } }\nissue = {")];
     let findings = mutated(&change);
     assert_eq!(only(&findings, "W08").line, line_of(&change, "island ="));
     assert!(!codes(&findings).contains(&"E40"), "what nobody reaches issues nothing");
@@ -295,8 +295,8 @@ fn an_unreachable_step_is_w08() {
 
 #[test]
 fn no_cancel_is_w70() {
-    let findings = mutated(&[("cancel  = { to = \"cancelled\" }", "")]);
-    assert_eq!(only(&findings, "W70").line, line_of(&[], "id      = \"email\""));
+    let findings = mutated(&[("cancel   = { to = \"cancelled\" }", "")]);
+    assert_eq!(only(&findings, "W70").line, line_of(&[], "id       = \"email\""));
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn waivers_hold_to_their_last_day() {
 #[test]
 fn what_a_switch_carries_is_proven_where_it_arrives() {
     let text = TOTP
-        .replace("id      = \"totp\"", "id = \"phone\"")
+        .replace("id       = \"totp\"", "id = \"phone\"")
         .replace("on     = { ok = \"code\"", "on     = { ok = \"late\"")
         .replace("issue      = {", "late = { kind = \"branch\", when = [{ if = \"account.totp\", then = \"code\" }], else = \"issue\" }\nissue = {");
     let set = PolicySet::new(vec![read(EMAIL), read(&text)]);
@@ -410,5 +410,5 @@ fn more_guards_than_can_be_explored_are_refused() {
         (0..13).map(|n| format!("{{ if = \"client.is:c{n}\", then = \"issue\" }}, ")).collect::<Vec<_>>().concat();
     let findings =
         mutated(&[("when = [{ if = \"session.remembered\"", &format!("when = [{when}{{ if = \"session.remembered\""))]);
-    assert_eq!(only(&findings, "E00").line, line_of(&[], "id      = \"email\""));
+    assert_eq!(only(&findings, "E00").line, line_of(&[], "id       = \"email\""));
 }

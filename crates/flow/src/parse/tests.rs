@@ -148,7 +148,7 @@ end = { kind = "stop", page = "registration_error", error = "interaction_require
 
 #[test]
 fn stop_links_and_effects_are_checked_at_their_place() {
-    let stop = "wait          = { kind = \"stop\", page = \"try_later\", error = \"access_denied\" }";
+    let stop = "wait       = { kind = \"stop\", page = \"try_later\", error = \"access_denied\" }";
     let with = |links: &str| stop.replace(" }", &format!(", links = {links} }}"));
     for (links, code) in [
         ("[{ id = \"login\", to = \"wait\" }]", "E00"),
@@ -185,19 +185,19 @@ fn unknown_words_are_found_at_their_place() {
         ("on     = { ok =", "on     = { cancel = \"wait\", ok =", ("E02", "cancel = \"w")),
         ("account.phone", "account.fax", ("E03", "\"account.fa")),
         (r#"else = "credentials""#, r#"else = "credential""#, ("E04", "\"credential")),
-        (r#"cancel  = { to = "cancelled" }"#, r#"cancel  = { to = "cancel" }"#, ("E04", "\"cancel\" }")),
-        (r#"start   = "remembered""#, r#"start   = "first""#, ("E04", "\"first\"")),
+        (r#"cancel   = { to = "cancelled" }"#, r#"cancel   = { to = "cancel" }"#, ("E04", "\"cancel\" }")),
+        (r#"start    = "remembered""#, r#"start    = "first""#, ("E04", "\"first\"")),
         (r#"to = "@forgot-password""#, r#"to = "@Forgot""#, ("E04", "\"@Forgot\",")),
         ("attempts = 10,", "attempt = 10,", ("E00", "attempt = 1")),
         (r#"ttl = "30s""#, r#"ttl = "30 s""#, ("E00", "\"30 s\", re")),
         (r#"ttl = "30s""#, r#"ttl = "0s""#, ("E00", "\"0s\", reus")),
         (r#"ttl = "30s""#, "ttl = 30", ("E00", "30, reuse_o")),
         (r#""password", "mailbox"]"#, r#""password", "mail"]"#, ("E00", "\"mail\"] }]")),
-        (r#"purpose = "login""#, r#"purpose = "logon""#, ("E00", "\"logon\"")),
+        (r#"purpose  = "login""#, r#"purpose  = "logon""#, ("E00", "\"logon\"")),
         (r#"login  = "email""#, r#"login  = "mail""#, ("E00", "\"mail\"")),
         ("confirm = true", "confirm = \"yes\"", ("E00", "\"yes\"")),
         ("digits = 6", "digits = 3", ("E00", "3, ttl = \"3")),
-        ("on_edit = \"pin\"", "colour = \"pin\"", ("E00", "colour = \"p")),
+        ("on_edit  = \"pin\"", "colour = \"pin\"", ("E00", "colour = \"p")),
     ];
     for (from, to, (code, at)) in cases {
         let found = mutated(from, to);
@@ -209,11 +209,11 @@ fn unknown_words_are_found_at_their_place() {
 fn missing_keys_and_unrouted_outcomes_are_found() {
     let cases = [
         (", spent = \"wait\", undeliverable", ", undeliverable", "E05"),
-        ("id      = \"email\"\n", "", "E00"),
-        ("format  = 1\n", "format  = 2\n", "E00"),
-        ("start   = \"remembered\"\n", "", "E00"),
-        ("acr     = \"urn:countersign:acr:password-email\"\n", "", "E00"),
-        ("require = [{ factors = [\"password\", \"mailbox\"] }]", "", "E00"),
+        ("id       = \"email\"\n", "", "E00"),
+        ("format   = 1\n", "format   = 2\n", "E00"),
+        ("start    = \"remembered\"\n", "", "E00"),
+        ("acr      = \"urn:countersign:acr:password-email\"\n", "", "E00"),
+        ("require  = [{ factors = [\"password\", \"mailbox\"] }]", "", "E00"),
         ("login  = \"email\"\n", "", "E00"),
         ("channel = [\"email\"]\n", "", "E00"),
         (", else = \"use_phone\"", "", "E05"),

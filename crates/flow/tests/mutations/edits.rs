@@ -1,17 +1,16 @@
 //! The edits: each a change of one thing in a policy that an operator could make in its file.
 
-use countersign_flow::Policy;
-use countersign_flow::Position;
 use countersign_flow::language::{
     AccountGuard, Branch, Clause, Destination, EffectWord, Entry, Guard, Outcome, SendTo, Step, StepKind, Stop, Switch,
     Target, UnknownRule, Waiver,
 };
+use countersign_flow::{Finding, Policy, Position};
 use countersign_model::{Fact, FactSet, Seconds};
 
-/// A broken policy, and the codes one of which must be found.
+/// A broken policy, or what its reader says of it; and the codes one of which must be found.
 pub struct Edit {
     pub name: String,
-    pub broken: Policy,
+    pub broken: Result<Policy, Vec<Finding>>,
     pub codes: &'static [&'static str],
 }
 
@@ -21,12 +20,13 @@ const ANY_WAY: &[&str] = &["E40", "E50", "W08", "E06", "E07", "E30", "E31", "W42
 
 struct Edits<'a> {
     policy: &'a Policy,
+    set: &'a [Policy],
     edits: Vec<Edit>,
 }
 
 /// Every edit of `policy`.
 pub fn list_edits(policy: &Policy, set: &[Policy]) -> Vec<Edit> {
-    let mut edits = Edits { policy, edits: Vec::new() };
+    let mut edits = Edits { policy, set, edits: Vec::new() };
     edits.targets();
     edits.steps();
     edits.limits();
@@ -35,8 +35,10 @@ pub fn list_edits(policy: &Policy, set: &[Policy]) -> Vec<Edit> {
     edits.secrets();
     edits.texts();
     edits.requirements();
-    edits.names(set);
+    edits.names();
     edits.policy_limits();
+    edits.starts();
+    edits.entries();
     edits.edits
 }
 
@@ -45,7 +47,7 @@ impl Edits<'_> {
         let mut broken = self.policy.clone();
         change(&mut broken);
         if broken != *self.policy {
-            self.edits.push(Edit { name, broken, codes });
+            self.edits.push(Edit { name, broken: Ok(broken), codes });
         }
     }
 
@@ -65,6 +67,10 @@ impl Edits<'_> {
                 }
                 self.add(format!("way {way} of {name} leads to no policy"), &["E04", "N05"], |policy| {
                     set_way(&mut policy.steps[index], way, Destination::Switch(nowhere()));
+                });
+                self.add(format!("way {way} of {name} leads to a policy that waits for a link"), &["E04"], |policy| {
+                    let to = Switch { policy: "invitation".to_owned(), optional: false, ..nowhere() };
+                    set_way(&mut policy.steps[index], way, Destination::Switch(to));
                 });
                 if !matches!(step.kind, StepKind::Stop(_) | StepKind::Choice(_)) {
                     self.add(format!("way {way} of {name} leads back to it"), ANY_WAY, |policy| {
@@ -93,6 +99,29 @@ impl Edits<'_> {
                 if let Some(cancel) = &mut policy.cancel {
                     cancel.to = Destination::Step(issue);
                 }
+            });
+        }
+    }
+
+    /// Every step as the first one: what stood before it is passed over.
+    fn starts(&mut self) {
+        for (index, step) in self.policy.steps.iter().enumerate() {
+            self.add(format!("starts at {}", step.name), HOLE, |policy| policy.start = index);
+        }
+    }
+
+    /// Ways in that are closed to those who take them, or open to nobody.
+    fn entries(&mut self) {
+        self.add("an administrator may begin it, without a link".to_owned(), &["E04"], |policy| {
+            policy.entry.retain(|entry| *entry != Entry::Link);
+            if !policy.allows_entry(Entry::Admin) {
+                policy.entry.push(Entry::Admin);
+            }
+        });
+        let is_switched_to = self.set.iter().any(|other| leads_to(other, &self.policy.id));
+        if is_switched_to {
+            self.add("nobody may switch to it".to_owned(), &["E04"], |policy| {
+                policy.entry.retain(|entry| *entry != Entry::Switch);
             });
         }
     }
@@ -281,7 +310,8 @@ impl Edits<'_> {
 
     fn requirements(&mut self) {
         for (index, entry) in self.policy.require.iter().enumerate() {
-            for fact in entry.factors.iter() {
+            let alone: FactSet = entry.factors.iter().filter(|fact| !self.is_covered(index, *fact)).collect();
+            for fact in alone.iter() {
                 self.add(format!("requirement {index} without {}", fact.as_str()), &["W42", "E40", "E50"], |policy| {
                     let kept: FactSet = entry.factors.iter().filter(|known| *known != fact).collect();
                     policy.require[index].factors = kept;
@@ -307,7 +337,13 @@ impl Edits<'_> {
         }
     }
 
-    fn names(&mut self, set: &[Policy]) {
+    /// Whether an entry for everybody asks for the factor too: without it here the policy is the same.
+    fn is_covered(&self, index: usize, fact: Fact) -> bool {
+        let mut others = self.policy.require.iter().enumerate().filter(|(other, _)| *other != index);
+        others.any(|(_, entry)| entry.condition.is_none() && entry.factors.contains(fact))
+    }
+
+    fn names(&mut self) {
         for (index, (id, _)) in self.policy.claims_acr_of.iter().enumerate() {
             self.add(format!("claims the acr of nobody instead of {id}"), &["E04"], |policy| {
                 "nobody".clone_into(&mut policy.claims_acr_of[index].0);
@@ -318,11 +354,11 @@ impl Edits<'_> {
                 policy.claims_acr_of = vec![("employees".to_owned(), Position::default())];
             });
         }
-        let other = set.iter().find(|other| other.id != self.policy.id && other.acr.is_some());
+        let other = self.set.iter().find(|other| other.id != self.policy.id && other.acr.is_some());
         if let (Some(other), Some(_)) = (other, &self.policy.acr) {
             self.add("takes another policy's acr".to_owned(), &["E61"], |policy| policy.acr.clone_from(&other.acr));
         }
-        if let Some(other) = set.iter().find(|other| other.id != self.policy.id) {
+        if let Some(other) = self.set.iter().find(|other| other.id != self.policy.id) {
             self.add("takes another policy's id".to_owned(), &["E61"], |policy| policy.id.clone_from(&other.id));
         }
         self.add("no cancel".to_owned(), &["W70"], |policy| policy.cancel = None);
@@ -369,6 +405,14 @@ fn end() -> Step {
                 [step]\nend = { kind = \"stop\", page = \"try_later\" }";
     let policy = countersign_flow::parse("x.toml", text).unwrap();
     Step { name: "made_up".to_owned(), ..policy.steps[0].clone() }
+}
+
+fn leads_to(policy: &Policy, id: &str) -> bool {
+    policy.steps.iter().any(|step| {
+        let own = matches!(&step.kind, StepKind::Switch(switch) if switch.policy == id);
+        let is_it = |target: &&Target| matches!(&target.to, Destination::Switch(switch) if switch.policy == id);
+        own || step.list_targets().iter().any(is_it)
+    })
 }
 
 /// The targets of a step in the order of `list_targets`.

@@ -300,7 +300,7 @@ fn who_has_a_phone_is_told_to_use_it() {
 
 #[test]
 fn who_has_a_phone_takes_the_password_along_once_there_is_a_phone_policy() {
-    let text = TOTP.replace("id      = \"totp\"", "id = \"phone\"").replace("password-totp", "x");
+    let text = TOTP.replace("id       = \"totp\"", "id = \"phone\"").replace("password-totp", "x");
     let set = PolicySet::new([OPTIONS, EMAIL].into_iter().map(read).chain([read(&text)]).collect());
     let mut driver = Driver::new(set);
     driver.accounts[0].phone = Some("+12025553661".to_owned());
@@ -396,7 +396,7 @@ fn a_login_hint_fills_in_the_address() {
 fn instances_finish_on_the_version_they_began_with_unless_it_says_otherwise() {
     let old = read(EMAIL);
     let newer =
-        |on_edit: &str| read(&EMAIL.replace("on_edit = \"pin\"", on_edit).replace("\"30s\", reuse", "\"60s\", reuse"));
+        |on_edit: &str| read(&EMAIL.replace("on_edit  = \"pin\"", on_edit).replace("\"30s\", reuse", "\"60s\", reuse"));
     let mut driver = at_mailbox();
     driver.set = PolicySet::new(vec![newer("on_edit = \"pin\"")]).with_retired(old.clone());
     assert_eq!(driver.view().values["code_ttl"], "30");
