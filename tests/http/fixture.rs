@@ -76,7 +76,17 @@ fn public(more: &Value) -> Value {
     public
 }
 
-fn clients() -> Value {
+/// `bound` is there where client certificates are asked for.
+fn clients(mtls: bool) -> Value {
+    let mut clients = common_clients();
+    if mtls {
+        let bound = client("bound", &json!({"tls_client_certificate_bound_access_tokens": true}));
+        clients.as_array_mut().unwrap().push(bound);
+    }
+    clients
+}
+
+fn common_clients() -> Value {
     let native_uris = ["http://127.0.0.1/callback", "http://[::1]/callback?a=b", "com.example.native:/callback"];
     json!([
         client("basic", &json!({})),
@@ -113,7 +123,6 @@ fn clients() -> Value {
             "help-desk",
             &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "users.read orders.read"})
         ),
-        client("bound", &json!({"tls_client_certificate_bound_access_tokens": true})),
         client(ODD_ID, &json!({})),
     ])
 }
@@ -205,7 +214,7 @@ impl Provider {
     pub async fn start_with(mut options: DemoOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clients.json");
-        std::fs::write(&file, clients().to_string()).unwrap();
+        std::fs::write(&file, clients(options.flags.iter().any(|flag| flag == "--tls")).to_string()).unwrap();
         options.flags.extend(["--clients".to_owned(), file.display().to_string()]);
         if options.env.iter().all(|(name, _)| name != "RUST_LOG") {
             options.env.push(("RUST_LOG".to_owned(), "warn".to_owned()));

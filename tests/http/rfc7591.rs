@@ -120,7 +120,6 @@ async fn unsound_metadata_is_refused_with_its_registered_error() {
         (with(&json!({"response_types": ["id_token"]})), "invalid_client_metadata"),
         (with(&json!({"grant_types": ["password"]})), "invalid_client_metadata"),
         (with(&json!({"token_endpoint_auth_method": "magic"})), "invalid_client_metadata"),
-        (with(&json!({"subject_type": "pairwise"})), "invalid_client_metadata"),
         (with(&json!({"id_token_encrypted_response_alg": "RSA-OAEP"})), "invalid_client_metadata"),
         (with(&json!({"logo_uri": "javascript:alert(1)"})), "invalid_client_metadata"),
         (with(&json!({"contacts": "a@b"})), "invalid_client_metadata"),

@@ -82,6 +82,11 @@ impl HttpClient {
         }
     }
 
+    /// Whether addresses of this host and of private networks may be called.
+    pub const fn allows_private(&self) -> bool {
+        self.allow_private
+    }
+
     /// A request to `url`, still to be filled. None when the URL names an address that the settings refuse: no name
     /// is resolved for it, so the resolver would not see it.
     pub(crate) fn request(&self, method: Method, url: Url) -> Option<RequestBuilder> {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 mod federation;
 mod limits;
 mod mail;
+mod outgoing;
 mod pages;
 mod protocol;
 mod registration;
@@ -28,6 +29,7 @@ mod webhook;
 pub use federation::{Federation, FederationLink};
 pub use limits::{Hashing, LifetimeSeconds, Limits};
 pub use mail::{Mail, MailDkim, MailTls};
+pub use outgoing::Outgoing;
 pub use pages::{Pages, Policies};
 pub use protocol::Resource;
 pub use registration::Registration;
@@ -82,6 +84,8 @@ pub struct Config {
     pub resources: Vec<Resource>,
     /// Clients that register themselves.
     pub registration: Registration,
+    /// Calls to addresses that clients registered.
+    pub outgoing: Outgoing,
     /// Upstream providers that people may sign in at.
     #[serde(default)]
     pub federation: Vec<Federation>,

@@ -78,6 +78,12 @@ pub(crate) fn open_legacy_portal(config: &Config) -> Result<Option<LegacyConnect
     LegacyConnector::new(settings, http).map(Some).map_err(|error| named(&error))
 }
 
+/// What calls addresses that clients registered.
+pub(crate) fn open_outgoing(config: &Config) -> Result<HttpClient, String> {
+    let outgoing = &config.outgoing;
+    http_client(outgoing.allow_private, outgoing.ca_file.clone()).map_err(|why| format!("outgoing: {why}"))
+}
+
 fn http_client(allow_private: bool, ca_file: Option<PathBuf>) -> Result<HttpClient, String> {
     let settings = HttpSettings { timeout: TIMEOUT, ca_file, allow_private, ..HttpSettings::default() };
     HttpClient::new(&settings).map_err(|error| error.to_string())

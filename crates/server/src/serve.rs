@@ -72,7 +72,8 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
     let hash_pool = HashPool::start(hash_settings(config)).map_err(|error| error.to_string())?;
     let provider = Provider::new(settings, clock, vault, stores, hash_pool, policies)
         .with_upstreams(connections::open_upstreams(config)?)
-        .with_webhooks(connections::open_webhooks(config)?);
+        .with_webhooks(connections::open_webhooks(config)?)
+        .with_http(connections::open_outgoing(config)?);
     let provider = match connections::open_legacy_portal(config)? {
         Some(portal) => provider.with_legacy(portal),
         None => provider,
@@ -96,6 +97,7 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
         telephone::open_carriers(config).map(drop),
         connections::open_upstreams(config).map(drop),
         connections::open_webhooks(config).map(drop),
+        connections::open_outgoing(config).map(drop),
         connections::open_legacy_portal(config).map(drop),
         load_acceptor(config, ClientCertificates::NotAsked).map(drop),
         read_clients(config).map(drop),

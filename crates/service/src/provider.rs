@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_flow::PolicySet;
-use countersign_outbound::LegacyConnector;
 use countersign_outbound::webhook::Webhook;
+use countersign_outbound::{HttpClient, LegacyConnector};
 use countersign_protocol::Capabilities;
 use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
@@ -47,6 +47,8 @@ pub struct Provider {
     /// The deployment's own servers, by name.
     pub(crate) webhooks: Webhooks,
     pub(crate) passkeys: Passkeys,
+    /// Calls addresses of clients; none: nothing of theirs is fetched.
+    pub(crate) http: Option<HttpClient>,
     /// Wakes the outbox after a message was written.
     pub(crate) outbox: Notify,
 }
@@ -78,6 +80,7 @@ impl Provider {
             upstreams: Upstreams::default(),
             webhooks: Webhooks::default(),
             passkeys,
+            http: None,
             outbox: Notify::new(),
         }
     }
@@ -101,6 +104,18 @@ impl Provider {
     pub fn with_legacy(mut self, connector: LegacyConnector) -> Self {
         self.legacy = Some(connector);
         self
+    }
+
+    /// Calls addresses that clients registered, as far as the guard of `http` lets it.
+    #[must_use]
+    pub fn with_http(mut self, http: HttpClient) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Whether addresses of clients may be on this very host.
+    pub(crate) fn calls_this_host(&self) -> bool {
+        self.http.as_ref().is_some_and(HttpClient::allows_private)
     }
 
     /// Refuses a database that was written under another master key.

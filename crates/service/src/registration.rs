@@ -5,18 +5,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::Policy;
 use countersign_flow::language::{Entry, Purpose};
-use countersign_model::{
-    AuditKind, AuditOutcome, AuthMethod, Client, ClientId, Seconds, SelfRegistration, SigningAlgorithm, Timestamp,
-};
+use countersign_model::{AuditKind, AuditOutcome, Client, ClientId, KeyedHash, Seconds, SelfRegistration, Timestamp};
 use countersign_protocol::bearer::{self, Refusal};
 use countersign_protocol::discovery::paths;
-use countersign_protocol::{ErrorCode, OAuthError, Params};
+use countersign_protocol::{ErrorCode, MetadataError, OAuthError, Params, Registrant, registration};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
-use crate::clients::{self, ClientRegistration, RegistrationError};
+use crate::clients;
 use crate::clock::random;
 use crate::provider::Provider;
 use crate::vault::Purpose as KeyPurpose;
@@ -69,7 +67,7 @@ pub enum RegistrationRefusal {
     /// The token is missing or wrong (RFC 6750).
     Token(Refusal),
     /// The metadata (RFC 7591, 3.2.2).
-    Metadata(RegistrationError),
+    Metadata(MetadataError),
     /// There are enough of them.
     Full,
     /// The endpoint is not there.
@@ -82,8 +80,8 @@ impl From<Refusal> for RegistrationRefusal {
     }
 }
 
-impl From<RegistrationError> for RegistrationRefusal {
-    fn from(error: RegistrationError) -> Self {
+impl From<MetadataError> for RegistrationRefusal {
+    fn from(error: MetadataError) -> Self {
         Self::Metadata(error)
     }
 }
@@ -101,18 +99,8 @@ pub struct RegistrationCall<'a> {
 
 type Registered = Result<Value, RegistrationRefusal>;
 
-/// Longest text of a member that people see, in characters.
-const MAX_TEXT: usize = 1000;
-/// Longest name of a client, in characters.
-const MAX_NAME: usize = 60;
-/// Most values of a list.
-const MAX_LIST: usize = 50;
 /// Use is noted this often at most.
 pub(crate) const NOTED: Seconds = Seconds::hours(24);
-/// Members that are kept as they are, shown to people or to programs that ask (RFC 7591, 2).
-const DESCRIPTIVE: [&str; 8] =
-    ["client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "contacts", "software_id", "software_version"];
-
 impl Provider {
     /// Registers a client: 201 with everything it needs to know. `body` is the JSON as it came.
     pub async fn register(&self, call: RegistrationCall<'_>, body: &[u8]) -> Result<Registered, ServiceError> {
@@ -125,10 +113,16 @@ impl Provider {
         }
         let now = self.clock.now();
         let drawn = Drawn::new()?;
-        let client = match self.read_metadata(body, &drawn, now) {
+        let access_token =
+            self.vault.hash(KeyPurpose::RegistrationAccess, drawn.access_token.expose_secret().as_bytes());
+        let read = parse(body).and_then(|members| self.read_metadata(members, drawn.id.clone(), access_token, now));
+        let mut client = match read {
             Ok(client) => client,
             Err(error) => return Ok(Err(error.into())),
         };
+        if clients::needs_secret(&client) {
+            client.secrets = vec![clients::store_secret(&self.vault, &client, &drawn.secret, now)?];
+        }
         let event = Self::registration_event(&client.id, call.context, now, "registered")?;
         let most = self.settings.registration.most_clients;
         let has_room = self
@@ -147,7 +141,7 @@ impl Provider {
         }
         let mut answer = self.configuration(&client);
         answer["registration_access_token"] = json!(drawn.access_token.expose_secret());
-        if !client.is_public() {
+        if clients::needs_secret(&client) {
             answer["client_secret"] = json!(drawn.secret.expose_secret());
             answer["client_secret_expires_at"] = json!(0);
         }
@@ -276,85 +270,70 @@ impl Provider {
         Ok(client.filter(|client| is_own(client) && !client.disabled).ok_or_else(invalid_token))
     }
 
-    fn read_metadata(&self, body: &[u8], drawn: &Drawn, now: Timestamp) -> Result<Client, RegistrationError> {
-        let metadata = parse(body)?;
-        let access_token =
-            self.vault.hash(KeyPurpose::RegistrationAccess, drawn.access_token.expose_secret().as_bytes());
-        self.check_metadata(metadata, &drawn.id, Some(&drawn.secret), access_token, now)
+    /// The new client, without secrets.
+    fn read_metadata(
+        &self,
+        members: Map<String, Value>,
+        id: ClientId,
+        access_token: KeyedHash,
+        now: Timestamp,
+    ) -> Result<Client, MetadataError> {
+        let settings = &self.settings.registration;
+        let mut members = members;
+        let mut metadata = registration::read(&mut members)?;
+        match (&metadata.countersign_policy, settings.policies.first()) {
+            (None, Some(default)) => metadata.countersign_policy = Some(default.clone()),
+            (Some(policy), Some(_)) if !settings.policies.contains(policy) => {
+                return Err(MetadataError::new("countersign_policy is not one that clients may choose here"));
+            }
+            _ => {}
+        }
+        let mut client = self.check_client(id, &metadata, Registrant::Client, now)?;
+        self.check_policy(&client)?;
+        client.first_party = settings.first_party && !metadata.countersign_ask_consent.unwrap_or(false);
+        let metadata = registration::describe(&client, members);
+        client.registration = Some(SelfRegistration { access_token, metadata });
+        Ok(client)
     }
 
-    fn read_replacement(&self, body: &[u8], known: &Client, now: Timestamp) -> Result<Client, RegistrationError> {
-        let mut metadata = parse(body)?;
-        let own = metadata.remove("client_id");
+    fn read_replacement(&self, body: &[u8], known: &Client, now: Timestamp) -> Result<Client, MetadataError> {
+        let mut members = parse(body)?;
+        let own = members.remove("client_id");
         if own.as_ref().and_then(Value::as_str) != Some(known.id.as_str()) {
-            return Err(invalid("client_id is missing or another client's"));
+            return Err(MetadataError::new("client_id is missing or another client's"));
         }
-        let secret = metadata.remove("client_secret");
+        let secret = members.remove("client_secret");
         let text = secret.as_ref().map(|secret| secret.as_str().unwrap_or_default());
         let is_known = |text: &str| {
             let hash = self.vault.hash(KeyPurpose::ClientSecret, text.as_bytes());
             known.secrets.iter().any(|known| known.hash == hash)
         };
         if text.is_some_and(|text| !is_known(text)) {
-            return Err(invalid("client_secret is not the client's: it can not choose one itself"));
+            return Err(MetadataError::new("client_secret is not the client's: it can not choose one itself"));
         }
         let access_token = known.registration.as_ref().map(|own| own.access_token).unwrap_or_default();
-        let stand_in = SecretString::from(URL_SAFE_NO_PAD.encode(access_token));
-        let mut client = self.check_metadata(metadata, known.id.as_str(), Some(&stand_in), access_token, now)?;
-        if !client.is_public() && known.is_public() {
-            return Err(invalid("a public client can not become a confidential one"));
-        }
-        if !client.is_public() {
+        let mut client = self.read_metadata(members, known.id.clone(), access_token, now)?;
+        if clients::needs_secret(&client) {
             client.secrets.clone_from(&known.secrets);
+        }
+        let lacks = clients::needs_secret(&client) && client.secrets.is_empty();
+        if lacks || (clients::signs_with_secret(&client) && client.secrets.iter().all(|own| own.sealed.is_none())) {
+            return Err(MetadataError::new("the client has no secret for this method: register another client"));
         }
         client.created_at = known.created_at;
         Ok(client)
     }
 
-    fn check_metadata(
-        &self,
-        mut metadata: Map<String, Value>,
-        id: &str,
-        secret: Option<&SecretString>,
-        access_token: countersign_model::KeyedHash,
-        now: Timestamp,
-    ) -> Result<Client, RegistrationError> {
-        let settings = &self.settings.registration;
-        check_unsupported(&metadata)?;
-        check_descriptions(&metadata)?;
-        // What only an operator decides is not for the client to say.
-        metadata.retain(|name, _| !name.starts_with("countersign_") || name == "countersign_policy");
-        let is_public = metadata.get("token_endpoint_auth_method").and_then(Value::as_str) == Some("none");
-        let mut document = metadata.clone();
-        document.insert("client_id".to_owned(), json!(id));
-        if let (Some(secret), false) = (secret, is_public) {
-            document.insert("client_secret".to_owned(), json!(secret.expose_secret()));
-        }
-        let first = settings.policies.first();
-        if let (Some(default), false) = (first, document.contains_key("countersign_policy")) {
-            document.insert("countersign_policy".to_owned(), json!(default));
-        }
-        let mut registration: ClientRegistration =
-            serde_json::from_value(Value::Object(document)).map_err(|error| invalid(&error.to_string()))?;
-        let policy = registration.countersign_policy.clone();
-        if policy.is_some_and(|policy| !settings.policies.is_empty() && !settings.policies.contains(&policy)) {
-            return Err(invalid("countersign_policy is not one that clients may choose here"));
-        }
-        registration.countersign_first_party = settings.first_party;
-        let mut client = clients::check(&registration, &self.policies, &self.vault, now)?;
-        self.check_policy(&client)?;
-        check_initiate_login_uri(client.initiate_login_uri.as_deref())?;
-        fill_defaults(&mut metadata, &client);
-        client.registration = Some(SelfRegistration { access_token, metadata });
-        Ok(client)
-    }
-
     /// A client may choose how people sign in, and nothing else: no recovery, no enrolment, no page that a link opens.
-    fn check_policy(&self, client: &Client) -> Result<(), RegistrationError> {
+    fn check_policy(&self, client: &Client) -> Result<(), MetadataError> {
         let signs_in = |policy: &Policy| policy.purpose == Purpose::Login && policy.entry.contains(&Entry::Authorize);
         let allowed = [&client.default_policy].into_iter().chain(&client.allowed_policies);
         let fits = |id: &String| self.policies.set().get(id).is_some_and(signs_in);
-        if allowed.clone().all(fits) { Ok(()) } else { Err(invalid("countersign_policy is no policy to sign in by")) }
+        if allowed.clone().all(fits) {
+            Ok(())
+        } else {
+            Err(MetadataError::new("countersign_policy is no policy to sign in by"))
+        }
     }
 
     /// The client information response (RFC 7591, 3.2.1), without secrets.
@@ -380,7 +359,7 @@ impl Provider {
 
 /// What a new client is given.
 struct Drawn {
-    id: String,
+    id: ClientId,
     secret: SecretString,
     access_token: SecretString,
 }
@@ -388,8 +367,9 @@ struct Drawn {
 impl Drawn {
     fn new() -> Result<Self, ServiceError> {
         let secret = || Ok::<_, ServiceError>(SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?)));
-        let id = URL_SAFE_NO_PAD.encode(random::<16>()?);
-        Ok(Self { id: format!("dyn-{id}"), secret: secret()?, access_token: secret()? })
+        let id = format!("dyn-{}", URL_SAFE_NO_PAD.encode(random::<16>()?));
+        let id = id.parse().map_err(|_| ServiceError::Internal("a client_id that is none"))?;
+        Ok(Self { id, secret: secret()?, access_token: secret()? })
     }
 }
 
@@ -397,149 +377,10 @@ fn invalid_token() -> Refusal {
     Refusal::Error(OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired"))
 }
 
-fn invalid(why: &str) -> RegistrationError {
-    RegistrationError {
-        client: String::new(),
-        code: "invalid_client_metadata",
-        why: why.chars().take(MAX_TEXT).collect(),
-    }
-}
-
-fn parse(body: &[u8]) -> Result<Map<String, Value>, RegistrationError> {
+fn parse(body: &[u8]) -> Result<Map<String, Value>, MetadataError> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(invalid("the metadata is not a JSON object")),
-        Err(error) => Err(invalid(&format!("the metadata is not JSON: {error}"))),
+        Ok(_) => Err(MetadataError::new("the metadata is not a JSON object")),
+        Err(error) => Err(MetadataError::new(format!("the metadata is not JSON: {error}"))),
     }
-}
-
-/// Members whose meaning would be lost if they were ignored.
-fn check_unsupported(metadata: &Map<String, Value>) -> Result<(), RegistrationError> {
-    for name in ["client_id", "client_secret"] {
-        if metadata.contains_key(name) {
-            return Err(invalid(&format!("{name} is not for the client to choose")));
-        }
-    }
-    if metadata.contains_key("software_statement") {
-        let why = "software statements are not understood here";
-        return Err(RegistrationError { code: "invalid_software_statement", ..invalid(why) });
-    }
-    for (name, only) in [
-        ("subject_type", "public"),
-        ("userinfo_signed_response_alg", "none"),
-        ("authorization_signed_response_alg", "none"),
-        ("introspection_signed_response_alg", "none"),
-    ] {
-        if metadata.get(name).is_some_and(|value| value.as_str() != Some(only)) {
-            return Err(invalid(&format!("{name} can only be {only} here")));
-        }
-    }
-    let never = |name: &String| {
-        name.ends_with("_encrypted_response_alg")
-            || name.ends_with("_encrypted_response_enc")
-            || matches!(
-                name.as_str(),
-                "request_object_signing_alg"
-                    | "request_uris"
-                    | "sector_identifier_uri"
-                    | "jwks"
-                    | "jwks_uri"
-                    | "backchannel_logout_uri"
-                    | "frontchannel_logout_uri"
-                    | "post_logout_redirect_uris"
-            )
-    };
-    match metadata.keys().find(|name| never(name)) {
-        Some(name) => Err(invalid(&format!("{name} is not supported"))),
-        None => Ok(()),
-    }
-}
-
-/// Stands on pages and in mails that come from us: one short line of one direction that leads nowhere.
-fn is_name(text: &str) -> bool {
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let lower = text.to_ascii_lowercase();
-    let leads = ["://", "www.", "@"].into_iter().any(|mark| lower.contains(mark));
-    let length = text.chars().count();
-    (1..=MAX_NAME).contains(&length) && !leads && !text.chars().any(|c| c.is_control() || turns(c))
-}
-
-/// What people will see, or programs fetch: bounded; addresses are https, or http of this machine.
-fn check_descriptions(metadata: &Map<String, Value>) -> Result<(), RegistrationError> {
-    let fits = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= MAX_TEXT);
-    for (name, value) in metadata {
-        let base = name.split('#').next().unwrap_or_default();
-        let is_list = matches!(value, Value::Array(values) if values.len() <= MAX_LIST && values.iter().all(fits));
-        let is_sound = match base {
-            "contacts" | "redirect_uris" | "grant_types" | "response_types" => is_list,
-            "client_name" => value.as_str().is_some_and(is_name),
-            _ if DESCRIPTIVE.contains(&base) && base.ends_with("_uri") => {
-                fits(value) && value.as_str().is_some_and(is_web)
-            }
-            _ if DESCRIPTIVE.contains(&base) => fits(value),
-            _ => true,
-        };
-        if !is_sound {
-            return Err(invalid(&format!("{base} is not of the right form")));
-        }
-    }
-    Ok(())
-}
-
-fn is_web(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|uri| matches!(uri.scheme(), "https" | "http") && uri.host().is_some())
-}
-
-/// OpenID Connect Core, 4: https; http only for this machine itself.
-fn check_initiate_login_uri(uri: Option<&str>) -> Result<(), RegistrationError> {
-    let Some(uri) = uri else { return Ok(()) };
-    let parsed = url::Url::parse(uri).map_err(|_| invalid("initiate_login_uri is not a URL"))?;
-    let is_loopback = match parsed.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    match parsed.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback => Ok(()),
-        _ => Err(invalid("initiate_login_uri is not https")),
-    }
-}
-
-/// The metadata as it holds, defaults filled in and what is not understood left out (RFC 7591, 3.2.1).
-fn fill_defaults(metadata: &mut Map<String, Value>, client: &Client) {
-    const KNOWN: [&str; 12] = [
-        "redirect_uris",
-        "token_endpoint_auth_method",
-        "grant_types",
-        "response_types",
-        "application_type",
-        "scope",
-        "id_token_signed_response_alg",
-        "default_max_age",
-        "require_auth_time",
-        "initiate_login_uri",
-        "tls_client_certificate_bound_access_tokens",
-        "countersign_policy",
-    ];
-    let is_known = |name: &str| {
-        let base = name.split('#').next().unwrap_or_default();
-        KNOWN.contains(&name) || DESCRIPTIVE.contains(&base)
-    };
-    metadata.retain(|name, _| is_known(name));
-    let mut put = |name: &str, value: Value| metadata.insert(name.to_owned(), value);
-    put("redirect_uris", json!(client.redirect_uris));
-    put(
-        "token_endpoint_auth_method",
-        json!(client.auth_methods.first().map_or("none", |method| AuthMethod::as_str(*method))),
-    );
-    put("grant_types", json!(client.grant_types));
-    put("response_types", json!(client.response_types));
-    put("application_type", json!(client.application_type));
-    put("scope", json!(client.scope.to_string()));
-    put("id_token_signed_response_alg", json!(SigningAlgorithm::as_str(client.id_token_alg)));
-    put("require_auth_time", json!(client.require_auth_time));
-    put("subject_type", json!("public"));
-    put("countersign_policy", json!(client.default_policy));
 }

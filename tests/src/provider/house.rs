@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_model::{Profile, Seconds, SigningAlgorithm};
-use countersign_outbound::{MailSettings, Mailer, Sender, Tls, Webhook};
+use countersign_outbound::{HttpClient, HttpSettings, MailSettings, Mailer, Sender, Tls, Webhook};
 use countersign_protocol::{Features, ResourceServer};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
@@ -193,7 +193,8 @@ impl House {
         let stores = Stores { db: self.database.another_node(), short_lived: plan.short_lived };
         let pool = HashPool::start(plan.hashing).expect("hash pool");
         let node = Provider::new(settings, Clock::new(move || clock.now()), vault, stores, pool, plan.policies);
-        Arc::new(node.with_upstreams(plan.upstreams).with_webhooks(plan.webhooks))
+        let http = HttpClient::new(&HttpSettings { allow_private: true, ..HttpSettings::default() }).expect("client");
+        Arc::new(node.with_http(http).with_upstreams(plan.upstreams).with_webhooks(plan.webhooks))
     }
 
     /// Makes another account with a phone.

@@ -156,6 +156,10 @@ fn overrides(demo: &DemoSettings) -> Value {
             "policies": [],
             "first_party": true,
         },
+        "outgoing": {
+            "allow_private": true,
+            "ca_file": demo.certificates.as_ref().map(|files| files.ca.clone()),
+        },
         "pages": {"brand": "acentra"},
         "mail": {
             "host": "localhost",

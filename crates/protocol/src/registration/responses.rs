@@ -1,0 +1,59 @@
+//! How a client wants to be answered: algorithms of signatures and of encryption.
+
+use countersign_model::{Encryption, ResponseRules, SigningAlgorithm};
+
+use super::{ClientMetadata, MetadataError};
+
+/// Key management of encrypted answers (RFC 7518, 4.1).
+pub const KEY_ENCRYPTION: &[&str] = &[];
+/// Content encryption of encrypted answers (RFC 7518, 5.1).
+pub const CONTENT_ENCRYPTION: &[&str] = &[];
+/// `enc` where none is named (OpenID Connect Registration, 2).
+const DEFAULT_ENC: &str = "A128CBC-HS256";
+
+/// The algorithm named, or RS256.
+pub(super) fn algorithm(name: Option<&str>) -> Result<SigningAlgorithm, MetadataError> {
+    let name = name.unwrap_or(SigningAlgorithm::RS256.as_str());
+    SigningAlgorithm::from_name(name).ok_or_else(|| MetadataError::new(format!("algorithm {name} is not supported")))
+}
+
+pub(super) fn rules(metadata: &ClientMetadata) -> Result<ResponseRules, MetadataError> {
+    let optional = |name: &Option<String>| name.as_deref().map(|name| algorithm(Some(name))).transpose();
+    let userinfo = metadata.userinfo_signed_response_alg.clone().filter(|name| name != "none");
+    let has_keys = metadata.jwks.is_some() || metadata.jwks_uri.is_some();
+    let id_token_encryption = encryption(
+        metadata.id_token_encrypted_response_alg.as_ref(),
+        metadata.id_token_encrypted_response_enc.as_ref(),
+    )?;
+    let userinfo_encryption = encryption(
+        metadata.userinfo_encrypted_response_alg.as_ref(),
+        metadata.userinfo_encrypted_response_enc.as_ref(),
+    )?;
+    if (id_token_encryption.is_some() || userinfo_encryption.is_some()) && !has_keys {
+        return Err(MetadataError::new("encrypted answers need jwks or jwks_uri"));
+    }
+    Ok(ResponseRules {
+        authorization_alg: optional(&metadata.authorization_signed_response_alg)?,
+        userinfo_alg: optional(&userinfo)?,
+        introspection_alg: optional(&metadata.introspection_signed_response_alg)?,
+        id_token_encryption,
+        userinfo_encryption,
+    })
+}
+
+/// `enc` means nothing without `alg` (Registration, 2).
+fn encryption(alg: Option<&String>, enc: Option<&String>) -> Result<Option<Encryption>, MetadataError> {
+    let (alg, enc) = match (alg, enc) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => {
+            return Err(MetadataError::new("an encrypted_response_enc needs its encrypted_response_alg"));
+        }
+        (Some(alg), enc) => (alg.as_str(), enc.map_or(DEFAULT_ENC, String::as_str)),
+    };
+    for (name, known) in [(alg, KEY_ENCRYPTION), (enc, CONTENT_ENCRYPTION)] {
+        if !known.contains(&name) {
+            return Err(MetadataError::new(format!("encryption {name} is not supported")));
+        }
+    }
+    Ok(Some(Encryption { alg: alg.to_owned(), enc: enc.to_owned() }))
+}

@@ -1,0 +1,25 @@
+//! The sector that a client's pairwise identifiers are made for (OpenID Connect Core, 8.1).
+
+use std::collections::BTreeSet;
+
+use countersign_model::SubjectType;
+use url::Url;
+
+use super::{ClientMetadata, MetadataError};
+
+/// The host of `sector_identifier_uri`, or else the only one of the redirect URIs.
+pub(super) fn sector(metadata: &ClientMetadata) -> Result<Option<String>, MetadataError> {
+    if metadata.subject_type != Some(SubjectType::Pairwise) {
+        return Ok(None);
+    }
+    let host = |uri: &str| Url::parse(uri).ok().and_then(|uri| uri.host_str().map(str::to_owned));
+    if let Some(uri) = &metadata.sector_identifier_uri {
+        return Ok(host(uri));
+    }
+    let uris = metadata.redirect_uris.as_deref().unwrap_or_default();
+    let hosts: BTreeSet<_> = uris.iter().map(|uri| host(uri)).collect();
+    match (hosts.len(), hosts.into_iter().next().flatten()) {
+        (1, Some(only)) => Ok(Some(only)),
+        _ => Err(MetadataError::new("pairwise subjects need redirect URIs of one host, or a sector_identifier_uri")),
+    }
+}
