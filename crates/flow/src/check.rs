@@ -11,6 +11,7 @@ mod held;
 mod limits;
 mod secrecy;
 mod structure;
+mod unmet;
 mod way;
 mod world;
 

@@ -8,8 +8,9 @@ use countersign_model::{Fact, FactSet};
 use super::closure::{Pass, Rule, Rules};
 use super::finding;
 use super::held::Held;
-use super::way::{Resolved, State, View};
-use super::world::{MAX_GUARDS, Questions, Traits, list_claimed};
+use super::unmet::{find_claimable, find_unmet_claim, find_unseen_terms, list_applying, list_unmet};
+use super::way::{Move, Resolved, State, View};
+use super::world::{MAX_GUARDS, Questions, Traits};
 use crate::language::{AccountGuard, Policy, Purpose, Requirement, Step, StepKind};
 use crate::{Finding, PolicySet, Position};
 
@@ -221,27 +222,12 @@ impl<'a> Work<'a> {
             }
             self.cover.note(begin.policy, view, step, &state, first);
             self.check_effects(&Place { begin, view, visits: &visits, last: next }, step, state);
-            let mut moves = Vec::new();
-            for onward in view.list_moves(step, state) {
-                let passed = onward.state;
-                if passed.gives != state.gives || passed.account != state.account && !onward.is_other {
-                    let place = Place { begin, view, visits: &visits, last: next };
-                    self.note(&place, first, passed, false);
-                }
-                match onward.way.resolve(self.set) {
-                    Resolved::Step(step) if onward.is_other => {
-                        let state = State { step, ..passed };
-                        let path = trace_out(begin, &visits, next);
-                        self.add(Begin { policy: begin.policy, state, known: Traits::NONE, first: Traits::NONE, path });
-                    }
-                    Resolved::Step(step) => moves.push((State { step, ..passed }, onward.way.at())),
-                    Resolved::Policy(target, switch) => {
-                        let path = trace_out(begin, &visits, next);
-                        self.add(enter(target, &passed, switch.carry, view, begin, first, onward.is_other, path));
-                    }
-                    Resolved::Nowhere => {}
-                }
-            }
+            let place = Place { begin, view, visits: &visits, last: next };
+            let moves: Vec<(State, Position)> = view
+                .list_moves(step, state)
+                .iter()
+                .filter_map(|onward| self.follow(&place, first, &state, onward))
+                .collect();
             for (state, at) in moves {
                 if seen.insert(state) {
                     visits.push(Visit { state, from: Some(next), at });
@@ -251,51 +237,43 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn check_issue(&mut self, place: &Place<'_, 'a>, state: State, at: Position) {
-        let policy = place.begin.policy;
-        let (today, held) = (self.today, show(state.facts));
-        let mut holes: Vec<(Position, String, bool)> = Vec::new();
-        let applying = list_applying(place.view, &state);
-        if applying.is_empty() {
-            let message = format!("issue reached with {held}, and `require` asks nothing of this account");
-            holes.push((policy.at, message, false));
+    /// Where a way out of the step in `state` leads; none where another policy, or another account, begins anew.
+    fn follow(
+        &mut self,
+        place: &Place<'_, 'a>,
+        first: Traits,
+        state: &State,
+        onward: &Move,
+    ) -> Option<(State, Position)> {
+        let passed = onward.state;
+        if passed.gives != state.gives || passed.account != state.account && !onward.is_other {
+            self.note(place, first, passed, false);
         }
-        for entry in &applying {
-            if !state.facts.is_superset(entry.factors) {
-                holes.push((entry.at, format!("issue reached with {held}, needs {}", show(entry.factors)), false));
-            } else if let Some(waiver) = entry.waive.as_ref().filter(|waiver| waiver.until.as_str() < today) {
-                let is_live = |other: &&&Requirement| {
-                    let expired = other.waive.as_ref().is_some_and(|waiver| waiver.until.as_str() < today);
-                    !expired && other.factors.is_superset(entry.factors)
-                };
-                if !applying.iter().any(|other| is_live(&other)) {
-                    let id = &waiver.id;
-                    let message = format!("issue reached with {held}, which only the expired waiver {id} allowed");
-                    holes.push((entry.at, message, true));
-                }
+        let begin = place.begin;
+        let path = || trace_out(begin, place.visits, place.last);
+        match onward.way.resolve(self.set) {
+            Resolved::Step(step) if onward.is_other => {
+                let state = State { step, ..passed };
+                let (policy, path) = (begin.policy, path());
+                self.add(Begin { policy, state, known: Traits::NONE, first: Traits::NONE, path });
+                None
             }
+            Resolved::Step(step) => Some((State { step, ..passed }, onward.way.at())),
+            Resolved::Policy(target, switch) => {
+                self.add(enter(target, &passed, switch.carry, place.view, begin, first, onward.is_other, path()));
+                None
+            }
+            Resolved::Nowhere => None,
         }
-        // Who was remembered agreed when it was issued; everybody else sees the terms of a policy that has them.
-        let has_terms = policy.steps.iter().find(|step| matches!(step.kind, StepKind::Terms { .. }));
-        if let Some(terms) = has_terms
-            && state.account.has(AccountGuard::TermsDue)
-            && !state.takes.has(Held::BROWSER)
-        {
-            let message = format!("issue reached with terms to accept, past `{}`", terms.name);
-            holes.push((terms.at, message, false));
-        }
+    }
+
+    fn check_issue(&mut self, place: &Place<'_, 'a>, state: State, at: Position) {
         self.slack.note(place, &state);
-        let claimed = list_claimed(self.set, policy);
-        if let (Some(login), None) = (claimed.first(), find_claimable(place.view, &state)) {
-            let needed: Vec<String> = claimed
-                .iter()
-                .map(|login| format!("{} to claim the acr of `{}`", show(place.view.required(login, &state)), login.id))
-                .collect();
-            let message = format!("issue reached with {held}, needs {}", needed.join(" or "));
-            holes.push((login.at, message, false));
-        }
-        for (requirement, message, waiver_expired) in holes {
-            self.report(place, at, requirement, message, waiver_expired);
+        let mut unmet = list_unmet(place.view, &state, self.today);
+        unmet.extend(find_unseen_terms(place.begin.policy, &state));
+        unmet.extend(find_unmet_claim(place.view, &state));
+        for lack in unmet {
+            self.report(place, at, lack.requirement, lack.message, lack.waiver_expired);
         }
     }
 
@@ -356,19 +334,6 @@ fn find_passed(place: &Place, state: &State) -> Option<Pass> {
     };
     let index = place.view.set.iter().position(|known| Some(&known.id) == login.map(|login| &login.id))?;
     Some(Pass(index))
-}
-
-/// The first claimed login policy whose requirements are met.
-fn find_claimable<'a>(view: &View<'a>, state: &State) -> Option<&'a Policy> {
-    let met = |login: &&Policy| state.facts.is_superset(view.required(login, state));
-    list_claimed(view.set, view.policy).into_iter().find(met)
-}
-
-fn list_applying<'a>(view: &View<'a>, state: &State) -> Vec<&'a Requirement> {
-    let applies = |entry: &&Requirement| {
-        entry.condition.as_ref().is_none_or(|guard| view.holds(&State { in_hand: true, ..*state }, guard))
-    };
-    view.policy.require.iter().filter(applies).collect()
 }
 
 /// The waiver under which the policy accepts what is proven so far: its end. Nothing else that applies may ask for more.
