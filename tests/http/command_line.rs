@@ -202,6 +202,50 @@ fn serve_refuses_what_is_unsafe_and_says_why() {
     assert!(err(&missing).contains("missing.toml"));
 }
 
+const CLIENTS: &str = r#"[{"client_id": "strict", "client_secret": "a-secret-of-the-tests-0123456789",
+    "redirect_uris": ["https://strict.example/cb"], "countersign_policy": "login-options",
+    "countersign_policies": ["login-options", "email"],
+    "countersign_required_acr": ["urn:countersign:acr:password-phone"]}]"#;
+
+#[test]
+fn what_policy_check_refuses_of_clients_and_pages_serve_refuses_too() {
+    let node = Node::new("");
+    node.change("[server]", "clients_file = \"clients.json\"\n[server]");
+    let clients = node.folder.path().join("clients.json");
+    fs::write(&clients, "[]").unwrap();
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    assert_exit(&node.run(&["policy", "check"]), 0, "no clients");
+    assert_exit(&node.run(&["config", "check"]), 0, "no clients");
+    fs::write(&clients, CLIENTS).unwrap();
+    let checked = node.run(&["policy", "check", "--json"]);
+    assert_exit(&checked, 1, "a client that requires more than a policy gives");
+    let findings: Vec<Value> = serde_json::from_str(&out(&checked)).unwrap();
+    let errors: Vec<_> = findings.iter().filter(|finding| finding["severity"] == "error").collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!((&errors[0]["code"], &errors[0]["policy"]), (&Value::from("E60"), &Value::from("email")));
+    for command in [&["serve"][..], &["config", "check"]] {
+        let refused = node.run(command);
+        assert_exit(&refused, 1, "E60");
+        assert!(err(&refused).contains("E60") && err(&refused).contains("`strict`"), "{}", err(&refused));
+    }
+    fs::write(&clients, CLIENTS.replace(", \"email\"]", "]")).unwrap();
+    assert_exit(&node.run(&["policy", "check"]), 0, "every policy is enough");
+    assert_exit(&node.run(&["config", "check"]), 0, "every policy is enough");
+
+    // A page that is not there.
+    let email = fs::read_to_string(Path::new(HERE).join("../config/policies/email.toml")).unwrap();
+    assert!(email.contains("\"sign_in\""));
+    let folder = policies(&[("email.toml", &email.replace("\"sign_in\"", "\"sing_in\""))]);
+    let line = format!("[policies]\ndirectory = \"{}\"\n[server]", folder.path().display());
+    node.change("[server]", &line);
+    for command in [&["serve"][..], &["config", "check"], &["policy", "check"]] {
+        let refused = node.run(command);
+        assert_exit(&refused, 1, "E10");
+        let told = format!("{}{}", err(&refused), out(&refused));
+        assert!(told.contains("E10") && told.contains("sing_in"), "{command:?}: {told}");
+    }
+}
+
 #[test]
 fn database_is_migrated_keys_are_listed_and_rotated() {
     let node = Node::new("");

@@ -17,6 +17,8 @@ on_both_stores!(
     an_address_that_passes_on_takes_no_account_along,
     an_account_made_beforehand_is_adopted_unless_somebody_holds_it,
     a_new_key_is_fetched_once,
+    an_account_that_a_stranger_made_under_the_address_is_not_adopted,
+    a_sign_in_upstream_an_hour_ago_is_told_as_such_and_makes_no_session_younger,
     a_sign_in_upstream_is_as_young_as_the_client_wants_it,
 );
 
@@ -215,6 +217,41 @@ async fn an_account_made_beforehand_is_adopted_unless_somebody_holds_it(house: H
     assert_eq!(linked(&house).await, [id]);
 }
 
+async fn an_account_that_a_stranger_made_under_the_address_is_not_adopted(house: House) {
+    for link in [LinkRule::Create, LinkRule::Existing] {
+        let planted = "01890000-0000-7000-8000-000000000001";
+        for sql in [
+            format!(
+                "INSERT INTO users (id, email, username, organization, status, roles, profile, created_at, updated_at) \
+                 VALUES ('{planted}', 'nurse@corp.example.com', 'thief', NULL, 'active', '[]', '{{}}', 0, 0)"
+            ),
+            format!("INSERT INTO unfinished_accounts (user_id, made_at, claimed) VALUES ('{planted}', 0, FALSE)"),
+            format!("INSERT INTO password_credentials (user_id, phc, changed_at) VALUES ('{planted}', 'x', 0)"),
+            format!(
+                "INSERT INTO factors (id, user_id, kind, value, bound_at) \
+                 VALUES ('{planted}', '{planted}', 'phone', '+12025550199', 0)"
+            ),
+        ] {
+            house.database.raw(&sql).await.unwrap();
+        }
+        let (node, corporate) = open(&house, link).await;
+        let seen = come(&mut Person::new(), &node, &corporate, &nurse()).await;
+        if link == LinkRule::Existing {
+            assert_eq!(seen.page().view.page, "federation_refused", "no operator made it");
+            continue;
+        }
+        seen.code();
+        assert_eq!(users(&house).await, ["nurse@corp.example.com"]);
+        assert_ne!(linked(&house).await, [planted]);
+        for (table, column) in [("users", "id"), ("password_credentials", "user_id"), ("factors", "user_id")] {
+            assert_eq!(house.count(table, &format!("{column} = '{planted}'")).await, 0, "{table}");
+        }
+        assert_eq!(house.count("users", "username = 'thief'").await, 0);
+        house.database.raw("DELETE FROM federated_identities").await.unwrap();
+        house.database.raw("UPDATE users SET email = NULL WHERE email = 'nurse@corp.example.com'").await.unwrap();
+    }
+}
+
 async fn a_new_key_is_fetched_once(house: House) {
     let (node, corporate) = open(&house, LinkRule::Create).await;
     come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
@@ -256,4 +293,31 @@ async fn a_sign_in_upstream_is_as_young_as_the_client_wants_it(house: House) {
     let session = house.texts("SELECT authentication AS text FROM browser_sessions").await;
     let session: Value = serde_json::from_str(&session[0]).unwrap();
     assert_eq!(session["auth_time"], json!(hour_ago * 1000));
+}
+
+async fn a_sign_in_upstream_an_hour_ago_is_told_as_such_and_makes_no_session_younger(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let hour_ago = house.clock.now().as_secs() - 3600;
+    let mut claims = nurse();
+    claims["auth_time"] = json!(hour_ago);
+    let mut person = Person::new();
+    // A repeated silent sign-in there, of one and the same proof.
+    for _ in 0..2 {
+        let sent = person.arrive_from(&node, "staff", "max_age=9000").await;
+        let Seen::Client(response) = sent else { panic!("{sent:?}") };
+        if parameter(&response, "code").is_none() {
+            let answered = call_back(&person, &node, &corporate.vouch(&response, &claims)).await;
+            person.follow(&node, answered).await.code();
+        }
+        house.clock.pass(Seconds::minutes(10));
+    }
+    let grants = house.texts("SELECT authentication AS text FROM grants").await;
+    assert!(!grants.is_empty());
+    for grant in grants {
+        let grant: Value = serde_json::from_str(&grant).unwrap();
+        assert_eq!(grant["auth_time"], json!(hour_ago * 1000));
+    }
+    // Whoever asks for a younger one is sent upstream, not answered from that.
+    let sent = person.arrive_from(&node, "staff", "max_age=1800").await.response();
+    assert_eq!(parameter(&sent, "max_age").as_deref(), Some("1800"));
 }

@@ -16,6 +16,8 @@ on_both_stores![
     a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minute,
     a_link_nobody_made_is_unknown,
     a_registration_that_was_finished_elsewhere_is_not_changed_by_a_running_one,
+    what_was_bound_before_the_mailbox_was_proven_does_not_survive,
+    whoever_proves_the_mailbox_last_goes_on_alone,
     a_new_password_by_link_ends_remember_me_and_what_a_first_try_did_stands,
 ];
 
@@ -173,6 +175,75 @@ async fn a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minut
     assert!(matches!(register_again(&node, &mut person, &token).await, Seen::Client(_)));
     house.clock.pass(Seconds::minutes(1));
     assert_eq!(person.arrive_from(&node, "link-portal", asked).await.page().view.page, "login_options", "too late");
+}
+
+/// A second factor that somebody else bound to the account.
+async fn plant(house: &House) {
+    let user = house.user(HOSPITAL.0).await;
+    for (number, kind, value) in
+        [(1, "totp", "AAAA"), (2, "phone", "+12025550199"), (3, "mailbox", "thief@evil.example")]
+    {
+        let id = format!("01890000-0000-7000-8000-00000000000{number}");
+        let sql = format!(
+            "INSERT INTO factors (id, user_id, kind, value, bound_at) VALUES ('{id}', '{user}', '{kind}', '{value}', 0)"
+        );
+        house.database.raw(&sql).await.unwrap();
+    }
+}
+
+async fn factors(house: &House) -> Vec<String> {
+    let user = house.user(HOSPITAL.0).await;
+    house.texts(&format!("SELECT value AS text FROM factors WHERE user_id = '{user}' ORDER BY value")).await
+}
+
+async fn what_was_bound_before_the_mailbox_was_proven_does_not_survive(house: House) {
+    let node = prepare(&house).await;
+    plant(&house).await;
+    let user = house.user(HOSPITAL.0).await;
+    let passwords = async || house.count("password_credentials", &format!("user_id = '{user}'")).await;
+    let mut person = Person::new();
+    let landing = follow(&node, &mut person, &mail(&house, &node).await).await.page();
+    assert_eq!((factors(&house).await.len(), passwords().await), (4, 1), "opening changes nothing");
+    person.press(&node, &landing, "continue", &[]).await.page();
+    assert_eq!((factors(&house).await, passwords().await), (vec![HOSPITAL.0.to_owned()], 0));
+    house.clock.pass(Seconds::new(1));
+    register(&node, &mut Person::new(), &mail(&house, &node).await).await.response();
+    assert_eq!((factors(&house).await, passwords().await), (vec![HOSPITAL.0.to_owned()], 1));
+    // What a finished account holds is not touched by a link to it.
+    plant_finished(&house, &node).await;
+}
+
+async fn plant_finished(house: &House, node: &Arc<Provider>) {
+    let token = mail(house, node).await;
+    plant(house).await;
+    let mut person = Person::new();
+    let landing = follow(node, &mut person, &token).await.page();
+    person.press(node, &landing, "continue", &[]).await.page();
+    assert_eq!(factors(house).await.len(), 4);
+}
+
+async fn whoever_proves_the_mailbox_last_goes_on_alone(house: House) {
+    let node = prepare(&house).await;
+    let mut first = Person::new();
+    let landing = follow(&node, &mut first, &mail(&house, &node).await).await.page();
+    let method = first.press(&node, &landing, "continue", &[]).await.page();
+    let password = first.press(&node, &method, "email", &[]).await.page();
+    house.clock.pass(Seconds::new(1));
+    let mut last = Person::new();
+    let landing = follow(&node, &mut last, &mail(&house, &node).await).await.page();
+    let method = last.press(&node, &landing, "continue", &[]).await.page();
+    let typed = "seven quiet herons over the weir";
+    let fields = [("new_password", typed), ("confirm_password", typed)];
+    // Twice: who lost a race gives the flow back at once, not when the lease ends.
+    let mut seen = password;
+    for _ in 0..2 {
+        seen = first.press(&node, &seen, "set", &fields).await.page();
+        assert_eq!(seen.view.page, "new_password", "nothing was done: {:?}", seen.view.notice);
+    }
+    assert_eq!(house.count("password_credentials", &format!("user_id = '{}'", house.user(HOSPITAL.0).await)).await, 0);
+    let password = last.press(&node, &method, "email", &[]).await.page();
+    let terms = last.press(&node, &password, "set", &fields).await.page();
+    last.press(&node, &terms, "accept", &[("accept", "on")]).await.response();
 }
 
 async fn a_registration_that_was_finished_elsewhere_is_not_changed_by_a_running_one(house: House) {

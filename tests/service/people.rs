@@ -148,8 +148,8 @@ async fn persons_token(node: &Provider, client: &str, scope: &str) -> String {
 }
 
 async fn read(node: &Provider, token: &str, who: &str) -> Result<Timeline, AdminRefusal> {
-    let (authorization, query) = (format!("Bearer {token}"), Params::default());
-    let call = AdminCall { authorization: Some(&authorization), query: &query, certificate: None };
+    let (authorization, query, context) = (format!("Bearer {token}"), Params::default(), nowhere());
+    let call = AdminCall { authorization: Some(&authorization), query: &query, certificate: None, context: &context };
     node.read_timeline(call, who).await.unwrap()
 }
 
@@ -175,8 +175,8 @@ async fn a_timeline_is_read_with_a_token_of_the_help_desk_alone(house: House) {
     let other = token(&node, "shop", "grant_type=client_credentials&scope=orders.read").await;
     assert_eq!(status(read(&node, &other, HOSPITAL.0).await), 403);
     assert_eq!(status(read(&node, "no-token", HOSPITAL.0).await), 401);
-    let query = Params::default();
-    let call = AdminCall { authorization: None, query: &query, certificate: None };
+    let (query, context) = (Params::default(), nowhere());
+    let call = AdminCall { authorization: None, query: &query, certificate: None, context: &context };
     let refused = node.read_timeline(call, HOSPITAL.0).await.unwrap();
     assert!(matches!(refused, Err(AdminRefusal::Token(refusal)) if refusal.challenge() == "Bearer"));
 
@@ -191,6 +191,16 @@ async fn a_timeline_is_read_with_a_token_of_the_help_desk_alone(house: House) {
         set_roles(&house, ALICE.0, &roles).await;
         assert_eq!(status(read(&node, &alices, HOSPITAL.0).await), expected, "{roles}");
     }
+    let alice = house.user(ALICE.0).await;
+    let readings = house.events(Some(AuditKind::TimelineRead)).await;
+    let count = |by: &str| readings.iter().filter(|event| event.detail["by"] == by).count();
+    assert_eq!((count("client"), count(alice.as_str()), readings.len()), (1, 2, 3), "who was refused read nothing");
+    let person = house.user(HOSPITAL.0).await;
+    assert!(readings.iter().all(|event| event.subject.as_ref() == Some(&person) && event.client.is_some()));
+    let told = timeline(&node, HOSPITAL.0).await;
+    assert!(told.other.iter().all(|happening| happening.kind != AuditKind::TimelineRead), "{:?}", told.other);
+    let readings = house.events(Some(AuditKind::TimelineRead)).await;
+    assert!(readings.iter().any(|event| event.detail["by"] == "operator" && event.client.is_none()));
     let narrow = persons_token(&node, "desk", "openid").await;
     assert_eq!(status(read(&node, &narrow, HOSPITAL.0).await), 403);
     house.set_status(ALICE.0, UserStatus::Disabled).await;

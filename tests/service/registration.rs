@@ -7,7 +7,8 @@ use countersign_protocol::Params;
 use countersign_service::{
     Provider, RegistrationAccess, RegistrationCall, RegistrationRefusal, RegistrationSettings, RequestContext,
 };
-use countersign_tests::provider::{House, NodePlan};
+use countersign_tests::provider::{HOSPITAL, House, NodePlan, Person};
+use countersign_tests::stores::race;
 use secrecy::SecretString;
 
 on_both_stores![
@@ -17,6 +18,8 @@ on_both_stores![
     names_that_could_mislead_are_refused,
     a_client_chooses_among_the_ways_to_sign_in_alone,
     what_is_gone_is_not_brought_back_by_a_replacement,
+    no_mail_names_a_client_as_it_calls_itself,
+    of_many_that_register_at_once_no_more_than_there_is_room_for_do,
 ];
 
 const TOKEN: &str = "an-initial-access-token";
@@ -46,6 +49,46 @@ async fn register_as(
     let (query, context) = (Params::default(), RequestContext::default());
     let call = RegistrationCall { authorization: header.as_deref(), query: &query, context: &context };
     node.register(call, metadata).await.unwrap()
+}
+
+async fn no_mail_names_a_client_as_it_calls_itself(house: House) {
+    let node = node(&house, RegistrationAccess::Open).await;
+    for (name, is_told) in [("Call 555 now", false), ("Case Portal", true)] {
+        let id = if is_told {
+            "case-portal".to_owned()
+        } else {
+            let metadata = serde_json::json!({
+                "client_name": name, "redirect_uris": ["https://portal.example/callback"], "scope": "openid",
+                "countersign_policy": "email",
+            });
+            let answer = register_as(&node, None, &serde_json::to_vec(&metadata).unwrap()).await.unwrap();
+            answer["client_id"].as_str().unwrap().to_owned()
+        };
+        let mut person = Person::new();
+        let page = person.arrive_from(&node, &id, "p=email").await.page();
+        let page = person.give_password(&node, &page, HOSPITAL).await.page();
+        person.press(&node, &page, "send", &[]).await.page();
+        house.mailed_code(&node, HOSPITAL.0).await;
+        let letter = house.relay.letters().pop().unwrap();
+        assert_eq!(letter.text.contains(name), is_told, "{}", letter.text);
+        assert!(is_told || letter.text.contains("Atrezzo"), "{}", letter.text);
+    }
+}
+
+async fn of_many_that_register_at_once_no_more_than_there_is_room_for_do(house: House) {
+    let plan = || NodePlan {
+        registration: RegistrationSettings {
+            access: RegistrationAccess::Open,
+            most_clients: 3,
+            ..RegistrationSettings::default()
+        },
+        ..house.plan()
+    };
+    let nodes = [house.node_with(plan()).await, house.node_with(plan()).await];
+    let answers = race(24, |index| register(&nodes[index % 2], None));
+    let full = |answer: &Result<_, RegistrationRefusal>| matches!(answer, Err(RegistrationRefusal::Full));
+    assert_eq!(answers.iter().filter(|answer| full(answer)).count(), 21);
+    assert_eq!(house.count("clients", "registered_at IS NOT NULL").await, 3);
 }
 
 async fn a_closed_endpoint_registers_nobody(house: House) {

@@ -1,7 +1,11 @@
 //! Single sign-on, prompt, max_age, and the limits of a session.
 
 use countersign_model::Seconds;
-use countersign_tests::provider::{ALICE, HOSPITAL, House, Person, Seen, redeem};
+use countersign_service::NewAccount;
+use countersign_service::policy::totp;
+use countersign_tests::provider::{ALICE, HOSPITAL, House, PORTAL_SECRET, PORTAL_URI, Person, Seen, redeem};
+use secrecy::SecretString;
+use serde_json::{Value, json};
 
 use crate::claims::id_claims;
 
@@ -13,6 +17,7 @@ on_both_stores![
     max_age_is_counted_to_the_second,
     a_session_ends_after_an_hour_without_use,
     a_session_ends_after_twelve_hours_whatever_happens,
+    a_step_up_makes_no_session_longer_and_no_password_younger,
 ];
 
 async fn sign_in_at_lab(house: &House, person: &mut Person) {
@@ -123,4 +128,53 @@ async fn a_session_ends_after_twelve_hours_whatever_happens(house: House) {
     assert!(matches!(person.arrive_from(&node, "lab-suite", "").await, Seen::Client(_)));
     house.clock.pass(Seconds::new(1));
     assert_eq!(person.arrive_from(&node, "lab-suite", "").await.page().view.page, "sign_in");
+}
+
+async fn a_step_up_makes_no_session_longer_and_no_password_younger(house: House) {
+    const SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    let node = house.node().await;
+    let steve = ("steve@example.com", "copper-lantern-3304-owl");
+    let account = NewAccount {
+        email: steve.0.to_owned(),
+        password: Some(SecretString::from(steve.1)),
+        totp_seed: Some(SecretString::from(SEED)),
+        ..NewAccount::default()
+    };
+    node.create_account(&account).await.unwrap().expect("new");
+    let client = json!({
+        "client_id": "stepper",
+        "client_secret": PORTAL_SECRET,
+        "redirect_uris": [PORTAL_URI],
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code"],
+        "scope": "openid",
+        "countersign_policy": "lab",
+        "countersign_policies": ["lab", "step-up-totp"],
+        "countersign_first_party": true,
+    });
+    node.register_client(&serde_json::from_value(client).unwrap()).await.unwrap();
+    let began = house.clock.now();
+    let mut person = Person::new();
+    let page = person.arrive_from(&node, "stepper", "").await.page();
+    person.give_password(&node, &page, steve).await.code();
+    for _ in 0..22 {
+        house.clock.pass(Seconds::minutes(30));
+        assert!(matches!(person.arrive_from(&node, "stepper", "").await, Seen::Client(_)));
+    }
+    let page = person.arrive_from(&node, "stepper", "p=step-up-totp").await.page();
+    assert_eq!(page.view.page, "totp", "the session's password counts");
+    let seed = totp::parse_seed(SEED).unwrap();
+    let code = totp::code_at(&seed, house.clock.now().as_secs() / 30).unwrap();
+    person.press(&node, &page, "verify", &[("code", &code)]).await.code();
+    let sql = "SELECT authentication AS text FROM browser_sessions WHERE ended_at IS NULL";
+    let session: Value = serde_json::from_str(&house.texts(sql).await[0]).unwrap();
+    assert_eq!(session["auth_time"], json!(began.as_millis()));
+    let end = began.plus(Seconds::hours(12)).as_millis();
+    assert_eq!(house.count("browser_sessions", &format!("ended_at IS NULL AND expires_at = {end}")).await, 1);
+    let asked = person.arrive_from(&node, "stepper", "p=step-up-totp&max_age=60").await.page();
+    assert_eq!(asked.view.page, "sign_in", "the password is eleven hours old");
+    house.clock.pass(Seconds::minutes(59));
+    assert!(matches!(person.arrive_from(&node, "stepper", "").await, Seen::Client(_)));
+    house.clock.pass(Seconds::minutes(2));
+    assert_eq!(person.arrive_from(&node, "stepper", "").await.page().view.page, "sign_in");
 }

@@ -225,6 +225,8 @@ pub enum Effect {
     HoldRegistration {
         /// Whose.
         user: UserId,
+        /// The oldest of what this flow proved: who used a link to the account after that has taken the registration over.
+        since: Timestamp,
     },
     /// The registration is complete: it can not be entered again (R9).
     CompleteRegistration {

@@ -144,7 +144,7 @@ pub struct AccountFacts {
     pub username: Option<String>,
     /// The person's own names, for nobody may use them as a password.
     pub names: Vec<String>,
-    /// Whether a lock of its own is in force.
+    /// Whether too many wrong passwords locked its mail address or user name, when `Needs::lock` asked.
     pub locked: bool,
     /// Whether it has a legacy credential only.
     pub legacy: bool,

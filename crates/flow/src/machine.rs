@@ -114,7 +114,7 @@ pub fn needs(set: &PolicySet, instance: &Instance, input: &Input, now: Timestamp
         StepKind::Stop(_) if matches!(input.control.as_str(), "login" | "return") => Needs::default(),
         _ => here.known(),
     };
-    Needs { webhooks: if needs == Needs::default() { Vec::new() } else { ahead.webhooks }, ..needs }
+    if needs == Needs::default() { needs } else { Needs { webhooks: ahead.webhooks, lock: ahead.asks_lock, ..needs } }
 }
 
 /// What a cancel leads to may ask something, too.
@@ -122,7 +122,8 @@ fn cancel_needs(here: Here) -> Needs {
     let target = here.policy.cancel.as_ref().filter(|_| here.instance.callers.is_empty());
     let Some(target) = target else { return Needs::default() };
     let ahead = reach::from_targets(here.set, here.policy, &[target]);
-    if ahead.decides { Needs { webhooks: ahead.webhooks, ..here.known() } } else { Needs::default() }
+    let needs = Needs { webhooks: ahead.webhooks, lock: ahead.asks_lock, ..here.known() };
+    if ahead.decides { needs } else { Needs::default() }
 }
 
 /// Goes on with one input.

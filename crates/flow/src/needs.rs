@@ -41,6 +41,8 @@ pub struct Needs {
     pub link: bool,
     /// Webhooks whose guards may be asked by this input.
     pub webhooks: Vec<String>,
+    /// Whether the guard `account.locked` may be asked by this input: `AccountFacts::locked` is wanted.
+    pub lock: bool,
     /// Recovery code to look for, without spaces and hyphens, in lower case.
     pub recovery_code: Option<String>,
     /// What a passkey is wanted for.

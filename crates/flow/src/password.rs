@@ -114,6 +114,12 @@ pub fn dummy(params: HashParams) -> Result<Zeroizing<String>, PasswordError> {
     phc(params.build()?.params(), b"countersign dumm", &[0; Params::DEFAULT_OUTPUT_LEN])
 }
 
+/// What takes as long to verify as `stored`, and is the same text for all that take as long; no password matches it.
+pub fn dummy_like(stored: &str) -> Result<String, PasswordError> {
+    check_stored(stored)?;
+    imported::dummy_like(stored)
+}
+
 fn check_length(password: &str) -> Result<(), PasswordError> {
     if (1..=MAX_PASSWORD).contains(&password.len()) { Ok(()) } else { Err(PasswordError::Length) }
 }
@@ -230,6 +236,22 @@ mod tests {
             assert!(needs_rehash(stored, CHEAP), "{stored}");
             assert_eq!(check_stored(stored), Ok(()), "{stored}");
         }
+    }
+
+    #[test]
+    fn hashes_of_one_cost_have_one_dummy_that_no_password_matches() {
+        let mut dummies: Vec<String> = IMPORTED.iter().map(|stored| dummy_like(stored).unwrap()).collect();
+        dummies.dedup();
+        assert_eq!(dummies.len(), 4, "the three of bcrypt are one: {dummies:?}");
+        for dummy in &dummies {
+            assert_eq!(dummy_like(dummy).as_ref(), Ok(dummy));
+            assert_eq!(verify("pond-lily-4471", dummy), Ok(false), "{dummy}");
+        }
+        assert_ne!(dummy_like(IMPORTED[5]), dummy_like(&IMPORTED[5].replace("i=1000", "i=1001")));
+        let ours = hash("x", SALT, CHEAP).unwrap();
+        assert_eq!(dummy_like(&ours), dummy_like(&dummy(CHEAP).unwrap()));
+        assert_eq!(verify("x", &dummy_like(&ours).unwrap()), Ok(false));
+        assert_eq!(dummy_like("$md5$i=1"), Err(PasswordError::Stored));
     }
 
     #[test]

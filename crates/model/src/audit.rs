@@ -75,6 +75,8 @@ audit_kinds! {
     OrganizationChanged = "organization.changed",
     /// A user was made or changed.
     UserChanged = "user.changed",
+    /// Somebody of the help desk read what is on record of a person.
+    TimelineRead = "timeline.read",
     /// An account was made.
     AccountCreated = "account.created",
     /// An account was closed by its person.

@@ -72,8 +72,11 @@ pub struct ServeArgs {
 pub enum PolicyCommand {
     /// Prove that every path to a token carries the factors it must; exit 1 when one does not.
     Check {
-        /// Policy files, or folders of them; none: the policies built in.
+        /// Policy files, or folders of them; none: those of the configuration, else the policies built in.
         paths: Vec<PathBuf>,
+        /// Also prove them against the pages, texts and clients of this configuration, those in its database included.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// Findings as JSON.
         #[arg(long)]
         json: bool,

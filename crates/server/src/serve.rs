@@ -11,14 +11,15 @@ use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use countersign_service::outbound::{DkimSettings, MailSettings, Mailer, Sender, Tls};
-use countersign_service::policy::Severity;
 use countersign_service::policy::password::HashParams;
+use countersign_service::policy::{ClientDemand, PolicySet, Severity, Surroundings, check_within};
 use countersign_service::store::{
     DatabaseSettings, Db, InProcess, InProcessBounds, Redis, RedisMode as StoreMode, RedisSettings, ShortLived,
 };
 use countersign_service::{
     CheckedPolicies, ClientRegistration, Clock, Couriers, HashPool, HashSettings, MailIdentity, MasterKey,
-    OutboxWorker, PolicySource, Provider, Stores, Switchboard, Vault, load_policies, with_retired,
+    OutboxWorker, PolicySource, Provider, Stores, Switchboard, Vault, date_of, demand_of, list_demands, load_policies,
+    with_retired,
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -31,6 +32,7 @@ use crate::cookie::CookieJar;
 use crate::endpoint;
 use crate::management::{self, Management};
 use crate::node::{Document, Node};
+use crate::page::catalogue;
 use crate::page::{Brand, PageSources, Pages};
 use crate::telemetry::{self, RequestSpan};
 use crate::telephone;
@@ -50,6 +52,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
     let provider = build_provider(&config).await?;
     telephone::check_carriers(&config, provider.policy_set())?;
     connections::check_names(&config, provider.policy_set())?;
+    check_clients(&config, &provider).await?;
     register_clients(&config, &provider).await?;
     run_node(&config, provider, || (), crate::stop_signal()).await?;
     Ok(ExitCode::SUCCESS)
@@ -104,6 +107,11 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
         checked_policies(config, &Clock::system())
             .and_then(|policies| telephone::check_carriers(config, &policies.set)),
         checked_policies(config, &Clock::system()).and_then(|policies| connections::check_names(config, &policies.set)),
+        checked_policies(config, &Clock::system()).and_then(|policies| {
+            let clients: Vec<ClientDemand> =
+                read_clients(config)?.iter().map(|client| demand_of(client, &policies.set)).collect();
+            refuse_demands(&policies.set, &clients)
+        }),
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }
@@ -114,7 +122,46 @@ fn master_key(config: &Config) -> Result<MasterKey, String> {
 }
 
 fn checked_policies(config: &Config, clock: &Clock) -> Result<CheckedPolicies, String> {
-    let checked = load_policies(&policy_source(config), clock.now()).map_err(|error| format!("policies: {error}"))?;
+    let mut checked =
+        load_policies(&policy_source(config), clock.now()).map_err(|error| format!("policies: {error}"))?;
+    prove_within(config, clock, &mut checked, &[])?;
+    refuse_findings(&checked)?;
+    Ok(checked)
+}
+
+/// Adds what can be said of policies by the pages, texts and clients around them.
+pub(crate) fn prove_within(
+    config: &Config,
+    clock: &Clock,
+    checked: &mut CheckedPolicies,
+    clients: &[ClientDemand],
+) -> Result<(), String> {
+    if checked.set.iter().next().is_none() {
+        return Ok(());
+    }
+    let (messages, terms) = (config.pages.messages_dir.as_deref(), config.pages.terms_dir.as_deref());
+    let catalogue = catalogue::load(messages, terms).map_err(|error| error.to_string())?;
+    let today = date_of(clock.now());
+    checked.prove_within(&Surroundings { today: &today, catalogue: Some(&catalogue), clients });
+    Ok(())
+}
+
+/// Refuses clients that may name a policy which gives less than they require.
+async fn check_clients(config: &Config, provider: &Provider) -> Result<(), String> {
+    let database = open_database(config)?;
+    let clients = list_demands(&database, &read_clients(config)?, provider.policy_set()).await;
+    refuse_demands(provider.policy_set(), &clients.map_err(|error| error.to_string())?)
+}
+
+fn refuse_demands(set: &PolicySet, clients: &[ClientDemand]) -> Result<(), String> {
+    let today = date_of(Clock::system().now());
+    let around = Surroundings { today: &today, catalogue: None, clients };
+    let short: Vec<String> =
+        check_within(set, &around).iter().filter(|finding| finding.code == "E60").map(ToString::to_string).collect();
+    if short.is_empty() { Ok(()) } else { Err(format!("the clients are refused:\n{}", short.join("\n"))) }
+}
+
+fn refuse_findings(checked: &CheckedPolicies) -> Result<(), String> {
     for finding in checked.findings.iter().filter(|finding| finding.severity != Severity::Note) {
         tracing::warn!(code = finding.code, "{finding}");
     }
@@ -122,7 +169,7 @@ fn checked_policies(config: &Config, clock: &Clock) -> Result<CheckedPolicies, S
         let findings = checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         return Err(format!("the policies are refused:\n{}", findings.join("\n")));
     }
-    Ok(checked)
+    Ok(())
 }
 
 /// Where the configuration says policies come from.
@@ -217,7 +264,7 @@ pub(crate) async fn register_clients(config: &Config, provider: &Provider) -> Re
     Ok(())
 }
 
-fn read_clients(config: &Config) -> Result<Vec<ClientRegistration>, String> {
+pub(crate) fn read_clients(config: &Config) -> Result<Vec<ClientRegistration>, String> {
     let Some(file) = &config.clients_file else { return Ok(Vec::new()) };
     let refused = |why: String| format!("clients_file {}: {why}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;

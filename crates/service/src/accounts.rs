@@ -51,14 +51,14 @@ impl Deed {
             What::SetPassword { user, credential } => tx.set_password(user, credential).await?,
             What::Bind(factor) => bind(tx, factor, now).await?,
             _ if !is_first => return Ok(false),
-            What::Create(account) => create(tx, account).await?,
+            What::Create(account) => create(tx, account, now).await?,
             What::Unbind { user, kind } => drop(tx.delete_factors(user, *kind).await?),
             What::AcceptTerms(acceptance) => drop(tx.accept_terms(acceptance).await?),
             What::Complete { user } => complete(tx, user, now).await?,
             What::Revoke { user, what } => revoke(tx, user, what, now).await?,
             What::SpendRecoveryCode { user, hash } => must(tx.consume_recovery_code(user, hash, now).await?)?,
             What::ReplaceRecoveryCodes { user, codes } => drop(tx.replace_recovery_codes(user, codes).await?),
-            What::ConsumeLink { hash } => must(tx.consume_link(hash, now).await?)?,
+            What::ConsumeLink { hash } => consume_link(tx, hash, now).await?,
             What::Close { user } => drop(tx.close_user(user, now).await?),
         }
         if let Some(user) = self.resets().filter(|_| is_first) {
@@ -84,17 +84,33 @@ const fn must(done: bool) -> Result<(), ServiceError> {
     if done { Ok(()) } else { Err(ServiceError::Lost) }
 }
 
-async fn create(tx: &mut Tx, account: &Account) -> Result<(), ServiceError> {
+async fn create(tx: &mut Tx, account: &Account, now: Timestamp) -> Result<(), ServiceError> {
     let user = &account.user;
-    let mut taken = false;
     if let Some(email) = &user.email {
-        taken |= tx.email_exists(email).await?;
+        let holder = tx.find_account_by_email(email).await?;
+        must(clear_away(tx, holder, now).await?)?;
     }
     if let Some(username) = &user.username {
-        taken |= tx.username_exists(username).await?;
+        let holder = tx.find_account_by_username(username).await?;
+        must(clear_away(tx, holder, now).await?)?;
     }
-    must(!taken)?;
-    Ok(tx.insert_account(account).await?)
+    tx.insert_account(account).await?;
+    Ok(tx.insert_unfinished(&user.id, now).await?)
+}
+
+/// Removes an account that stands in the way of a name and was abandoned: false when it was not.
+async fn clear_away(tx: &mut Tx, holder: Option<Account>, now: Timestamp) -> Result<bool, ServiceError> {
+    let Some(holder) = holder else { return Ok(true) };
+    let user = &holder.user.id;
+    Ok(tx.is_abandoned(user, now).await? && tx.delete_unclaimed(user).await?)
+}
+
+/// Who uses a link reads the mailbox; who began the registration need not.
+async fn consume_link(tx: &mut Tx, hash: &KeyedHash, now: Timestamp) -> Result<(), ServiceError> {
+    let link = tx.find_link(hash).await?.ok_or(ServiceError::Lost)?;
+    // Before it is spent: flows of others wait here, and then see that it was.
+    tx.clear_unfinished(&link.user).await?;
+    must(tx.consume_link(hash, now).await?)
 }
 
 async fn bind(tx: &mut Tx, factor: &Factor, now: Timestamp) -> Result<(), ServiceError> {
@@ -103,7 +119,9 @@ async fn bind(tx: &mut Tx, factor: &Factor, now: Timestamp) -> Result<(), Servic
     }
     if factor.kind == FactorKind::Mailbox {
         let holder = tx.find_account_by_email(&factor.value).await?;
-        must(holder.is_none_or(|account| account.user.id == factor.user))?;
+        let other = holder.filter(|account| account.user.id != factor.user);
+        must(clear_away(tx, other, now).await?)?;
+        tx.claim_unfinished(&factor.user).await?;
         tx.set_user_email(&factor.user, &factor.value, now).await?;
     }
     tx.replace_factor(factor).await?;

@@ -1,15 +1,18 @@
 //! Clients that an operator registers: RFC 7591 metadata that names its own `client_id` and `client_secret`.
 
+use countersign_flow::{ClientDemand, PolicySet};
 use countersign_model::{AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecret, Timestamp};
 use countersign_protocol::registration::{self, Rules};
 use countersign_protocol::{ClientMetadata, MetadataError, Registrant};
+use countersign_store::Db;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::ServiceError;
 use crate::audit::{self, RequestContext};
+use crate::policies::{Policies, default_login};
 use crate::provider::Provider;
 use crate::vault::{Purpose, Vault};
-use crate::{ServiceError, policies::Policies};
 
 /// A client as an operator writes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -115,6 +118,36 @@ pub(crate) fn store_secret(
         None
     };
     Ok(ClientSecret { hash: vault.hash(Purpose::ClientSecret, plain), created_at: now, expires_at: None, sealed })
+}
+
+/// What the operator's clients require of the policies they may name (E60): those of `db`, and `registrations`, which are
+/// about to replace theirs. Who registers a client alone can not keep a node from starting.
+pub async fn list_demands(
+    db: &Db,
+    registrations: &[ClientRegistration],
+    set: &PolicySet,
+) -> Result<Vec<ClientDemand>, ServiceError> {
+    let known = db.read(async |tx| tx.list_clients().await).await?;
+    let own = known.into_iter().filter(|client| client.registration.is_none() && !client.disabled);
+    let kept = own.filter(|client| !registrations.iter().any(|new| new.client_id == client.id.as_str()));
+    let kept = kept.map(|client| ClientDemand {
+        client: client.id.to_string(),
+        allowed: client.allowed_policies,
+        required_acr: client.required_acr,
+    });
+    Ok(kept.chain(registrations.iter().map(|new| demand_of(new, set))).collect())
+}
+
+/// What a registration will require of the policies of `set`.
+pub fn demand_of(registration: &ClientRegistration, set: &PolicySet) -> ClientDemand {
+    let metadata = &registration.metadata;
+    let default = metadata.countersign_policy.clone().unwrap_or_else(|| default_login(set).to_owned());
+    let mut allowed = metadata.countersign_policies.clone().unwrap_or_default();
+    if !allowed.contains(&default) {
+        allowed.insert(0, default);
+    }
+    let required_acr = metadata.countersign_required_acr.clone().unwrap_or_default();
+    ClientDemand { client: registration.client_id.clone(), allowed, required_acr }
 }
 
 /// What a registration does not decide: when client and secrets were made, and whether an administrator disabled it.

@@ -28,11 +28,29 @@ pub(crate) enum Row {
     Link(Box<Link>, OutboxMessage, AuditEvent),
     Forget(String, AuditEvent),
     SpendTotpStep(UserId, i64),
-    /// Nothing of this may stand once the registration is complete, unless the effect of this key completed it.
-    Hold(UserId, String),
+    Hold(Hold),
     Deed(Deed),
     UsePasskey(FactorId, String),
     Adopt(Adoption),
+}
+
+/// Nothing may stand once the registration is complete, unless the effect `own` completed it; nor once somebody proved
+/// the mailbox by another link after `since`.
+pub(crate) struct Hold {
+    user: UserId,
+    own: String,
+    since: Timestamp,
+    link: Option<KeyedHash>,
+}
+
+impl Hold {
+    async fn check(&self, tx: &mut Tx) -> Result<(), ServiceError> {
+        let held = tx.hold_registration(&self.user).await? || tx.has_effect(&self.own).await?;
+        if !held || tx.link_used_since(&self.user, self.since, self.link.as_ref()).await? {
+            return Err(ServiceError::Lost);
+        }
+        Ok(())
+    }
 }
 
 /// Effects as rows, in order. Writing them twice changes nothing more, but for the audit, which tells of both tries.
@@ -183,8 +201,9 @@ impl Provider {
                 let key = preparation.visit.once_completed(user);
                 preparation.keyed_deed(key, AuditKind::RegistrationCompleted, Some(user), "", what)
             }
-            Effect::HoldRegistration { user } => {
-                preparation.rows.push(Row::Hold(user.clone(), preparation.visit.once_completed(user)));
+            Effect::HoldRegistration { user, since } => {
+                let (own, link) = (visit.once_completed(user), visit.link);
+                preparation.rows.push(Row::Hold(Hold { user: user.clone(), own, since: *since, link }));
                 Ok(())
             }
             Effect::Revoke { user, what } => {
@@ -319,10 +338,8 @@ impl PreparedEffects {
                 spend_totp_step(tx, user, *step).await?;
                 None
             }
-            Row::Hold(user, own) => {
-                if !tx.hold_registration(user).await? && !tx.has_effect(own).await? {
-                    return Err(ServiceError::Lost);
-                }
+            Row::Hold(hold) => {
+                hold.check(tx).await?;
                 None
             }
             Row::Deed(deed) => deed.write(tx, now).await?.then_some(&deed.event),

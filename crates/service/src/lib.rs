@@ -52,7 +52,7 @@ pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
 pub use audit::{RequestContext, flow_tag};
 pub use authorization::AuthorizeCall;
 pub use browser::{BrowserCall, BrowserCookies, CookieChanges};
-pub use clients::ClientRegistration;
+pub use clients::{ClientRegistration, demand_of, list_demands};
 pub use clock::{Clock, fresh_secret};
 pub use effects::mask_phone;
 pub use error::ServiceError;

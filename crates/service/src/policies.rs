@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use countersign_flow::language::{Purpose, Sso, StepKind};
-use countersign_flow::{Finding, PolicySet, Severity, check, parse};
+use countersign_flow::{Finding, PolicySet, Severity, Surroundings, check, check_within, parse};
 use countersign_model::Timestamp;
 use countersign_protocol::LoginPolicy;
 use countersign_store::Db;
@@ -81,6 +81,13 @@ impl CheckedPolicies {
     /// Whether a finding forbids running the set; an expired waiver alone does not (POLICIES, section 7).
     pub fn blocks_serve(&self) -> bool {
         self.findings.iter().any(Finding::blocks_serve)
+    }
+
+    /// Adds what is found with the pages, texts and clients around the set.
+    pub fn prove_within(&mut self, around: &Surroundings<'_>) {
+        self.findings.extend(check_within(&self.set, around));
+        self.findings.sort_by(|one, other| (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code)));
+        self.findings.dedup();
     }
 
     /// Whether a finding is an error.
@@ -233,14 +240,18 @@ impl Policies {
 
     /// The policy of a client that names none.
     pub(crate) fn default_login(&self) -> &str {
-        let lab = self.set.get("lab").map(|policy| policy.id.as_str());
-        lab.unwrap_or("login-options")
+        default_login(&self.set)
     }
 
     /// Whether the browser's session answers for `policy`, remembered or not.
     pub(crate) fn session_always_answers(&self, policy: &str) -> bool {
         self.set.get(policy).is_some_and(|policy| policy.sso == Sso::Always)
     }
+}
+
+/// The policy of `set` for a client that names none.
+pub(crate) fn default_login(set: &PolicySet) -> &str {
+    set.get("lab").map_or("login-options", |policy| policy.id.as_str())
 }
 
 fn login_policy(policy: &countersign_flow::Policy) -> Option<LoginPolicy> {

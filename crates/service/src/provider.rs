@@ -131,6 +131,11 @@ impl Provider {
         }
     }
 
+    /// How many passwords were compared with hashes of each cost, by a dummy of that cost.
+    pub fn hashes_compared(&self) -> std::collections::BTreeMap<String, u64> {
+        self.hash_pool.work_done()
+    }
+
     /// Whether both stores answer.
     pub async fn check_stores(&self) -> Result<(), ServiceError> {
         self.db.ping().await?;

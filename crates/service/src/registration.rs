@@ -128,6 +128,7 @@ impl Provider {
         let has_room = self
             .db
             .write(async |tx| {
+                tx.take_turn("client registration").await?;
                 if tx.count_registered_clients().await? >= most {
                     return Ok::<_, ServiceError>(false);
                 }

@@ -52,6 +52,8 @@ pub struct Lifetimes {
     pub session_absolute: Seconds,
     /// How long the answer of a finished flow is repeated to a double submit.
     pub finished_flow: Seconds,
+    /// An account that was made on a registration page and never completed.
+    pub unfinished_account: Seconds,
 }
 
 impl Default for Lifetimes {
@@ -64,6 +66,7 @@ impl Default for Lifetimes {
             session_idle: Seconds::hours(1),
             session_absolute: Seconds::hours(12),
             finished_flow: Seconds::minutes(2),
+            unfinished_account: Seconds::hours(24 * 30),
         }
     }
 }

@@ -10,10 +10,13 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_flow::mask_email;
-use countersign_model::{Account, AuditEvent, FactorKind, OutboxId, OutboxMessage, Timestamp, UserId, UserStatus};
+use countersign_model::{
+    Account, AuditEvent, AuditKind, AuditOutcome, FactorKind, OutboxId, OutboxMessage, Timestamp, UserId, UserStatus,
+};
 use countersign_store::{StoreError, Tx};
 
 use crate::ServiceError;
+use crate::audit::{self, EventBuilder, RequestContext};
 use crate::effects::mask_phone;
 use crate::provider::Provider;
 
@@ -72,9 +75,20 @@ impl Provider {
     /// What happened to the attempts of `who`, a mail address or user name; none: nobody has it.
     pub async fn timeline(&self, who: &str) -> Result<Option<Timeline>, ServiceError> {
         match self.find_person(who).await? {
-            Some(account) => self.timeline_of(&account).await.map(Some),
+            Some(account) => {
+                let context = RequestContext::default();
+                let read = self.reading_of(&account, &context)?.detail("by", "operator").build();
+                self.write_events(&[read]).await?;
+                self.timeline_of(&account).await.map(Some)
+            }
             None => Ok(None),
         }
+    }
+
+    /// That somebody reads the timeline of `account`: written before anything of it is told.
+    fn reading_of(&self, account: &Account, context: &RequestContext) -> Result<EventBuilder, ServiceError> {
+        let event = audit::event(context, self.clock.now(), AuditKind::TimelineRead, AuditOutcome::Success)?;
+        Ok(event.subject(Some(&account.user.id)))
     }
 
     async fn timeline_of(&self, account: &Account) -> Result<Timeline, ServiceError> {
@@ -118,7 +132,9 @@ async fn read_record(tx: &mut Tx, user: &UserId) -> Result<Record, StoreError> {
         }
     }
     let in_flows = tx.list_events_of_flows(&flows).await?;
-    let mut events: Vec<AuditEvent> = own.into_iter().filter(|event| event.flow.is_none()).collect();
+    // Who read it is for the audit, not for who reads it next.
+    let told = |event: &AuditEvent| event.flow.is_none() && event.kind != AuditKind::TimelineRead;
+    let mut events: Vec<AuditEvent> = own.into_iter().filter(told).collect();
     events.reverse();
     // Of a flow in which somebody else signed in after them, what is the other's stays untold.
     events.extend(in_flows.into_iter().filter(|event| event.subject.as_ref().is_none_or(|subject| subject == user)));

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
+use crate::legacy::note_cost;
 use crate::provider::Provider;
 use crate::vault::Purpose;
 
@@ -80,6 +81,9 @@ impl Provider {
             .build();
         self.db
             .write(async |tx| {
+                if let Some(legacy) = &account.legacy {
+                    note_cost(tx, legacy).await?;
+                }
                 tx.insert_account(&account).await?;
                 tx.insert_audit_events(std::slice::from_ref(&event)).await?;
                 Ok::<_, ServiceError>(())

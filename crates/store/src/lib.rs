@@ -31,6 +31,7 @@ mod short_lived;
 mod signing_keys;
 mod spent_ids;
 mod terms_acceptances;
+mod unfinished;
 mod users;
 
 pub use audit_events::AuditFilter;

@@ -306,6 +306,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    unfinished_accounts (user_id) {
+        user_id -> Text,
+        made_at -> BigInt,
+        claimed -> Bool,
+    }
+}
+
+diesel::table! {
     settings (key) {
         key -> Text,
         value -> Binary,
@@ -327,4 +335,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     grants,
     authorization_codes,
     refresh_tokens,
+    unfinished_accounts,
+    links,
+    browser_sessions,
 );

@@ -25,6 +25,16 @@ impl Tx {
         standing.ok_or_else(|| StoreError::Database("a setting vanished".to_owned()))
     }
 
+    /// Waits until every other transaction that took this turn is over, and makes later ones wait for this one: for rules
+    /// over several rows, such as "no more than so many", which no constraint states.
+    pub async fn take_turn(&mut self, name: &str) -> Result<(), StoreError> {
+        let key = format!("turn/{name}");
+        self.insert_setting_if_absent(&key, &[]).await?;
+        // Writes what is there: the row is locked until the transaction ends.
+        let query = diesel::update(settings::table.find(&key)).set(settings::value.eq(settings::value));
+        on!(self, |c| query.execute(c).await).map(drop)
+    }
+
     /// Every setting whose key begins with `prefix`, by key.
     pub async fn list_settings(&mut self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let query = settings::table

@@ -143,6 +143,9 @@ pub trait ShortLived: Send + Sync {
     /// try's answer again; an empty `once` never repeats. `key` should hold a hash of personal data, not the data.
     async fn charge(&self, key: &str, once: &[u8], limit: &CounterLimit) -> Result<Charged, StoreError>;
 
+    /// Whether a lock of this counter is in force. Counts nothing.
+    async fn is_locked(&self, key: &str) -> Result<bool, StoreError>;
+
     /// Forgets a counter and its lock.
     async fn reset(&self, key: &str) -> Result<(), StoreError>;
 

@@ -12,7 +12,8 @@ use crate::db::on;
 use crate::factors::FactorRow;
 use crate::row::{Row, millis, starting, time, to_json};
 use crate::schema::{
-    factors, federated_identities, known_devices, legacy_credentials, password_credentials, recovery_codes, users,
+    factors, federated_identities, known_devices, legacy_credentials, password_credentials, recovery_codes,
+    unfinished_accounts, users,
 };
 use crate::{StoreError, Tx};
 
@@ -201,7 +202,12 @@ impl Tx {
         let incomplete = users::table.filter(users::id.eq(user.as_str()).and(users::registered_at.is_null()));
         let millis = at.as_millis();
         let query = diesel::update(incomplete).set((users::registered_at.eq(millis), users::updated_at.eq(millis)));
-        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+        let completed = on!(self, |c| query.execute(c).await)? == 1;
+        if completed {
+            let query = diesel::delete(unfinished_accounts::table.find(user.as_str()));
+            on!(self, |c| query.execute(c).await)?;
+        }
+        Ok(completed)
     }
 
     /// Whether the registration is incomplete, and stays so until this transaction ends.
@@ -234,6 +240,8 @@ impl Tx {
         let query = diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(id)));
         on!(self, |c| query.execute(c).await)?;
         let query = diesel::delete(federated_identities::table.filter(federated_identities::user_id.eq(id)));
+        on!(self, |c| query.execute(c).await)?;
+        let query = diesel::delete(unfinished_accounts::table.find(id));
         on!(self, |c| query.execute(c).await)?;
         let query = diesel::delete(known_devices::table.filter(known_devices::user_id.eq(id)));
         on!(self, |c| query.execute(c).await)?;

@@ -16,6 +16,7 @@ on_each!(
     window_that_ended_allows_again,
     lock_that_ended_lets_one_more_try_through_and_doubles,
     reset_forgets_count_and_lock,
+    a_lock_can_be_seen_without_counting,
     counters_of_other_keys_are_untouched,
 );
 
@@ -106,6 +107,24 @@ async fn lock_that_ended_lets_one_more_try_through_and_doubles(on: &TestShortLiv
     assert_eq!(charge(on, &limit, b"b").await, Charged::Allowed { count: 2 });
     let wait = retry_after(charge(on, &limit, b"c").await);
     assert!((15..=20).contains(&wait), "thirty seconds, cut to the longest lock: {wait}");
+}
+
+async fn a_lock_can_be_seen_without_counting(on: &TestShortLived) {
+    const KEY: &str = "email/credentials/attempts pat";
+    let lock = CounterLock { r#for: Seconds::new(2), backoff: 1, max: Seconds::new(2) };
+    let limit = CounterLimit { allowed: 2, window: Seconds::minutes(10), lock: Some(lock) };
+    let is_locked = async || on.store.is_locked(KEY).await.unwrap();
+    assert!(!is_locked().await, "there is no such counter");
+    charge(on, &limit, b"a").await;
+    assert!(!is_locked().await);
+    assert_eq!(charge(on, &limit, b"b").await, Charged::Allowed { count: 2 }, "looking counted nothing");
+    assert!(is_locked().await);
+    on.pass(Seconds::new(2)).await;
+    assert!(!is_locked().await, "it ended");
+    assert_eq!(charge(on, &limit, b"c").await, Charged::Allowed { count: 3 }, "and what it counted stands");
+    assert!(is_locked().await);
+    on.store.reset(KEY).await.unwrap();
+    assert!(!is_locked().await);
 }
 
 async fn reset_forgets_count_and_lock(on: &TestShortLived) {

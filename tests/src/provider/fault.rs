@@ -112,6 +112,10 @@ impl ShortLived for Faulty {
         self.inner.charge(key, once, limit).await
     }
 
+    async fn is_locked(&self, key: &str) -> Result<bool, StoreError> {
+        self.inner.is_locked(key).await
+    }
+
     async fn reset(&self, key: &str) -> Result<(), StoreError> {
         self.inner.reset(key).await
     }

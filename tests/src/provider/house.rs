@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_model::{Profile, Seconds, SigningAlgorithm};
-use countersign_outbound::{HttpClient, HttpSettings, MailSettings, Mailer, Sender, Tls, Webhook};
+use countersign_outbound::{HttpClient, HttpSettings, LegacyConnector, MailSettings, Mailer, Sender, Tls, Webhook};
 use countersign_protocol::{Features, ResourceServer};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
@@ -70,6 +70,8 @@ pub struct NodePlan {
     pub upstreams: Vec<FederationSettings>,
     /// Webhooks, by name.
     pub webhooks: Vec<(String, Webhook)>,
+    /// The legacy portal.
+    pub legacy: Option<LegacyConnector>,
 }
 
 /// Runs `test` on a house of `pair`.
@@ -144,6 +146,7 @@ impl House {
             telephone: Telephone { prefix_sends: 100_000, ..Telephone::default() },
             upstreams: Vec::new(),
             webhooks: Vec::new(),
+            legacy: None,
         }
     }
 
@@ -194,7 +197,11 @@ impl House {
         let pool = HashPool::start(plan.hashing).expect("hash pool");
         let node = Provider::new(settings, Clock::new(move || clock.now()), vault, stores, pool, plan.policies);
         let http = HttpClient::new(&HttpSettings { allow_private: true, ..HttpSettings::default() }).expect("client");
-        Arc::new(node.with_http(http).with_upstreams(plan.upstreams).with_webhooks(plan.webhooks))
+        let node = node.with_http(http).with_upstreams(plan.upstreams).with_webhooks(plan.webhooks);
+        Arc::new(match plan.legacy {
+            Some(portal) => node.with_legacy(portal),
+            None => node,
+        })
     }
 
     /// Makes another account with a phone.

@@ -16,22 +16,27 @@ pub struct ClientDemand {
     pub client: String,
     /// Policies it may name with `p`.
     pub allowed: Vec<String>,
-    /// acr it requires of every login.
-    pub required_acr: Option<String>,
+    /// acr values one of which it requires of every login; empty: any.
+    pub required_acr: Vec<String>,
 }
 
 pub(super) fn check(set: &PolicySet, clients: &[ClientDemand], findings: &mut Vec<Finding>) {
     for demand in clients {
-        let Some(acr) = &demand.required_acr else { continue };
-        let standard = set.iter().find(|policy| policy.purpose == Purpose::Login && policy.acr.as_ref() == Some(acr));
-        for id in &demand.allowed {
-            let Some(policy) = set.get(id) else { continue };
-            let Some(standard) = standard else {
+        if demand.required_acr.is_empty() {
+            continue;
+        }
+        let is_standard = |policy: &&Policy| {
+            policy.purpose == Purpose::Login && policy.acr.as_ref().is_some_and(|acr| demand.required_acr.contains(acr))
+        };
+        let standards: Vec<FactSet> = set.iter().filter(is_standard).map(Policy::promised_facts).collect();
+        for policy in demand.allowed.iter().filter_map(|id| set.get(id)) {
+            if standards.is_empty() {
+                let acr = demand.required_acr.join("` or `");
                 let message = format!("the client `{}` requires the acr `{acr}`, which no policy has", demand.client);
                 findings.push(finding(policy, "E60", policy.at, message));
-                continue;
-            };
-            check_policy(set, demand, policy, standard.promised_facts(), findings);
+            } else {
+                check_policy(set, demand, policy, &standards, findings);
+            }
         }
     }
 }
@@ -40,15 +45,16 @@ fn check_policy(
     set: &PolicySet,
     demand: &ClientDemand,
     policy: &Policy,
-    required: FactSet,
+    standards: &[FactSet],
     findings: &mut Vec<Finding>,
 ) {
     let reached = list_handed_to(set, policy);
     let issuing: Vec<&&Policy> = reached.iter().filter(|reached| reached.can_issue()).collect();
+    let is_enough = |policy: &Policy| standards.iter().any(|facts| policy.promised_facts().is_superset(*facts));
     // A page of buttons proves nothing itself: one of the ways behind them must be enough.
-    let best = issuing.iter().find(|reached| reached.promised_facts().is_superset(required));
+    let best = issuing.iter().find(|reached| is_enough(reached));
     let short = if policy.can_issue() { Some(policy) } else { issuing.first().map(|policy| **policy) };
-    let enough = if policy.can_issue() { policy.promised_facts().is_superset(required) } else { best.is_some() };
+    let enough = if policy.can_issue() { is_enough(policy) } else { best.is_some() };
     if enough {
         return;
     }
@@ -58,7 +64,7 @@ fn check_policy(
         demand.client,
         policy.id,
         show(gives),
-        show(required)
+        standards.iter().map(|facts| show(*facts)).collect::<Vec<_>>().join(" or ")
     );
     let at: Position = policy.require.first().map_or(policy.at, |entry| entry.at);
     findings.push(finding(policy, "E60", at, message));

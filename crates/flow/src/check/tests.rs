@@ -144,13 +144,19 @@ fn a_client_that_requires_more_than_a_policy_gives_is_e60() {
     let demand = ClientDemand {
         client: "portal".to_owned(),
         allowed: ["login-options", "email", "phone"].map(str::to_owned).to_vec(),
-        required_acr: Some("urn:countersign:acr:password-phone".to_owned()),
+        required_acr: vec!["urn:countersign:acr:password-phone".to_owned()],
     };
-    let clients = [demand];
-    let around = Surroundings { today: TODAY, clients: &clients, catalogue: None };
-    let findings = check_within(&folder(), &around);
-    let short: Vec<&str> = findings.iter().filter(|f| f.code == "E60").map(|f| f.policy.as_str()).collect();
-    assert_eq!(short, ["email"]);
+    let short = |required: &[&str]| -> Vec<String> {
+        let required_acr = required.iter().map(|acr| format!("urn:countersign:acr:{acr}")).collect();
+        let clients = [ClientDemand { required_acr, ..demand.clone() }];
+        let around = Surroundings { today: TODAY, clients: &clients, catalogue: None };
+        let findings = check_within(&folder(), &around);
+        findings.iter().filter(|f| f.code == "E60").map(|f| f.policy.clone()).collect()
+    };
+    assert_eq!(short(&["password-phone"]), ["email"]);
+    assert!(short(&["password-phone", "password-email"]).is_empty(), "one of them is enough");
+    assert_eq!(short(&["no-such"]), ["email", "login-options", "phone"]);
+    assert!(short(&[]).is_empty());
 }
 
 #[test]

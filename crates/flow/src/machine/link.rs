@@ -36,6 +36,13 @@ impl<'a> Run<'a> {
             return Ok(self.fail(step, notice));
         };
         self.effects.push(Effect::ConsumeLink);
+        // Whoever began this registration need not be who reads this mailbox: what they bound is taken away.
+        self.learn(|known| {
+            if known.registration_incomplete {
+                (known.phone, known.totp, known.passkey, known.has_password) = (None, false, false, false);
+                known.mailbox = known.mailbox.take().filter(|mailbox| known.email.as_ref() == Some(mailbox));
+            }
+        });
         self.instance.identify(&user);
         if let Some(fact) = step.kind.proves() {
             self.instance.prove(fact, self.now);

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 
 use super::Here;
 use crate::PolicySet;
-use crate::language::{Destination, EffectWord, Guard, Outcome, Policy, SendTo, Step, StepKind, Switch, Target};
+use crate::language::{
+    AccountGuard, Destination, EffectWord, Guard, Outcome, Policy, SendTo, Step, StepKind, Switch, Target,
+};
 
 /// What lies ahead before somebody has to do something.
 #[derive(Default)]
 pub(super) struct Reach {
     /// Webhooks whose guards may be asked, each once, in the order they are met.
     pub(super) webhooks: Vec<String>,
+    /// Whether `account.locked` may be asked.
+    pub(super) asks_lock: bool,
     /// Whether an account may be made.
     pub(super) creates: bool,
     /// Whether a link may be mailed.
@@ -87,6 +91,7 @@ fn look_at(step: &Step, found: &mut Reach) {
         StepKind::Branch(branch) => {
             found.decides = true;
             for clause in &branch.when {
+                found.asks_lock |= clause.guard == Guard::Account(AccountGuard::Locked);
                 if let Guard::Webhook(name) = &clause.guard
                     && !found.webhooks.contains(name)
                 {

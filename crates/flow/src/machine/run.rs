@@ -148,7 +148,8 @@ impl<'a> Run<'a> {
     pub(super) fn hold_registration(&mut self, user: &UserId) {
         let is_held = |effect: &Effect| matches!(effect, Effect::HoldRegistration { .. });
         if self.policy.purpose.completes() && !self.effects.iter().any(is_held) {
-            self.effects.push(Effect::HoldRegistration { user: user.clone() });
+            let since = self.instance.facts.iter().map(|proven| proven.at).min().unwrap_or(self.now);
+            self.effects.push(Effect::HoldRegistration { user: user.clone(), since });
         }
     }
 

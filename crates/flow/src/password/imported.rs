@@ -63,6 +63,27 @@ pub(super) fn check(stored: &str) -> Result<(), PasswordError> {
     if matches!(method, Method::Argon2(_)) && short { Err(PasswordError::Stored) } else { Ok(()) }
 }
 
+/// Same method, same cost, same lengths of output; salt and output are zeroes. bcrypt's versions cost the same.
+pub(super) fn dummy_like(stored: &str) -> Result<String, PasswordError> {
+    if is_bcrypt(stored) {
+        let parts: bcrypt::HashParts = stored.parse().map_err(|_| PasswordError::Stored)?;
+        return Ok(format!("$2b${:02}${}", parts.get_cost(), ".".repeat(53)));
+    }
+    let (method, hash) = read(stored)?;
+    let costs = match method {
+        Method::Argon2(argon2) => {
+            let params = argon2.params();
+            let version = hash.version.unwrap_or(Version::V0x10.into());
+            format!("v={version}$m={},t={},p={}", params.m_cost(), params.t_cost(), params.p_cost())
+        }
+        Method::Scrypt(params) => format!("ln={},r={},p={}", params.log_n(), params.r(), params.p()),
+        Method::Pbkdf2(_, iterations) => format!("i={iterations}"),
+    };
+    let length = hash.hash.map_or(0, |output| output.len());
+    let zeroes = |bytes: usize| "A".repeat((bytes * 8).div_ceil(6));
+    Ok(format!("${}${costs}${}${}", hash.algorithm, zeroes(16), zeroes(length)))
+}
+
 fn is_bcrypt(stored: &str) -> bool {
     ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix))
 }

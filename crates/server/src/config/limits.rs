@@ -17,6 +17,7 @@ pub struct LifetimeSeconds {
     pub session_idle: u32,
     pub session_absolute: u32,
     pub key_announcement: u32,
+    pub unfinished_account: u32,
 }
 
 impl LifetimeSeconds {
@@ -26,6 +27,9 @@ impl LifetimeSeconds {
         }
         if self.session_idle > self.session_absolute {
             return refuse("lifetimes.session_idle is longer than lifetimes.session_absolute");
+        }
+        if self.unfinished_account < 86_400 {
+            return refuse("lifetimes.unfinished_account is under a day: people would lose what they are filling in");
         }
         Ok(())
     }
@@ -38,6 +42,7 @@ impl LifetimeSeconds {
             refresh_token: Seconds::new(self.refresh_token),
             session_idle: Seconds::new(self.session_idle),
             session_absolute: Seconds::new(self.session_absolute),
+            unfinished_account: Seconds::new(self.unfinished_account),
             ..Lifetimes::default()
         }
     }

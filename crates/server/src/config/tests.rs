@@ -51,6 +51,7 @@ fn unsafe_and_contradictory_settings_are_refused_with_their_reason() {
         (json!({"server": {"listen": []}}), "names no address"),
         (json!({"server": {"management_listen": "127.0.0.1:8080"}}), "management_listen"),
         (json!({"lifetimes": {"code": 601}}), "10 minutes"),
+        (json!({"lifetimes": {"unfinished_account": 86_399}}), "under a day"),
         (json!({"lifetimes": {"session_idle": 99999}}), "session_idle"),
         (json!({"lifetimes": {"key_announcement": 60}}), "JWKS"),
         (json!({"hashing": {"memory_kib": 8}}), "argon2id"),

@@ -19,7 +19,9 @@ pub async fn timeline(node: Data<Node>, path: Path<String>, request: HttpRequest
         Ok(parsed) => parsed,
         Err(refusal) => return error::bearer_refusal(&refusal.into()),
     };
-    let call = AdminCall { authorization, query: &query, certificate: request::certificate(&request) };
+    let context = request::context(&node, &request);
+    let certificate = request::certificate(&request);
+    let call = AdminCall { authorization, query: &query, certificate, context: &context };
     match node.provider.read_timeline(call, &path).await {
         Ok(Ok(timeline)) => error::json(StatusCode::OK, &timeline.to_json()),
         Ok(Err(AdminRefusal::Token(refusal))) => error::bearer_refusal(&refusal),

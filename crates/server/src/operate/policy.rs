@@ -5,20 +5,17 @@ mod run;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use countersign_service::policy::{
-    Finding, Policy, PolicySet, Severity, Surroundings, check_within, diff, draw, fmt, list_least_sets, paths,
-};
-use countersign_service::{CheckedPolicies, Clock, PolicySource, load_policies, read_policy_files};
+use countersign_service::policy::{Finding, Policy, PolicySet, Severity, diff, draw, fmt, list_least_sets, paths};
+use countersign_service::{CheckedPolicies, Clock, PolicySource, list_demands, load_policies, read_policy_files};
 use serde_json::{Value, json};
 
-use crate::cli::PolicyCommand;
-use crate::page::catalogue;
-use crate::say;
+use crate::cli::{ConfigArgs, PolicyCommand};
+use crate::{say, serve};
 
 /// Runs one command.
-pub fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
+pub async fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
     match command {
-        PolicyCommand::Check { paths, json, sets } => check(paths, json, sets),
+        PolicyCommand::Check { paths, config, json, sets } => check(paths, &config, json, sets).await,
         PolicyCommand::Draw { policy, paths, mermaid } => with_policy(&policy, paths, |_, policy| {
             say(if mermaid { draw::draw_mermaid(policy) } else { draw::draw_svg(policy) }.trim_end());
         }),
@@ -44,21 +41,30 @@ fn load_parsed(paths: Vec<PathBuf>) -> Result<PolicySet, String> {
     if unread { Err(words.join("\n")) } else { Ok(checked.set) }
 }
 
-fn check(paths: Vec<PathBuf>, json: bool, sets: bool) -> Result<ExitCode, String> {
-    let checked = load(paths)?;
-    let today = countersign_service::date_of(Clock::system().now());
-    let mut findings = checked.findings;
-    if checked.set.iter().next().is_some() {
-        let catalogue = catalogue::shipped();
-        let around = Surroundings { today: &today, catalogue: Some(&catalogue), clients: &[] };
-        findings.extend(check_within(&checked.set, &around));
-        findings.sort_by(|one, other| (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code)));
-        findings.dedup();
+/// What `check` looks at: the policies with what is around them, in a configuration or as shipped.
+async fn load_surrounded(paths: Vec<PathBuf>, config: &ConfigArgs) -> Result<CheckedPolicies, String> {
+    if config.config.is_none() {
+        let mut checked = load(paths)?;
+        serve::prove_within(&super::load(config)?, &Clock::system(), &mut checked, &[])?;
+        return Ok(checked);
     }
+    let config = super::load(config)?;
+    let source = if paths.is_empty() { serve::policy_source(&config) } else { PolicySource::Files(paths) };
+    let mut checked = load_policies(&source, Clock::system().now()).map_err(|error| error.to_string())?;
+    let clients = list_demands(&serve::open_database(&config)?, &serve::read_clients(&config)?, &checked.set).await;
+    let clients = clients.map_err(|error| format!("the clients could not be read: {error}"))?;
+    serve::prove_within(&config, &Clock::system(), &mut checked, &clients)?;
+    Ok(checked)
+}
+
+async fn check(paths: Vec<PathBuf>, config: &ConfigArgs, json: bool, sets: bool) -> Result<ExitCode, String> {
+    let checked = load_surrounded(paths, config).await?;
+    let today = countersign_service::date_of(Clock::system().now());
+    let findings = &checked.findings;
     if json {
         say(&Value::from(findings.iter().map(finding_as_json).collect::<Vec<_>>()).to_string());
     } else {
-        for finding in &findings {
+        for finding in findings {
             say(&finding.to_string());
         }
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();

@@ -1,11 +1,12 @@
 //! What pages, texts, mails and documents ship: what `policy check` proves E10 and E11 against.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use countersign_service::policy::{Catalogue, PageParts, Texts};
 
-use super::Locale;
 use super::templates::{PAGES, TEMPLATES};
+use super::{LoadError, Locale};
 
 /// Buttons of the engine that a page of generic buttons shows.
 const ENGINE: [&str; 15] = [
@@ -26,25 +27,23 @@ const ENGINE: [&str; 15] = [
     "federated",
 ];
 
-/// The shipped pages and texts.
-pub fn shipped() -> Catalogue {
+/// The pages, with the texts and documents that ship and those of the operator's folders.
+pub fn load(messages_dir: Option<&Path>, terms_dir: Option<&Path>) -> Result<Catalogue, LoadError> {
+    let messages = super::message::Catalogue::load(messages_dir)?;
+    let documents = super::terms::Documents::load(terms_dir)?;
     let mut pages: std::collections::BTreeMap<String, PageParts> =
         PAGES.iter().map(|(page, template)| ((*page).to_owned(), read_parts(template))).collect();
     // Nobody reads the page of a step that sends the browser on at once: its buttons are the message page's.
     pages.entry("federation".to_owned()).or_insert_with(|| read_parts("form.html"));
-    let locales = Locale::ALL.into_iter().filter_map(|locale| Some((locale.as_str().to_owned(), read_texts(locale)?)));
-    Catalogue { pages, locales: locales.collect() }
-}
-
-fn read_texts(locale: Locale) -> Option<Texts> {
-    let keys = super::message::list_shipped_keys(locale)?;
     let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<String>>();
-    Some(Texts {
-        keys,
+    let texts = |locale: Locale| Texts {
+        keys: messages.keys().into_iter().map(str::to_owned).collect(),
         mails: names(countersign_service::list_mail_templates(locale.as_str())),
         calls: names(vec!["verification_code"]),
-        documents: names(super::terms::list_documents(locale.as_str())),
-    })
+        documents: documents.names(),
+    };
+    let locales = Locale::ALL.into_iter().map(|locale| (locale.as_str().to_owned(), texts(locale)));
+    Ok(Catalogue { pages, locales: locales.collect() })
 }
 
 /// Inputs and buttons that a template and what it includes name.

@@ -85,12 +85,6 @@ impl Catalogue {
     }
 }
 
-/// Every key that ships in a locale.
-pub(super) fn list_shipped_keys(locale: Locale) -> Option<BTreeSet<String>> {
-    let (_, file, text) = SHIPPED.iter().find(|(known, ..)| *known == locale)?;
-    Some(parse(file, text).ok()?.into_keys().collect())
-}
-
 /// The full keys under which `key` may stand, the most specific first.
 pub(super) fn candidates(policies: &[String], page: &str, key: &str) -> impl Iterator<Item = String> {
     let specific = policies.iter().map(move |policy| format!("{policy}.{page}.{key}"));

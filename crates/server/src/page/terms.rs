@@ -3,7 +3,7 @@
 //! A file is `<document>/<version>.<locale>.md`. Of Markdown it may use `# headings`, `- lists` and paragraphs divided by
 //! empty lines; everything else is text. `{company}` and `{product}` stand for the brand's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -23,12 +23,6 @@ macro_rules! shipped {
 
 const SHIPPED: &[(&str, &str, Locale, &str)] =
     shipped!["portal_terms" / "1".En = "portal_terms/1.en.md", "portal_terms" / "1".Es = "portal_terms/1.es.md",];
-
-/// The documents that ship in a locale.
-pub(super) fn list_documents(locale: &str) -> Vec<&'static str> {
-    let of_locale = SHIPPED.iter().filter(|(_, _, known, _)| known.as_str() == locale);
-    of_locale.map(|(document, ..)| *document).collect()
-}
 
 /// All documents.
 #[derive(Debug)]
@@ -87,6 +81,11 @@ impl Documents {
             }
         }
         Ok(Self(documents))
+    }
+
+    /// The documents of any version. One that is not translated is shown in the language it is in.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.0.keys().map(|(document, ..)| document.clone()).collect()
     }
 
     pub(super) fn has(&self, document: &str, version: &str) -> bool {

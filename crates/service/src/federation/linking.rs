@@ -30,6 +30,8 @@ pub(crate) struct Adoption {
     identity: FederatedIdentity,
     /// The account to make; none: it was made beforehand.
     created: Option<Box<User>>,
+    /// An account that somebody made under the address and nobody proved to be theirs: it goes.
+    replaces: Option<UserId>,
     events: Vec<AuditEvent>,
 }
 
@@ -53,17 +55,22 @@ impl Provider {
             Ok(email) => email,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (account, linked) = self
+        let (account, linked, unclaimed) = self
             .db
             .read(async |tx| {
-                let account = tx.find_account_by_email(&email).await?;
-                let linked = match &account {
-                    Some(account) => tx.list_federated_identities(&account.user.id).await?,
-                    None => Vec::new(),
+                let Some(account) = tx.find_account_by_email(&email).await? else {
+                    return Ok::<_, StoreError>((None, Vec::new(), false));
                 };
-                Ok::<_, StoreError>((account, linked))
+                let linked = tx.list_federated_identities(&account.user.id).await?;
+                let unclaimed = tx.is_unclaimed(&account.user.id).await?;
+                Ok((Some(account), linked, unclaimed))
             })
             .await?;
+        // The provider vouches for the address; whoever typed it into a form did not.
+        let (replaces, account) = match account {
+            Some(planted) if unclaimed => (Some(planted.user.id), None),
+            account => (None, account),
+        };
         let (account, created) = match account {
             Some(account) if !linked.is_empty() => {
                 tracing::warn!(user = %account.user.id, provider, "an address came with another subject");
@@ -79,6 +86,7 @@ impl Provider {
             None => (new_account(party, &identity.claims, email.clone(), UserId::new(now, random()?), now), true),
         };
         let adoption = adoption(provider, subject, &account, created, email, (flow, context, now))?;
+        let adoption = Adoption { replaces, ..adoption };
         let auth_time = identity.auth_time;
         let federated = Federated { user: account.user.id.clone(), is_new: true, auth_time };
         Ok(Ok(FoundFederated { federated, account, adoption: Some(adoption) }))
@@ -137,6 +145,7 @@ fn adoption(
             used_at: Some(now),
         },
         created: created.then(|| Box::new(account.user.clone())),
+        replaces: None,
         events,
     })
 }
@@ -151,6 +160,11 @@ impl Adoption {
     /// whoever gave the account a credential meanwhile.
     pub(crate) async fn write(&self, tx: &mut Tx) -> Result<(), ServiceError> {
         let user = &self.identity.user;
+        if let Some(planted) = &self.replaces
+            && !tx.delete_unclaimed(planted).await?
+        {
+            return Err(ServiceError::Lost);
+        }
         if let Some(created) = &self.created {
             match tx.insert_user(created).await {
                 Err(StoreError::Conflict(_)) => return Err(ServiceError::Lost),

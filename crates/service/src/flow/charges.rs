@@ -2,8 +2,10 @@
 
 use countersign_flow::language::CountScope;
 use countersign_flow::{Charge, ChargeVerdict, Needs};
-use countersign_model::Seconds;
+use countersign_model::{Account, Seconds};
 use countersign_store::{Charged, CounterLimit, CounterLock};
+
+use futures_util::future::try_join_all;
 
 use super::Visit;
 use crate::ServiceError;
@@ -68,6 +70,28 @@ impl Provider {
         let sends = needs.charges.iter().any(|charge| charge.name.starts_with("send/"));
         let (name, allowed) = if sends { ("sends", limits.sends) } else { ("attempts", limits.attempts) };
         Ok(self.charge_network_once(visit.context, name, allowed, &once(visit, nonce)).await?.is_none())
+    }
+
+    /// Whether too many wrong passwords locked the account's mail address or user name, whatever policy counted them. A
+    /// counter that this very input is charged to is no lock: the input was looked at, and a right answer sets it back.
+    pub(super) async fn is_locked(
+        &self,
+        visit: &Visit<'_>,
+        needs: &Needs,
+        account: &Account,
+    ) -> Result<bool, ServiceError> {
+        let charged: Vec<String> = needs.charges.iter().map(|charge| self.counter_key(visit, charge)).collect();
+        let names = [&account.user.email, &account.user.username];
+        let keys: Vec<String> = names
+            .into_iter()
+            .flatten()
+            .flat_map(|name| [CountScope::Identifier, CountScope::Account].map(|scope| (scope, name)))
+            .map(|(scope, name)| self.counter_name(&format!("{scope:?}"), "password/lock", name))
+            .filter(|key| !charged.contains(key))
+            .collect();
+        // At once: each is a key of its own, which a cluster keeps where it likes.
+        let locks = try_join_all(keys.iter().map(|key| self.short_lived.is_locked(key))).await?;
+        Ok(locks.contains(&true))
     }
 
     /// The counter's name: what it counts is hashed, so that the store never holds an address or a number.

@@ -108,6 +108,9 @@ impl Provider {
             facts.webhooks = self.ask_webhooks(visit, policy, &needs.webhooks, user).await?;
         }
         facts.account = account.as_ref().map(|account| self.account_facts(account));
+        if let Some((account, known)) = account.as_ref().zip(facts.account.as_mut()).filter(|_| needs.lock) {
+            known.locked = self.is_locked(visit, needs, account).await?;
+        }
         if let Some(known) = facts.account.as_mut().filter(|known| !known.registration_incomplete)
             && policy.is_some_and(|policy| policy.purpose.completes())
         {
@@ -229,20 +232,28 @@ impl Provider {
     ) -> Result<(), ServiceError> {
         let own = needs.new_user.then(|| self.new_user(visit, instance));
         // The account of a first try, whose node died before its answer, is in nobody's way.
-        let is_free = |found: Option<Account>| found.is_none_or(|account| Some(&account.user.id) == own.as_ref());
         if let Some(email) = &needs.free_email {
             let found = self.db.read(async |tx| tx.find_account_by_email(email).await).await?;
-            facts.email_free = Some(is_free(found));
+            facts.email_free = Some(self.is_free(found, own.as_ref()).await?);
         }
         if let Some(username) = &needs.free_username {
             let found = self.db.read(async |tx| tx.find_account_by_username(username).await).await?;
-            facts.username_free = Some(is_free(found));
+            facts.username_free = Some(self.is_free(found, own.as_ref()).await?);
         }
         if let Some(key) = &needs.organization {
             facts.organization = self.find_organization(key).await?;
         }
         facts.new_user = own;
         Ok(())
+    }
+
+    /// Whether a name is nobody's, one's own, or that of an account which somebody made and left.
+    async fn is_free(&self, found: Option<Account>, own: Option<&UserId>) -> Result<bool, ServiceError> {
+        let Some(holder) = found.map(|account| account.user.id).filter(|holder| Some(holder) != own) else {
+            return Ok(true);
+        };
+        let now = self.clock.now();
+        Ok(self.db.read(async |tx| tx.is_abandoned(&holder, now).await).await?)
     }
 
     /// The same at every try of one input: a node may die between the account and its answer.

@@ -1,13 +1,14 @@
 //! Brings people over from the legacy portal with their password hashes: they register with these once (R5 to R9).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead, Read as _};
 
+use countersign_flow::password;
 use countersign_model::{
     Account, AuditEvent, AuditKind, LegacyCredential, Organization, OrganizationId, Profile, User, UserId, UserStatus,
 };
-use countersign_store::Tx;
+use countersign_store::{StoreError, Tx};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::import_line::{Fields, Header, ImportFormat, LegacyPerson};
@@ -15,6 +16,7 @@ use super::{change_event, find_npi};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
+use crate::legacy::{MAX_COSTS, list_costs, note_cost};
 use crate::provider::Provider;
 
 /// Longest line, in bytes.
@@ -65,6 +67,8 @@ struct Import<'a> {
     dry_run: bool,
     context: &'a RequestContext,
     organizations: Vec<Organization>,
+    /// Of the hashes that are there, and of those to come.
+    costs: BTreeSet<String>,
     report: ImportReport,
     /// Of a dry run: names and addresses that would be there by now, hashed.
     seen: HashSet<u64>,
@@ -92,12 +96,16 @@ impl Provider {
         dry_run: bool,
         context: &RequestContext,
     ) -> Result<Imported, ServiceError> {
-        let organizations = self.db.read(async |tx| tx.list_organizations().await).await?;
+        let (organizations, costs) = self
+            .db
+            .read(async |tx| Ok::<_, StoreError>((tx.list_organizations().await?, list_costs(tx).await?)))
+            .await?;
         let mut import = Import {
             format,
             dry_run,
             context,
             organizations,
+            costs,
             report: ImportReport::default(),
             seen: HashSet::new(),
             hasher: RandomState::new(),
@@ -148,6 +156,7 @@ impl Provider {
         });
         let person = read.and_then(Fields::read).and_then(|person| {
             let organization = person.npi.as_deref().map(|npi| import.find_organization(npi)).transpose()?;
+            person.hash.as_deref().map_or(Ok(()), |hash| import.note_cost(hash))?;
             Ok((person, organization))
         });
         let (person, organization) = match person {
@@ -204,6 +213,15 @@ impl Import<'_> {
         })
     }
 
+    fn note_cost(&mut self, hash: &str) -> Result<(), &'static str> {
+        let cost = password::dummy_like(hash).map_err(|_| "the hash is of no known method")?;
+        if self.costs.len() >= MAX_COSTS && !self.costs.contains(&cost) {
+            return Err("hashes of four other methods or costs are there already");
+        }
+        self.costs.insert(cost);
+        Ok(())
+    }
+
     /// What a dry run would have written by now counts as written.
     fn note_seen(&mut self, (_, account, _): &Row, fate: Fate) -> Fate {
         if !matches!(fate, Fate::New) {
@@ -235,6 +253,9 @@ async fn insert(tx: &mut Tx, rows: &[Row]) -> Result<Vec<Fate>, ServiceError> {
     for (_, account, event) in rows {
         let fate = find_fate(tx, &account.user).await?;
         if matches!(fate, Fate::New) {
+            if let Some(legacy) = &account.legacy {
+                note_cost(tx, legacy).await?;
+            }
             tx.insert_account(account).await?;
             events.push(event.clone());
         }

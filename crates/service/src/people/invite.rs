@@ -142,7 +142,10 @@ impl Guest {
         new: &Account,
         created: &AuditEvent,
     ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
-        if let Some(known) = tx.find_account_by_email(&self.email).await? {
+        // One that somebody made under this address on a registration page is not whom the operator means.
+        if let Some(known) = tx.find_account_by_email(&self.email).await?
+            && !tx.delete_unclaimed(&known.user.id).await?
+        {
             return Ok(self.check_known(&known));
         }
         if let Some(username) = &self.username

@@ -1,6 +1,6 @@
 //! Who may read timelines over HTTP: an access token of ours with the scope `users.read`, and for people a role.
 
-use countersign_model::{Account, ClientId, Role, User, UserStatus};
+use countersign_model::{Account, ClientId, Role, User, UserId, UserStatus};
 use countersign_protocol::bearer::{self, Refusal};
 use countersign_protocol::{
     AccessTokenClaims, CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, verify_access_token,
@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 
 use super::Timeline;
 use crate::ServiceError;
+use crate::audit::RequestContext;
 use crate::provider::Provider;
 
 /// Lets a client read what is on record of people.
@@ -23,6 +24,8 @@ pub struct AdminCall<'a> {
     pub query: &'a Params,
     /// Certificate of the TLS client, if it showed one.
     pub certificate: Option<&'a CertificateThumbprint>,
+    /// Where the request came from.
+    pub context: &'a RequestContext,
 }
 
 /// Why the admin API does not answer.
@@ -32,6 +35,13 @@ pub enum AdminRefusal {
     Token(Refusal),
     /// There is no such person, or not among those the caller may see.
     Unknown,
+}
+
+/// Who asks: a client, for itself or for a person.
+struct Caller {
+    reach: Reach,
+    client: ClientId,
+    person: Option<UserId>,
 }
 
 /// Whom a caller may see.
@@ -58,31 +68,32 @@ impl Provider {
         call: AdminCall<'_>,
         who: &str,
     ) -> Result<Result<Timeline, AdminRefusal>, ServiceError> {
-        let reach = match self.find_reach(call).await? {
-            Ok(reach) => reach,
+        let caller = match self.find_caller(call).await? {
+            Ok(caller) => caller,
             Err(refusal) => return Ok(Err(AdminRefusal::Token(refusal))),
         };
-        match self.find_person(who).await?.filter(|account| reach.covers(account)) {
-            Some(account) => self.timeline_of(&account).await.map(Ok),
-            None => Ok(Err(AdminRefusal::Unknown)),
-        }
+        let Some(account) = self.find_person(who).await?.filter(|account| caller.reach.covers(account)) else {
+            return Ok(Err(AdminRefusal::Unknown));
+        };
+        let by = caller.person.as_ref().map_or("client", |person| person.as_str());
+        let read = self.reading_of(&account, call.context)?.client(&caller.client).detail("by", by).build();
+        self.write_events(&[read]).await?;
+        self.timeline_of(&account).await.map(Ok)
     }
 
-    async fn find_reach(&self, call: AdminCall<'_>) -> Result<Result<Reach, Refusal>, ServiceError> {
+    async fn find_caller(&self, call: AdminCall<'_>) -> Result<Result<Caller, Refusal>, ServiceError> {
         let claims = match self.check_token(call) {
             Ok(claims) => claims,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let client = match claims.client() {
-            Some(client) => self.find_standing(&client).await?,
-            None => false,
-        };
-        if !client {
+        let Some(client) = claims.client() else { return Ok(Err(TOO_NARROW)) };
+        if !self.find_standing(&client).await? {
             return Ok(Err(TOO_NARROW));
         }
         let Some(grant) = claims.gid.as_ref() else {
             // A client on its own behalf: its operator registered it for this.
-            return Ok(if claims.sub == claims.client_id { Ok(Reach::Everybody) } else { Err(TOO_NARROW) });
+            let itself = Caller { reach: Reach::Everybody, client, person: None };
+            return Ok(if claims.sub == claims.client_id { Ok(itself) } else { Err(TOO_NARROW) });
         };
         let found = match grant.parse() {
             Ok(grant) => self.db.read(async |tx| tx.find_grant_with_account(&grant).await).await?,
@@ -94,7 +105,8 @@ impl Provider {
             let error = OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired");
             return Ok(Err(error.with_detail("the grant was revoked or its person may not sign in").into()));
         };
-        Ok(reach_of(standing.account.user))
+        let person = Some(standing.account.user.id.clone());
+        Ok(reach_of(standing.account.user).map(|reach| Caller { reach, client, person }))
     }
 
     fn check_token(&self, call: AdminCall<'_>) -> Result<AccessTokenClaims, Refusal> {

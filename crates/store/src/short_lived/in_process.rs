@@ -201,6 +201,13 @@ impl ShortLived for InProcess {
         }
     }
 
+    async fn is_locked(&self, key: &str) -> Result<bool, StoreError> {
+        check_charge(key, &[])?;
+        let key = Key::Counter(key.into());
+        let (shard, now) = self.lock(&key);
+        Ok(shard.counter(&key).and_then(|counter| counter.locked_until).is_some_and(|until| now < until))
+    }
+
     async fn reset(&self, key: &str) -> Result<(), StoreError> {
         let key = Key::Counter(key.into());
         self.lock(&key).0.remove(&key);

@@ -84,6 +84,7 @@ struct Scripts {
     release: Script,
     approve: Script,
     charge: Script,
+    locked: Script,
 }
 
 macro_rules! script {
@@ -116,6 +117,7 @@ impl Redis {
             release: script!(record, "release"),
             approve: script!(record, "approve"),
             charge: script!("charge"),
+            locked: script!("locked"),
         };
         Ok(Self { link: Link::new(settings)?, prefix: settings.prefix.clone(), scripts })
     }
@@ -277,6 +279,12 @@ impl ShortLived for Redis {
         }
         let seconds = u32::try_from(number.saturating_add(999) / 1000).unwrap_or(u32::MAX).max(1);
         Ok(Charged::Refused { retry_after: Seconds::new(seconds) })
+    }
+
+    async fn is_locked(&self, key: &str) -> Result<bool, StoreError> {
+        check_charge(key, &[])?;
+        let locked = self.run::<i64>(&self.scripts.locked, &self.counter_key(key), &[]).await?;
+        Ok(locked.value == 1)
     }
 
     async fn reset(&self, key: &str) -> Result<(), StoreError> {
