@@ -22,7 +22,10 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     let list = |name: &str| -> Vec<String> {
         serde_json::from_value(metadata[name].clone()).unwrap_or_else(|_| panic!("{name}"))
     };
-    assert_eq!(list("response_types_supported"), ["code"]);
+    assert_eq!(
+        list("response_types_supported"),
+        ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"]
+    );
     assert_eq!(list("subject_types_supported"), ["public"]);
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
     assert_eq!(
@@ -33,7 +36,9 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     assert_eq!(list("grant_types_supported"), ["authorization_code", "refresh_token", "client_credentials"]);
     assert_eq!(
         list("response_modes_supported").into_iter().collect::<BTreeSet<_>>(),
-        ["query", "fragment", "form_post"].map(str::to_owned).into()
+        ["query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"]
+            .map(str::to_owned)
+            .into()
     );
     assert!(list("scopes_supported").contains(&"openid".to_owned()));
     assert!(list("acr_values_supported").contains(&crate::fixture::LAB_ACR.to_owned()));
@@ -41,8 +46,11 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         list("ui_locales_supported").into_iter().collect::<BTreeSet<_>>(),
         ["en", "es"].map(str::to_owned).into()
     );
-    assert_eq!(metadata["request_parameter_supported"], false);
-    assert_eq!(metadata["request_uri_parameter_supported"], false);
+    assert_eq!(metadata["request_parameter_supported"], true);
+    assert_eq!(metadata["request_uri_parameter_supported"], true);
+    assert_eq!(metadata["require_request_uri_registration"], true);
+    assert_eq!(list("request_object_signing_alg_values_supported"), ["RS256", "PS256", "ES256", "EdDSA", "none"]);
+    assert_eq!(list("authorization_signing_alg_values_supported").len(), 4);
     assert_eq!(metadata["claims_parameter_supported"], true);
     // Every advertised endpoint is there, under the issuer; what is not advertised is not there.
     let endpoints: Vec<_> = metadata
@@ -51,14 +59,13 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         .iter()
         .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
         .collect();
-    assert_eq!(endpoints.len(), 5, "{endpoints:?}");
+    assert_eq!(endpoints.len(), 6, "{endpoints:?}");
     for (name, url) in endpoints {
         let url = url.as_str().unwrap();
         assert!(url.starts_with(&format!("{}/", provider.demo.issuer)), "{name}: {url}");
         assert_ne!(Answer::to(provider.http.get(url)).await.status, 404, "{name}");
     }
-    for path in ["/introspect", "/revoke", "/par", "/device_authorization", "/end_session", "/.well-known/nothing", "/"]
-    {
+    for path in ["/introspect", "/revoke", "/device_authorization", "/end_session", "/.well-known/nothing", "/"] {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
 }

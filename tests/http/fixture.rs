@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::form_urlencoded::byte_serialize;
 
+use crate::client_key::SIGNER;
+
 /// The example of RFC 7636, appendix B.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// Its challenge.
@@ -123,6 +125,19 @@ fn common_clients() -> Value {
             "help-desk",
             &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "users.read orders.read"})
         ),
+        client(
+            "hybrid",
+            &json!({
+                "response_types": [
+                    "code", "id_token", "id_token token", "code id_token", "code token", "code id_token token",
+                ],
+                "grant_types": ["authorization_code", "implicit", "refresh_token"],
+            })
+        ),
+        client("pusher", &json!({"require_pushed_authorization_requests": true})),
+        client("unsigned", &json!({"request_object_signing_alg": "none"})),
+        client("signer", &json!({"jwks": SIGNER.jwks, "authorization_signed_response_alg": "ES256"})),
+        client("signing", &json!({"jwks": SIGNER.jwks, "require_signed_request_object": true})),
         client(ODD_ID, &json!({})),
     ])
 }

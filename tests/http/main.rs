@@ -4,13 +4,16 @@
 
 mod admin;
 mod bounds;
+mod client_key;
 mod command_line;
 mod discovery;
 mod fixture;
 mod indistinguishable;
+mod jarm;
 mod logs;
 mod management;
 mod oidc_core;
+mod oidc_core_3;
 mod openid_client;
 mod pages;
 mod rfc6749_authorization;
@@ -20,6 +23,8 @@ mod rfc7591;
 mod rfc7636;
 mod rfc8705;
 mod rfc9068;
+mod rfc9101;
+mod rfc9126;
 mod rfc9207;
 mod rfc9700;
 mod telephone;

@@ -41,6 +41,7 @@ mod outbox;
 mod passkeys;
 mod people;
 mod pinned;
+mod pushed;
 mod races;
 mod refusals;
 mod registration;

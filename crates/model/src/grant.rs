@@ -78,6 +78,23 @@ pub struct AuthorizationCode {
     pub consumed_at: Option<Timestamp>,
 }
 
+/// An authorization request that was pushed (RFC 9126): waits for its browser, is answered once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushedRequest {
+    /// Keyed hash of its name, the variable part of the `request_uri`.
+    pub hash: KeyedHash,
+    /// Client that pushed it.
+    pub client: ClientId,
+    /// The request, sealed.
+    pub sealed: Vec<u8>,
+    /// When it was pushed.
+    pub created_at: Timestamp,
+    /// When its browser must have come.
+    pub expires_at: Timestamp,
+    /// When it was answered.
+    pub consumed_at: Option<Timestamp>,
+}
+
 /// The key a token is bound to (RFC 7800, 3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenBinding {

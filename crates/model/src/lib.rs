@@ -31,7 +31,7 @@ pub use client_rules::{
 };
 pub use fact::{Fact, FactSet, ProvenFact};
 pub use federation::FederatedIdentity;
-pub use grant::{Authentication, AuthorizationCode, Grant, RefreshToken, RequestedClaims, TokenBinding};
+pub use grant::{Authentication, AuthorizationCode, Grant, PushedRequest, RefreshToken, RequestedClaims, TokenBinding};
 pub use id::{
     AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
 };

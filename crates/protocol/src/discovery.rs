@@ -3,7 +3,7 @@
 use countersign_model::{AuthMethod, SigningAlgorithm};
 use serde_json::{Map, Value, json};
 
-use crate::authorization::{Prompt, ResponseMode};
+use crate::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::features::{Features, ResourceServer};
 use crate::issuer::Issuer;
 use crate::scopes;
@@ -23,6 +23,8 @@ pub mod paths {
     pub const TOKEN: &str = "/token";
     /// `userinfo_endpoint`.
     pub const USERINFO: &str = "/userinfo";
+    /// `pushed_authorization_request_endpoint`.
+    pub const PUSHED_AUTHORIZATION_REQUEST: &str = "/par";
     /// `registration_endpoint`.
     pub const REGISTRATION: &str = "/register";
 }
@@ -56,6 +58,7 @@ pub struct Capabilities {
 
 /// The metadata, the same for both documents.
 pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
+    let features = &capabilities.features;
     let mut metadata = Map::new();
     let mut put = |name: &str, value: Value| metadata.insert(name.to_owned(), value);
     put("issuer", json!(issuer.as_str()));
@@ -64,8 +67,9 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("userinfo_endpoint", json!(issuer.endpoint(paths::USERINFO)));
     put("jwks_uri", json!(issuer.endpoint(paths::JWKS)));
     put("scopes_supported", json!(supported_scopes(capabilities)));
-    put("response_types_supported", json!(["code"]));
-    put("response_modes_supported", json!(ResponseMode::ALL.map(ResponseMode::as_str)));
+    let types = ResponseType::ALL.into_iter().filter(|kind| kind.is_on(features));
+    put("response_types_supported", json!(types.map(ResponseType::as_str).collect::<Vec<_>>()));
+    put("response_modes_supported", json!(supported_modes(features)));
     put("grant_types_supported", json!(GRANT_TYPES));
     put("subject_types_supported", json!(["public"]));
     put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
@@ -75,8 +79,21 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("claim_types_supported", json!(["normal"]));
     put("claims_supported", json!(supported_claims()));
     put("claims_parameter_supported", json!(true));
-    put("request_parameter_supported", json!(false));
-    put("request_uri_parameter_supported", json!(false));
+    put("request_parameter_supported", json!(features.request_objects));
+    put("request_uri_parameter_supported", json!(features.request_uris));
+    if features.request_uris {
+        put("require_request_uri_registration", json!(true));
+    }
+    if features.request_objects || features.request_uris {
+        put("request_object_signing_alg_values_supported", json!(REQUEST_ALGORITHMS));
+    }
+    if features.signed_responses {
+        put("authorization_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
+    }
+    if features.pushed_requests {
+        put("pushed_authorization_request_endpoint", json!(issuer.endpoint(paths::PUSHED_AUTHORIZATION_REQUEST)));
+        put("require_pushed_authorization_requests", json!(features.require_pushed_requests));
+    }
     put("authorization_response_iss_parameter_supported", json!(true));
     if capabilities.registration {
         put("registration_endpoint", json!(issuer.endpoint(paths::REGISTRATION)));
@@ -107,6 +124,15 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
 }
 
 const AUTH_METHODS: [AuthMethod; 3] = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+
+/// `none` is for clients that registered it.
+const REQUEST_ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "none"];
+
+/// `jwt` stands for whichever of the signed modes suits the response type.
+fn supported_modes(features: &Features) -> Vec<&'static str> {
+    let modes = ResponseMode::ALL.into_iter().filter(|mode| features.signed_responses || !mode.is_signed());
+    modes.map(ResponseMode::as_str).chain(features.signed_responses.then_some("jwt")).collect()
+}
 
 fn supported_scopes(capabilities: &Capabilities) -> Vec<&str> {
     scopes::OF_A_PERSON.into_iter().chain(capabilities.resource_scopes.iter().map(String::as_str)).collect()

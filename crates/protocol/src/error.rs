@@ -64,6 +64,10 @@ error_codes! {
     RequestNotSupported = "request_not_supported",
     /// OpenID Connect Core, 3.1.2.6.
     RequestUriNotSupported = "request_uri_not_supported",
+    /// RFC 9101, 7.
+    InvalidRequestObject = "invalid_request_object",
+    /// RFC 9101, 7; RFC 9126, 4.
+    InvalidRequestUri = "invalid_request_uri",
     /// OpenID Connect Core, 3.1.2.6.
     RegistrationNotSupported = "registration_not_supported",
     /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.

@@ -22,10 +22,22 @@ pub struct Terms<'a> {
     pub lifetime: Seconds,
     /// Echoed in the answer to a code, absent in the answer to a refresh token.
     pub nonce: Option<&'a str>,
-    /// Access token issued along with it.
-    pub access_token: &'a str,
+    /// What is issued along with it, and tied to it by a hash.
+    pub tied: Tied<'a>,
     /// Algorithm it will be signed with: decides the hash of `at_hash`.
     pub algorithm: SigningAlgorithm,
+}
+
+/// What goes with an ID token: each has its hash in it (Core, 3.1.3.6 and 3.3.2.11).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tied<'a> {
+    /// Access token, for `at_hash`. None: nothing can be asked of UserInfo, so the claims of the scopes are in the ID
+    /// token (Core, 5.4).
+    pub access_token: Option<&'a str>,
+    /// Code of the same answer, for `c_hash`.
+    pub code: Option<&'a str>,
+    /// `state` of the same answer, for `s_hash`.
+    pub state: Option<&'a str>,
 }
 
 /// The identity a verified `id_token_hint` speaks of.
@@ -37,11 +49,15 @@ pub struct HintedIdentity {
     pub session: Option<String>,
 }
 
-/// The claims of an ID token under `grant`. Claims of a scope stay in UserInfo (Core, 5.4); those asked for by name
-/// are in it.
+/// The claims of an ID token under `grant`. Claims of a scope stay in UserInfo if there is a token for it (Core, 5.4);
+/// those asked for by name are in it.
 pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestamp) -> Map<String, Value> {
     let authentication = &grant.authentication;
     let mut claims = userinfo::named(account, &grant.claims.id_token);
+    if terms.tied.access_token.is_none() {
+        claims.extend(userinfo::claims(account, &grant.scope, &[]));
+    }
+    let hash = |text: Option<&str>| text.map(|text| json!(left_half_hash(terms.algorithm, text)));
     let own = [
         ("iss", Some(json!(terms.issuer.as_str()))),
         ("sub", Some(json!(authentication.user.as_str()))),
@@ -54,7 +70,9 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
         ("acr", Some(json!(authentication.acr))),
         ("amr", Some(json!(authentication.amr))),
         ("sid", Some(json!(authentication.session.as_str()))),
-        ("at_hash", Some(json!(left_half_hash(terms.algorithm, terms.access_token)))),
+        ("at_hash", hash(terms.tied.access_token)),
+        ("c_hash", hash(terms.tied.code)),
+        ("s_hash", hash(terms.tied.state)),
     ];
     claims.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     claims

@@ -16,11 +16,15 @@ pub mod features;
 pub mod id_token;
 pub mod interaction;
 pub mod issuer;
+pub mod jws;
 mod kernel;
 pub mod keys;
 pub mod params;
 pub mod policy_choice;
+pub mod profile;
+pub mod pushed_request;
 pub mod registration;
+pub mod request_object;
 pub mod resource;
 pub mod scopes;
 pub mod token;
@@ -32,10 +36,10 @@ mod testing;
 
 pub use access_token::{AccessTokenClaims, verify_access_token};
 pub use authorization::{
-    AuthorizationRequest, Prompt, PromptSet, Provider, Refusal, ResponseMode, ResponseTarget, StoredRedirectUri,
-    ValidRedirectUri,
+    Arrival, AuthorizationRequest, Prompt, PromptSet, Provider, Refusal, ResponseMode, ResponseTarget, ResponseType,
+    StoredRedirectUri, ValidRedirectUri,
 };
-pub use authorization_response::{AuthorizationResponse, Rendered};
+pub use authorization_response::{AuthorizationResponse, Granted, Rendered};
 pub use certificate::CertificateThumbprint;
 pub use client_authentication::{AuthenticatedClient, Presented};
 pub use discovery::Capabilities;

@@ -49,6 +49,28 @@ impl Params {
         self.get(name).is_some()
     }
 
+    /// The same with one value of `name` instead of those there are.
+    #[must_use]
+    pub fn with(self, name: &str, value: &str) -> Self {
+        self.without(&[name]).and(name, value)
+    }
+
+    /// The same with one more value of `name`; an empty one counts for nothing.
+    #[must_use]
+    pub fn and(mut self, name: &str, value: &str) -> Self {
+        if !value.is_empty() {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    /// The same without `names`.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(known, _)| !names.contains(&known.as_str()));
+        self
+    }
+
     /// Names and values, in the order sent.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -10,9 +10,10 @@ use countersign_model::{
     Timestamp, User, UserId, UserStatus,
 };
 
-use crate::authorization::{AuthorizationRequest, Provider, Refusal};
+use crate::authorization::{Arrival, AuthorizationRequest, Provider, Refusal};
 use crate::client_authentication::{self, AuthenticatedClient, Presented};
 use crate::discovery::Capabilities;
+use crate::features::Features;
 use crate::issuer::Issuer;
 use crate::keys::{self, PrivateKey};
 use crate::params::Params;
@@ -112,6 +113,13 @@ pub(crate) fn authorize(client: &Client, changes: &[(&str, &str)]) -> Result<Aut
     authorize_with(client, changes, &[])
 }
 
+/// The same at a provider where everything is on.
+pub(crate) fn authorize_all_on(client: &Client, changes: &[(&str, &str)]) -> Result<AuthorizationRequest, Refusal> {
+    let capabilities = Capabilities { features: Features::ALL, ..Capabilities::default() };
+    let provider = Provider { issuer: &issuer(), capabilities: &capabilities, keys: &[] };
+    crate::authorization::check(&authorization_params(changes), Some(client), &provider, Arrival::default())
+}
+
 pub(crate) fn authorize_with(
     client: &Client,
     changes: &[(&str, &str)],
@@ -119,7 +127,7 @@ pub(crate) fn authorize_with(
 ) -> Result<AuthorizationRequest, Refusal> {
     let (issuer, capabilities) = (issuer(), Capabilities::default());
     let provider = Provider { issuer: &issuer, capabilities: &capabilities, keys };
-    crate::authorization::check(&authorization_params(changes), Some(client), &provider)
+    crate::authorization::check(&authorization_params(changes), Some(client), &provider, Arrival::default())
 }
 
 pub(crate) fn login_policies() -> Vec<LoginPolicy> {

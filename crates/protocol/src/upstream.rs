@@ -1,22 +1,16 @@
 //! ID tokens of upstream providers: what must hold before one counts (OpenID Connect Core, 3.1.3.7).
 
-use aws_lc_rs::{constant_time, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Seconds, Timestamp};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use aws_lc_rs::constant_time;
+use countersign_model::{Seconds, SigningAlgorithm, Timestamp};
 use serde_json::{Map, Value};
+
+use crate::id_token::left_half_hash;
+use crate::jws::{self, JwsError, read_time};
 
 /// Clocks may differ by this much.
 const SKEW: Seconds = Seconds::minutes(1);
-/// The longest accepted token, in bytes.
-const MAX_TOKEN: usize = 16 * 1024;
 /// The longest accepted subject, in bytes (Core, 2).
 const MAX_SUBJECT: usize = 255;
-/// Keys of a set that are looked at.
-const MAX_KEYS: usize = 64;
-/// RSA keys below 2048 bits count for nothing (RFC 7518, 3.3).
-const MIN_RSA_BYTES: usize = 256;
 
 /// What an upstream ID token is held against.
 #[derive(Clone, Copy)]
@@ -114,89 +108,25 @@ pub fn verify_upstream_id_token(
     Ok(UpstreamIdentity { subject: subject.to_owned(), auth_time, claims })
 }
 
-fn verify_signature(token: &str, jwks: &Value) -> Result<(Algorithm, Map<String, Value>), UpstreamError> {
-    if token.len() > MAX_TOKEN {
+/// The signature, and that it is an ID token or says nothing of its type.
+fn verify_signature(token: &str, jwks: &Value) -> Result<(SigningAlgorithm, Map<String, Value>), UpstreamError> {
+    if jws::read_type(token)?.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
         return Err(UpstreamError::Malformed);
     }
-    let header = read_header(token)?;
-    let algorithm = match header.get("alg").and_then(Value::as_str) {
-        Some("RS256") => Algorithm::RS256,
-        Some("PS256") => Algorithm::PS256,
-        Some("ES256") => Algorithm::ES256,
-        Some("EdDSA") => Algorithm::EdDSA,
-        _ => return Err(UpstreamError::Algorithm),
-    };
-    // jsonwebtoken lets unknown `crit` pass.
-    if header.contains_key("crit") {
-        return Err(UpstreamError::Critical);
-    }
-    if header.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))) {
-        return Err(UpstreamError::Malformed);
-    }
-    let kid = match header.get("kid") {
-        None => None,
-        Some(kid) => Some(kid.as_str().ok_or(UpstreamError::Malformed)?),
-    };
-    let mut keys = list_keys(jwks, algorithm, kid);
-    // Without a name there must be one key alone (Core, 10.1).
-    let key = keys.next().ok_or(UpstreamError::UnknownKey)?;
-    if keys.next().is_some() {
-        return Err(UpstreamError::UnknownKey);
-    }
-    let key = decoding_key(key, algorithm).ok_or(UpstreamError::UnknownKey)?;
-    let mut validation = Validation::new(algorithm);
-    // Times, issuer and audience are compared below: jsonwebtoken would read the clock.
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    match jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation) {
-        Ok(token) => Ok((algorithm, token.claims)),
-        // A nameless key may have been replaced.
-        Err(_) if kid.is_none() => Err(UpstreamError::UnknownKey),
-        Err(_) => Err(UpstreamError::Signature),
-    }
+    let verified = jws::verify(token, jwks)?;
+    let algorithm = verified.algorithm.ok_or(UpstreamError::Algorithm)?;
+    Ok((algorithm, verified.claims))
 }
 
-fn read_header(token: &str) -> Result<Map<String, Value>, UpstreamError> {
-    let parts: Vec<&str> = token.split('.').collect();
-    let [header, _, _] = parts[..] else { return Err(UpstreamError::Malformed) };
-    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| UpstreamError::Malformed)?;
-    serde_json::from_slice(&header).map_err(|_| UpstreamError::Malformed)
-}
-
-/// The keys of a set that may have signed with `algorithm`, under `kid` where the token names one.
-fn list_keys<'a>(jwks: &'a Value, algorithm: Algorithm, kid: Option<&'a str>) -> impl Iterator<Item = &'a Value> {
-    let keys = jwks.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    keys.iter().take(MAX_KEYS).filter(move |key| is_for(key, algorithm) && kid.is_none_or(|kid| key["kid"] == kid))
-}
-
-fn is_for(key: &Value, algorithm: Algorithm) -> bool {
-    let (kty, crv, alg) = match algorithm {
-        Algorithm::RS256 => ("RSA", None, "RS256"),
-        Algorithm::PS256 => ("RSA", None, "PS256"),
-        Algorithm::ES256 => ("EC", Some("P-256"), "ES256"),
-        _ => ("OKP", Some("Ed25519"), "EdDSA"),
-    };
-    let is_absent_or = |name: &str, word: &str| key.get(name).is_none_or(|value| value == word);
-    let operations = key.get("key_ops").and_then(Value::as_array);
-    key["kty"] == kty
-        && crv.is_none_or(|crv| key["crv"] == crv)
-        && is_absent_or("use", "sig")
-        && is_absent_or("alg", alg)
-        && operations.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
-}
-
-fn decoding_key(key: &Value, algorithm: Algorithm) -> Option<DecodingKey> {
-    let member = |name: &str| key.get(name).and_then(Value::as_str);
-    match algorithm {
-        Algorithm::RS256 | Algorithm::PS256 => {
-            let modulus = member("n")?;
-            let bytes = URL_SAFE_NO_PAD.decode(modulus).ok()?;
-            let length = bytes.iter().skip_while(|byte| **byte == 0).count();
-            (length >= MIN_RSA_BYTES).then(|| DecodingKey::from_rsa_components(modulus, member("e")?).ok())?
+impl From<JwsError> for UpstreamError {
+    fn from(error: JwsError) -> Self {
+        match error {
+            JwsError::Malformed => Self::Malformed,
+            JwsError::Algorithm => Self::Algorithm,
+            JwsError::Critical => Self::Critical,
+            JwsError::UnknownKey => Self::UnknownKey,
+            JwsError::Signature => Self::Signature,
         }
-        Algorithm::ES256 => DecodingKey::from_ec_components(member("x")?, member("y")?).ok(),
-        _ => DecodingKey::from_ed_components(member("x")?).ok(),
     }
 }
 
@@ -252,24 +182,15 @@ fn check_auth_time(
     Ok(at.map(|at| fresh_since.map_or(Timestamp::from_secs(at), |since| since.max(Timestamp::from_secs(at))).min(now)))
 }
 
-/// Seconds since the epoch; a fraction is dropped (RFC 7519, 2: NumericDate).
-fn read_time(value: &Value) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
-    let whole = |seconds: f64| seconds as i64;
-    value.as_i64().or_else(|| value.as_f64().map(whole))
-}
-
 /// The left half of the access token's hash (Core, 3.1.3.8), where the token has one.
 fn check_access_token(
     claims: &Map<String, Value>,
-    algorithm: Algorithm,
+    algorithm: SigningAlgorithm,
     access_token: Option<&str>,
 ) -> Result<(), UpstreamError> {
     let Some(at_hash) = claims.get("at_hash") else { return Ok(()) };
     let Some(access_token) = access_token else { return Ok(()) };
-    let hash = if algorithm == Algorithm::EdDSA { &digest::SHA512 } else { &digest::SHA256 };
-    let hash = digest::digest(hash, access_token.as_bytes());
-    let half = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2]);
+    let half = left_half_hash(algorithm, access_token);
     let given = at_hash.as_str().unwrap_or_default();
     constant_time::verify_slices_are_equal(half.as_bytes(), given.as_bytes()).map_err(|_| UpstreamError::AccessToken)
 }

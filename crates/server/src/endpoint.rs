@@ -11,14 +11,17 @@ mod flow_state;
 mod help;
 mod jwks;
 mod link;
+mod pushed_authorization_request;
 mod registration;
 mod telephone;
 mod token;
 mod userinfo;
 
+use actix_web::guard::{self, Guard};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder};
+use countersign_protocol::Features;
 use countersign_protocol::discovery::paths;
 
 use crate::error::method_not_allowed;
@@ -39,6 +42,12 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(
             web::resource(paths::TOKEN)
                 .route(web::post().to(token::post))
+                .default_service(web::to(|| async { method_not_allowed("POST") })),
+        )
+        .service(
+            web::resource(paths::PUSHED_AUTHORIZATION_REQUEST)
+                .guard(on(|features| features.pushed_requests))
+                .route(web::post().to(pushed_authorization_request::post))
                 .default_service(web::to(|| async { method_not_allowed("POST") })),
         )
         .service(
@@ -110,6 +119,14 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(web::resource("/help/browser").route(web::get().to(help::get_browser)))
         .service(web::resource("/assets/{path:.*}").route(web::get().to(asset::get)))
         .default_service(web::to(not_found));
+}
+
+/// Routes of a part of the protocol that may be off: then they are not there.
+fn on(switch: fn(&Features) -> bool) -> impl Guard {
+    guard::fn_guard(move |context| {
+        let node = context.app_data::<Data<Node>>();
+        node.is_some_and(|node| switch(&node.provider.settings().features))
+    })
 }
 
 fn carriers(path: &str, post: actix_web::Route) -> actix_web::Resource {

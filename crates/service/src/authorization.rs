@@ -24,6 +24,8 @@ use crate::session::{Candidate, SignedIn};
 /// Any age that is not zero: a ticket's sign-in counts as made for the request.
 const TICKET_AGE: Seconds = Seconds::new(60);
 
+const NO_CLIENT: ServiceError = ServiceError::Internal("a request was read without a client");
+
 /// An authorization request.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorizeCall<'a> {
@@ -44,22 +46,19 @@ impl Provider {
             Some(id) => self.find_client(&id).await?,
             None => None,
         };
-        let keys = self.keys.current();
-        let provider = authorization::Provider {
-            issuer: &self.settings.issuer,
-            capabilities: &self.capabilities,
-            keys: &keys.stored,
-        };
-        match authorization::check(call.params, client.as_ref(), &provider) {
+        match self.read_request(call.params, client.as_ref(), false, self.clock.now()).await? {
             Err(Refusal::Page(error)) => {
                 tracing::info!(code = error.code.as_str(), detail = %error.detail, "authorization request refused on a page");
                 Ok(Answered::plain(Answer::Refused(error)))
             }
-            Err(Refusal::Redirect(target, error)) => self.refuse(*target, &error, client.as_ref(), call.context).await,
-            Ok(request) => match client {
-                Some(client) => self.answer_request(request, &client, call).await,
-                None => Err(ServiceError::Internal("a checked request without a client")),
-            },
+            Err(Refusal::Redirect(target, error)) => {
+                let client = client.ok_or(NO_CLIENT)?;
+                self.refuse(*target, &error, &client, call.context).await
+            }
+            Ok(request) => {
+                let client = client.ok_or(NO_CLIENT)?;
+                self.answer_request(request, &client, call).await
+            }
         }
     }
 
@@ -75,11 +74,11 @@ impl Provider {
             // Nobody has consented, whatever the request says, and there is no page to ask on yet; for first-party
             // clients the operator has.
             let error = OAuthError::new(ErrorCode::ConsentRequired, "Consent cannot be asked for");
-            return self.refuse(target, &error, Some(client), call.context).await;
+            return self.refuse(target, &error, client, call.context).await;
         }
         let policy = match choose_policy(&request, client, self.policies.login()) {
             Ok(policy) => policy,
-            Err(error) => return self.refuse(target, &error, Some(client), call.context).await,
+            Err(error) => return self.refuse(target, &error, client, call.context).await,
         };
         let signed_in = self.load_signed_in(call.cookies, now).await?;
         if let Some(answered) = self.answer_by_ticket(&request, client, &policy, &signed_in, call).await? {
@@ -89,7 +88,7 @@ impl Provider {
         let facts = candidate.as_ref().map(|candidate| session_facts(&candidate.authentication));
         let demand = Demand { request: &request, client, policy: &policy, login_policies: self.policies.login() };
         match interaction::decide_session(&demand, facts.as_ref(), now) {
-            SessionDecision::Refuse(error) => self.refuse(target, &error, Some(client), call.context).await,
+            SessionDecision::Refuse(error) => self.refuse(target, &error, client, call.context).await,
             SessionDecision::Answer => {
                 let candidate = candidate.ok_or(ServiceError::Internal("nobody answered"))?;
                 self.answer_silently(&request, client, &signed_in, candidate, call).await
@@ -198,18 +197,16 @@ impl Provider {
         &self,
         target: ResponseTarget,
         error: &OAuthError,
-        client: Option<&Client>,
+        client: &Client,
         context: &RequestContext,
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         tracing::info!(code = error.code.as_str(), detail = %error.detail, "authorization request refused");
-        if let Some(client) = client
-            && self.charge_network(context, "refusals", self.settings.address_limits.refusals).await?.is_none()
-        {
+        if self.charge_network(context, "refusals", self.settings.address_limits.refusals).await?.is_none() {
             self.write_events(&[refusal(context, now, &client.id, error)?]).await?;
         }
         let response = AuthorizationResponse::error(target, &self.settings.issuer, error);
-        Ok(Answered::plain(Answer::Respond(response.into())))
+        Ok(Answered::plain(Answer::Respond(self.deliver(response, client, now)?)))
     }
 
     pub(crate) async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, ServiceError> {

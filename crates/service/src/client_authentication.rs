@@ -1,8 +1,8 @@
 //! Client authentication at the endpoints that clients call themselves (RFC 6749, 2.3).
 
 use countersign_model::{AuditKind, AuditOutcome, Client, Timestamp};
-use countersign_protocol::client_authentication;
 use countersign_protocol::{AuthenticatedClient, OAuthError, Params, Presented};
+use countersign_protocol::{client_authentication, profile};
 use secrecy::ExposeSecret;
 
 use crate::ServiceError;
@@ -46,7 +46,9 @@ impl Provider {
         let client = claimed.client.as_ref();
         let secret = claimed.presented.secret().map(|secret| secret.expose_secret().as_bytes());
         let hash = secret.map(|secret| self.vault.hash(Purpose::ClientSecret, secret));
-        match client_authentication::check(client, &claimed.presented, hash.as_ref(), now) {
+        let proven = client_authentication::check(client, &claimed.presented, hash.as_ref(), now);
+        let proven = proven.and_then(|client| profile::check_method(client.client(), client.method()).map(|()| client));
+        match proven {
             Ok(authenticated) => Ok(Ok(authenticated)),
             Err(error) => {
                 self.note_client_failure(client, &error, context, now).await?;

@@ -5,19 +5,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::language::Purpose as PolicyPurpose;
 use countersign_flow::{Effect, Issued};
 use countersign_model::{
-    AuditEvent, AuditKind, AuditOutcome, Authentication, AuthorizationCode, BrowserSession, Grant, GrantId, KeyedHash,
-    RememberedLogin, Seconds, SessionId, Ticket, Timestamp, UserId, UserStatus,
+    Account, AuditEvent, AuditKind, AuditOutcome, Authentication, AuthorizationCode, BrowserSession, Grant, GrantId,
+    KeyedHash, RememberedLogin, Seconds, SessionId, Ticket, Timestamp, UserId, UserStatus,
 };
 use countersign_protocol::interaction::{self, Demand};
-use countersign_protocol::{AuthorizationResponse, ErrorCode, OAuthError, SessionFacts};
+use countersign_protocol::{AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, SessionFacts, profile};
 use countersign_store::Tx;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::ServiceError;
-use crate::audit;
+use crate::audit::{self, EventBuilder};
 use crate::clock::random;
 use crate::effects::{PreparedEffects, as_lost};
 use crate::flow::{ACCOUNT, Origin, Response, StoredAnswer, Visit};
+use crate::front_channel::FrontChannel;
 use crate::provider::Provider;
 use crate::vault::Purpose;
 
@@ -31,6 +32,14 @@ pub(crate) struct SignedInNow {
     pub(crate) session: Option<SecretString>,
     /// Secret of the device cookie.
     pub(crate) device: Option<SecretString>,
+}
+
+/// What a login is issued with, in clear.
+struct Secrets<'a> {
+    code: &'a SecretString,
+    session: Option<&'a SecretString>,
+    /// Id of an access token in the answer.
+    jti: &'a str,
 }
 
 impl SignedInNow {
@@ -48,10 +57,32 @@ struct Rows {
     session: Option<BrowserSession>,
     /// Session that is used again, of a silent login.
     used: SessionId,
-    grant: Option<(Grant, AuthorizationCode)>,
+    grant: Option<NewGrant>,
     remembered: Option<RememberedLogin>,
     events: Vec<AuditEvent>,
+    /// Instead of everything else, when the account may not sign in.
     refused: AuditEvent,
+    /// Instead of the login, when the pushed request was answered by another one.
+    spent: AuditEvent,
+}
+
+/// What a request is granted.
+struct NewGrant {
+    grant: Grant,
+    /// In the answer, or none when the answer holds tokens alone.
+    code: Option<AuthorizationCode>,
+    /// The pushed request that is answered.
+    pushed: Option<KeyedHash>,
+    /// Audit of the tokens in the answer.
+    tokens: Option<AuditEvent>,
+}
+
+/// How the transaction of a login ended.
+enum Written {
+    /// The person is signed in, under this grant if a request was answered.
+    Done(Box<Account>, Option<Box<Grant>>),
+    /// Nobody is signed in.
+    Refused(OAuthError),
 }
 
 impl Provider {
@@ -70,22 +101,36 @@ impl Provider {
         }
         let code = self.derive_secret(Purpose::AuthorizationCode, visit, issued);
         let session = if issued.silent { None } else { Some(self.derive_secret(Purpose::Session, visit, issued)) };
-        let rows = self.rows(visit, issued, authentication, &code, session.as_ref(), now)?;
+        let jti = URL_SAFE_NO_PAD.encode(random::<16>()?);
+        let rows = self.rows(
+            visit,
+            issued,
+            authentication,
+            &Secrets { code: &code, session: session.as_ref(), jti: &jti },
+            now,
+        )?;
         let prepared = self.prepare(visit, effects, now).await?;
         let written = self.db.write(async |tx| self.write_login(tx, visit, &rows, &prepared, now).await).await;
-        if !written.map_err(as_lost)? {
-            let refused = OAuthError::new(ErrorCode::AccessDenied, "The account may not sign in");
-            return match visit.origin {
-                Origin::Request(_) => self.respond_error(visit, &refused),
-                Origin::Client(_) | Origin::Account => Ok(Self::leave(self.way_on(visit.client))),
-            };
-        }
+        let (account, grant) = match written.map_err(as_lost)? {
+            Written::Done(account, grant) => (account, grant),
+            Written::Refused(refused) => {
+                return match visit.origin {
+                    Origin::Request(_) => self.respond_error(visit, &refused),
+                    Origin::Client(_) | Origin::Account => Ok(Self::leave(self.way_on(visit.client))),
+                };
+            }
+        };
         self.outbox.notify_one();
         metrics::counter!("countersign_logins_total", "policy" => issued.policy.clone()).increment(1);
         let device = session.as_ref().map(|_| self.device_secret(visit));
         let response = match visit.origin {
             Origin::Request(_) => {
-                AuthorizationResponse::success(visit.target()?, &self.settings.issuer, code.expose_secret()).into()
+                let (request, client) = visit.request().ok_or(ServiceError::Internal("an answer without a request"))?;
+                let grant = grant.ok_or(ServiceError::Internal("an answer without a grant"))?;
+                let target = visit.target()?;
+                let (code, account) = (code.expose_secret(), &*account);
+                let answer = FrontChannel { request, client, target, grant: &grant, account, code, jti: &jti };
+                self.answer_granted(answer, now)?
             }
             Origin::Client(_) => Response::Redirect(self.way_on(visit.client)),
             Origin::Account => Response::Redirect(self.account_after(&issued.policy)),
@@ -104,7 +149,7 @@ impl Provider {
         SignedInNow { response: Response::Redirect(uri), session: None, device: None }
     }
 
-    /// Writes it all; false when the account may not sign in, and then nothing but that.
+    /// Writes it all, or that nobody may sign in.
     async fn write_login(
         &self,
         tx: &mut Tx,
@@ -112,11 +157,12 @@ impl Provider {
         rows: &Rows,
         prepared: &PreparedEffects,
         now: Timestamp,
-    ) -> Result<bool, ServiceError> {
+    ) -> Result<Written, ServiceError> {
         let before = tx.find_account(&rows.user).await?;
         if before.as_ref().is_some_and(|account| account.user.status != UserStatus::Active) {
             tx.insert_audit_events(std::slice::from_ref(&rows.refused)).await?;
-            return Ok(false);
+            let refused = OAuthError::new(ErrorCode::AccessDenied, "The account may not sign in");
+            return Ok(Written::Refused(refused));
         }
         prepared.write(tx, now).await?;
         // An upstream provider's people get their account on the way.
@@ -127,17 +173,30 @@ impl Provider {
         {
             return Err(ServiceError::Lost);
         }
+        let grant = rows.grant.as_ref();
+        if tx.has_effect(&rows.key).await? {
+            // A node died after this transaction and before its answer.
+            let granted = match grant {
+                Some(new) => Some(Box::new(write_again(tx, new).await?)),
+                None => None,
+            };
+            return Ok(Written::Done(Box::new(account), granted));
+        }
+        if let Some(hash) = grant.and_then(|new| new.pushed)
+            && !tx.consume_pushed_request(&hash, now).await?
+        {
+            tx.insert_audit_events(std::slice::from_ref(&rows.spent)).await?;
+            let refused = OAuthError::new(ErrorCode::InvalidRequestUri, "The pushed request was answered already");
+            return Ok(Written::Refused(refused));
+        }
         if tx.insert_effect(&rows.key, now).await? {
             let old = visit.signed_in.session.as_ref().map(|session| session.token);
             write_rows(tx, rows, old, now).await?;
             if rows.session.is_some() {
                 self.note_device(tx, visit, &account, now).await?;
             }
-        } else if let Some((_, code)) = &rows.grant {
-            // A node died after this transaction and before its answer; the code is still to be redeemed.
-            tx.renew_code(&code.hash, code.expires_at).await?;
         }
-        Ok(true)
+        Ok(Written::Done(Box::new(account), grant.map(|new| Box::new(new.grant.clone()))))
     }
 
     /// What was done on the way to a login that the client's demands forbid, and that they do.
@@ -156,7 +215,9 @@ impl Provider {
 
     /// An error to the client of the request, signed in or not.
     pub(crate) fn respond_error(&self, visit: &Visit<'_>, error: &OAuthError) -> Result<SignedInNow, ServiceError> {
-        let response = AuthorizationResponse::error(visit.target()?, &self.settings.issuer, error).into();
+        let (_, client) = visit.request().ok_or(ServiceError::Internal("an answer without a request"))?;
+        let response = AuthorizationResponse::error(visit.target()?, &self.settings.issuer, error);
+        let response = self.deliver(response, client, self.clock.now())?;
         Ok(SignedInNow { response, session: None, device: None })
     }
 
@@ -208,11 +269,10 @@ impl Provider {
         visit: &Visit<'_>,
         issued: &Issued,
         authentication: Authentication,
-        code: &SecretString,
-        session: Option<&SecretString>,
+        secrets: &Secrets<'_>,
         now: Timestamp,
     ) -> Result<Rows, ServiceError> {
-        let token = session.map(|secret| self.vault.hash(Purpose::Session, secret.expose_secret().as_bytes()));
+        let token = secrets.session.map(|secret| self.vault.hash(Purpose::Session, secret.expose_secret().as_bytes()));
         let device = visit.context.describe_browser();
         let browser_session = token.map(|token| self.browser_session(visit, &authentication, token, now));
         let remembered = token.zip(issued.remember).map(|(token, remember)| RememberedLogin {
@@ -227,17 +287,23 @@ impl Provider {
         });
         let used = authentication.session.clone();
         let acr = authentication.acr.clone();
-        let grant = self.grant(visit, authentication, code, now)?;
+        let mut grant = self.grant(visit, authentication, secrets.code, now)?;
         let mut kinds = vec![if issued.silent { AuditKind::SilentLogin } else { AuditKind::Login }];
-        kinds.extend(grant.as_ref().map(|_| AuditKind::CodeIssued));
+        kinds.extend(grant.as_ref().and_then(|new| new.code.as_ref()).map(|_| AuditKind::CodeIssued));
         kinds.extend(remembered.as_ref().map(|_| AuditKind::LoginRemembered));
-        let event =
-            |kind: AuditKind| login_event(visit, issued, grant.as_ref().map(|(grant, _)| grant), &acr, kind, now);
+        if let (Some(new), Some((request, _))) = (&mut grant, visit.request()) {
+            new.tokens = token_event(visit, issued, &new.grant, request, secrets.jti, now)?;
+        }
+        let granted = grant.as_ref().map(|new| &new.grant);
+        let event = |kind: AuditKind| Ok(login_event(visit, issued, granted, &acr, kind, now)?.build());
+        let mut events = kinds.into_iter().map(event).collect::<Result<Vec<_>, ServiceError>>()?;
+        events.extend(grant.as_ref().and_then(|new| new.tokens.clone()));
         Ok(Rows {
             key: format!("issue/{}/{}", URL_SAFE_NO_PAD.encode(visit.seed), issued.user),
             user: issued.user.clone(),
-            events: kinds.into_iter().map(event).collect::<Result<_, _>>()?,
+            events,
             refused: refused(visit, issued, "the account may not sign in", now)?,
+            spent: refused(visit, issued, "the pushed request was answered already", now)?,
             session: browser_session,
             used,
             remembered,
@@ -288,7 +354,7 @@ impl Provider {
         mut authentication: Authentication,
         code: &SecretString,
         now: Timestamp,
-    ) -> Result<Option<(Grant, AuthorizationCode)>, ServiceError> {
+    ) -> Result<Option<NewGrant>, ServiceError> {
         let Some((request, client)) = visit.request() else { return Ok(None) };
         authentication.acr = interaction::decide_acr(request, &session_facts(&authentication), self.policies.login());
         let grant = Grant {
@@ -297,7 +363,7 @@ impl Provider {
             scope: request.scope.clone(),
             nonce: request.nonce.clone(),
             claims: request.claims.clone(),
-            resources: Vec::new(),
+            resources: request.resources.clone(),
             authentication,
             created_at: now,
             revoked_at: None,
@@ -310,10 +376,11 @@ impl Provider {
             code_challenge: request.code_challenge.clone(),
             dpop_jkt: None,
             created_at: now,
-            expires_at: now.plus(self.settings.lifetimes.code),
+            expires_at: now.plus(profile::code_lifetime(client, self.settings.lifetimes.code)),
             consumed_at: None,
         };
-        Ok(Some((grant, code)))
+        let code = Some(code).filter(|_| request.response_type.has_code());
+        Ok(Some(NewGrant { grant, code, pushed: request.pushed, tokens: None }))
     }
 }
 
@@ -324,7 +391,7 @@ fn login_event(
     acr: &str,
     kind: AuditKind,
     now: Timestamp,
-) -> Result<AuditEvent, ServiceError> {
+) -> Result<EventBuilder, ServiceError> {
     let event = visit
         .describe(audit::event(visit.context, now, kind, AuditOutcome::Success)?)
         .subject(Some(&issued.user))
@@ -333,9 +400,28 @@ fn login_event(
         .detail("amr", issued.amr.clone());
     let event = if visit.ticket.is_some() { event.detail("ticket", true) } else { event };
     Ok(match grant {
-        Some(grant) => event.grant(&grant.id).build(),
-        None => event.build(),
+        Some(grant) => event.grant(&grant.id),
+        None => event,
     })
+}
+
+/// Tokens in the answer itself; none when it holds a code alone.
+fn token_event(
+    visit: &Visit<'_>,
+    issued: &Issued,
+    grant: &Grant,
+    request: &AuthorizationRequest,
+    jti: &str,
+    now: Timestamp,
+) -> Result<Option<AuditEvent>, ServiceError> {
+    let kind = request.response_type;
+    if !kind.has_front_channel_tokens() {
+        return Ok(None);
+    }
+    let event = login_event(visit, issued, Some(grant), "", AuditKind::TokenIssued, now)?;
+    let event = event.detail("response_type", kind.as_str());
+    let event = if kind.has_token() { event.jti(jti) } else { event };
+    Ok(Some(event.build()))
 }
 
 fn refused(visit: &Visit<'_>, issued: &Issued, reason: &str, now: Timestamp) -> Result<AuditEvent, ServiceError> {
@@ -359,6 +445,19 @@ pub(crate) fn session_facts(authentication: &Authentication) -> SessionFacts {
     }
 }
 
+/// What was granted in a transaction whose answer was lost: the code is still to be redeemed, its grant is the one to
+/// issue tokens under; where there was no code nobody got anything, and tokens are issued under a grant of their own.
+async fn write_again(tx: &mut Tx, new: &NewGrant) -> Result<Grant, ServiceError> {
+    let Some(code) = &new.code else {
+        tx.insert_grant(&new.grant).await?;
+        tx.insert_audit_events(new.tokens.as_slice()).await?;
+        return Ok(new.grant.clone());
+    };
+    tx.renew_code(&code.hash, code.expires_at).await?;
+    let found = tx.find_code_with_grant(&code.hash).await?;
+    Ok(found.map(|found| found.grant).ok_or(ServiceError::Internal("a code was issued without a grant"))?)
+}
+
 async fn write_rows(tx: &mut Tx, rows: &Rows, old: Option<KeyedHash>, now: Timestamp) -> Result<(), ServiceError> {
     match (&rows.session, old) {
         (Some(session), old) => {
@@ -372,9 +471,11 @@ async fn write_rows(tx: &mut Tx, rows: &Rows, old: Option<KeyedHash>, now: Times
     if let Some(remembered) = &rows.remembered {
         tx.upsert_remembered_login(remembered).await?;
     }
-    if let Some((grant, code)) = &rows.grant {
-        tx.insert_grant(grant).await?;
-        tx.insert_code(code).await?;
+    if let Some(new) = &rows.grant {
+        tx.insert_grant(&new.grant).await?;
+        if let Some(code) = &new.code {
+            tx.insert_code(code).await?;
+        }
     }
     tx.insert_audit_events(&rows.events).await?;
     Ok(())

@@ -7,7 +7,7 @@ use countersign_protocol::certificate;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
     AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, TokenFacts, TokenRequest,
-    access_token, id_token,
+    access_token, id_token, profile,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};
@@ -61,6 +61,9 @@ impl Provider {
             Ok(binding) => binding,
             Err(error) => return Ok(Err(error)),
         };
+        if let Err(error) = profile::check_binding(authenticated.client(), binding.is_some()) {
+            return Ok(Err(error));
+        }
         match TokenRequest::parse(authenticated, call.form) {
             Ok(request) => self.exchange(&request, binding, call.context, now).await,
             Err(error) => Ok(Err(error)),
@@ -148,7 +151,7 @@ impl Provider {
                     issuer: &self.settings.issuer,
                     lifetime: lifetimes.id_token,
                     nonce: issue.nonce.as_deref(),
-                    access_token: &access,
+                    tied: id_token::Tied { access_token: Some(&access), ..id_token::Tied::default() },
                     algorithm: client.id_token_alg,
                 };
                 let claims = id_token::claims(account, grant, &terms, now);

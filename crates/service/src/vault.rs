@@ -22,6 +22,8 @@ pub enum Purpose {
     AuthorizationCode,
     /// Refresh tokens.
     RefreshToken,
+    /// Pushed authorization requests.
+    PushedRequest,
     /// The session cookie.
     Session,
     /// The cookie that binds flows to a browser.
@@ -67,6 +69,7 @@ impl Purpose {
         Self::ClientSecret,
         Self::AuthorizationCode,
         Self::RefreshToken,
+        Self::PushedRequest,
         Self::Session,
         Self::BrowserBinding,
         Self::PageNonce,
@@ -92,6 +95,7 @@ impl Purpose {
             Self::ClientSecret => "client secret",
             Self::AuthorizationCode => "authorization code",
             Self::RefreshToken => "refresh token",
+            Self::PushedRequest => "pushed request",
             Self::Session => "session",
             Self::BrowserBinding => "browser binding",
             Self::PageNonce => "page nonce",

@@ -20,6 +20,7 @@ mod links;
 mod organizations;
 mod outbox;
 mod purge;
+mod pushed_requests;
 mod recovery_codes;
 mod refresh_tokens;
 mod remembered_logins;

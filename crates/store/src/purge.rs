@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::on;
 use crate::schema::{
-    authorization_codes, browser_sessions, effects, grants, known_devices, links, outbox, refresh_tokens,
-    remembered_logins, revoked_tokens, spent_ids,
+    authorization_codes, browser_sessions, effects, grants, known_devices, links, outbox, pushed_requests,
+    refresh_tokens, remembered_logins, revoked_tokens, spent_ids,
 };
 use crate::{StoreError, Tx};
 
@@ -46,13 +46,15 @@ pub struct Purged {
     pub ids: usize,
     /// Access tokens that were taken back and have ended.
     pub revoked: usize,
+    /// Pushed requests.
+    pub pushed: usize,
 }
 
 impl Purged {
     /// All of them; less than the batch means that nothing is left.
     pub const fn total(&self) -> usize {
         let issued = self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.links;
-        issued + self.effects + self.outbox + self.devices + self.ids + self.revoked
+        issued + self.effects + self.outbox + self.devices + self.ids + self.revoked + self.pushed
     }
 }
 
@@ -93,6 +95,8 @@ impl Tx {
         let ids = delete_batch!(self, spent_ids.hash: Vec<u8>, batch, ended);
         let ended = revoked_tokens::expires_at.lt(now.as_millis());
         let revoked = delete_batch!(self, revoked_tokens.jti: String, batch, ended);
+        let by_expiry = pushed_requests::expires_at.lt(kept);
+        let pushed = delete_batch!(self, pushed_requests.hash: Vec<u8>, batch, by_expiry);
         Ok(Purged {
             codes,
             refresh_tokens,
@@ -105,6 +109,7 @@ impl Tx {
             devices,
             ids,
             revoked,
+            pushed,
         })
     }
 

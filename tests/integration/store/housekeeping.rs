@@ -104,6 +104,7 @@ async fn purge_deletes_what_is_over_in_batches(database: &TestDatabase) {
         devices: 0,
         ids: 1,
         revoked: 1,
+        pushed: 0,
     };
     assert_eq!(first, one);
     assert_eq!(purge(database, month, 3).await, Purged { effects: 2, ..Purged::default() });

@@ -2,34 +2,41 @@
 
 use countersign_model::{AuthMethod, Client, Scope, Seconds};
 
+use super::carriage::{Carriage, find_carriage};
 use super::claims_parameter;
 use super::request::{AuthorizationRequest, PromptSet, ResponseMode};
-use super::{Params, Provider};
+use super::response_type::ResponseType;
+use super::{Arrival, Params, Provider};
 use crate::error::{ErrorCode, OAuthError};
-use crate::{id_token, kernel, scopes};
+use crate::resource::{self, Resources};
+use crate::{id_token, kernel, profile, scopes};
 
 /// A request under check; client and redirect URI are proven.
 pub(super) struct Asked<'a> {
     pub(super) params: &'a Params,
     pub(super) client: &'a Client,
     pub(super) provider: &'a Provider<'a>,
+    pub(super) arrival: Arrival,
 }
 
 type Check = fn(&Asked<'_>, &mut AuthorizationRequest) -> Result<(), OAuthError>;
 
 /// Every check with its source, in the order they are made.
 pub(super) const IN_ORDER: &[(&str, Check)] = &[
-    ("Multiple Response Types 2.1: response_mode", check_response_mode),
-    ("Core 3.1.2.6: request, request_uri, registration", check_unsupported),
-    ("RFC 6749 3.1.1: response_type", check_response_type),
-    ("RFC 6749 4.1.2.1: state and nonce", check_state_and_nonce),
+    ("Core 3.1.2.6: request, request_uri, registration", check_carriage),
+    ("RFC 9126 5; RFC 9101 10.5: how it must arrive", check_arrival),
+    ("RFC 6749 3.1.1; Core 3: response_type", check_response_type),
+    ("Multiple Response Types 2.1 and 5; JARM 2.3: response_mode", check_response_mode),
+    ("RFC 6749 4.1.2.1; Core 3.2.2.1: state and nonce", check_state_and_nonce),
     ("RFC 7636 4.3: code_challenge", check_code_challenge),
     ("RFC 6749 3.3: scope", check_scope),
     ("RFC 6749 4.1.1: the code grant's own checks", check_code_grant),
+    ("RFC 8707 2.1: resource", check_resources),
     ("Core 3.1.2.1: prompt", check_prompt),
     ("Core 3.1.2.1: max_age", check_max_age),
     ("Core 5.5: claims", check_claims),
     ("Core 3.1.2.1: id_token_hint", check_id_token_hint),
+    ("FAPI 2.0: the client's security profile", check_profile),
 ];
 
 const MAX_STATE: usize = 4096;
@@ -43,33 +50,61 @@ fn invalid(description: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidRequest, description)
 }
 
-fn check_response_mode(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(), OAuthError> {
-    match asked.params.get("response_mode") {
-        Some(mode) if ResponseMode::from_word(mode).is_none() => Err(invalid("The response_mode is not supported")),
-        _ => Ok(()),
+fn check_response_mode(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    let Some(word) = asked.params.get("response_mode") else { return Ok(()) };
+    let features = &asked.provider.capabilities.features;
+    let mode = ResponseMode::from_word(word, request.response_type);
+    match mode.filter(|mode| features.signed_responses || !mode.is_signed()) {
+        None => Err(invalid("The response_mode is not supported")),
+        Some(mode) if !mode.suits(request.response_type) => Err(invalid("Tokens do not travel in a query")),
+        Some(_) => Ok(()),
     }
 }
 
-fn check_unsupported(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(), OAuthError> {
-    let refused = |code, description| Err(OAuthError::new(code, description));
-    match ["request", "request_uri", "registration"].map(|name| asked.params.has(name)) {
-        [true, true, _] => Err(invalid("The parameters request and request_uri exclude each other")),
-        [true, ..] => refused(ErrorCode::RequestNotSupported, "Request objects are not supported"),
-        [_, true, _] => refused(ErrorCode::RequestUriNotSupported, "Request objects are not supported"),
-        [.., true] => refused(ErrorCode::RegistrationNotSupported, "The registration parameter is not supported"),
-        _ => Ok(()),
+/// What carried the request is taken off by now: what is left of it is nested, or not supported.
+fn check_carriage(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    if asked.params.has("registration") {
+        let description = "The registration parameter is not supported";
+        return Err(OAuthError::new(ErrorCode::RegistrationNotSupported, description));
     }
+    if find_carriage(asked.params, &asked.provider.capabilities.features)? != Carriage::Plain {
+        return Err(invalid("A request does not hold another one"));
+    }
+    Ok(())
 }
 
-fn check_response_type(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(), OAuthError> {
-    let refused = |code, description| Err(OAuthError::new(code, description));
-    let registered = asked.client.response_types.iter().any(|known| known == "code");
-    match asked.params.get("response_type") {
-        None => Err(invalid("The parameter response_type is missing")),
-        Some("code") if registered && asked.client.allows_grant("authorization_code") => Ok(()),
-        Some("code") => refused(ErrorCode::UnauthorizedClient, "The client may not use this response_type"),
-        Some(_) => refused(ErrorCode::UnsupportedResponseType, "The response_type is not supported"),
+/// RFC 9126, 5 and 6; RFC 9101, 10.5.
+fn check_arrival(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    let features = &asked.provider.capabilities.features;
+    let rules = &asked.client.requests;
+    if !asked.arrival.pushed && (features.require_pushed_requests || rules.require_pushed) {
+        return Err(invalid("This request must be pushed"));
     }
+    if !asked.arrival.signed && rules.require_signed {
+        return Err(invalid("This client must sign its requests"));
+    }
+    Ok(())
+}
+
+/// What a security profile demands of the request, whatever else the client registered.
+fn check_profile(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    profile::check_request(asked.client, request, asked.arrival)
+}
+
+fn check_response_type(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    let text = asked.params.get("response_type").ok_or(invalid("The parameter response_type is missing"))?;
+    let on = |kind: &ResponseType| kind.is_on(&asked.provider.capabilities.features);
+    let unsupported = OAuthError::new(ErrorCode::UnsupportedResponseType, "The response_type is not supported");
+    let kind = ResponseType::parse(text).filter(on).ok_or(unsupported)?;
+    let client = asked.client;
+    let registered = client.response_types.iter().any(|known| ResponseType::parse(known) == Some(kind));
+    // An access token in the answer is bound to nothing.
+    let unbound = kind.has_token() && (client.certificate_bound_tokens || client.dpop_bound_tokens);
+    if !registered || unbound || (kind.has_code() && !client.allows_grant("authorization_code")) {
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client may not use this response_type"));
+    }
+    request.response_type = kind;
+    Ok(())
 }
 
 fn check_state_and_nonce(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
@@ -80,6 +115,9 @@ fn check_state_and_nonce(asked: &Asked<'_>, request: &mut AuthorizationRequest) 
     match &request.nonce {
         Some(nonce) if nonce.len() > MAX_NONCE => Err(invalid("The nonce is too long")),
         // PostgreSQL keeps no such text: found now, not when the person has signed in.
+        None if request.response_type.has_front_channel_tokens() => {
+            Err(invalid("The parameter nonce is missing, which this response_type needs"))
+        }
         Some(nonce) if nonce.contains('\0') => Err(invalid("The nonce has a null character")),
         _ => Ok(()),
     }
@@ -87,11 +125,17 @@ fn check_state_and_nonce(asked: &Asked<'_>, request: &mut AuthorizationRequest) 
 
 /// Whether `client` must send a challenge: every public one (RFC 9700, 2.1.1) and whoever registered to.
 fn must_use_pkce(client: &Client) -> bool {
-    client.require_pkce || client.auth_methods.contains(&AuthMethod::None) || client.auth_methods.is_empty()
+    client.require_pkce
+        || client.profile.is_some()
+        || client.auth_methods.contains(&AuthMethod::None)
+        || client.auth_methods.is_empty()
 }
 
 fn check_code_challenge(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let challenge = asked.params.get("code_challenge");
+    if !request.response_type.has_code() {
+        return Ok(());
+    }
     match (challenge, asked.params.get("code_challenge_method")) {
         (None, None) if must_use_pkce(asked.client) => return Err(invalid("This client must send a code_challenge")),
         (None, None) => return Ok(()),
@@ -113,6 +157,9 @@ fn check_scope(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<
     if scope.is_empty() {
         return Err(refused("The scope is empty"));
     }
+    if request.response_type.has_front_channel_tokens() && !scope.contains(scopes::OPENID) {
+        return Err(refused("This response_type needs the scope openid"));
+    }
     if !scope.is_subset(&asked.client.scope) {
         return Err(refused("The client may not ask for this scope"));
     }
@@ -120,19 +167,36 @@ fn check_scope(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<
     Ok(())
 }
 
-/// The machine makes its own checks on what is about to be granted; then `offline_access` goes if it means nothing.
+/// The machine makes its own checks on a code about to be granted; then `offline_access` goes if it means nothing
+/// (Core, 11).
 fn check_code_grant(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
-    kernel::authorize(&kernel::Authorize {
-        params: asked.params,
-        redirect_uri: request.redirect_uri.as_str(),
-        allowed: &asked.client.scope,
-        pkce_required: must_use_pkce(asked.client),
-    })?;
-    if !asked.client.allows_grant("refresh_token") {
+    let has_code = request.response_type.has_code();
+    if has_code {
+        check_by_machine(asked, request)?;
+    }
+    if !has_code || !asked.client.allows_grant("refresh_token") {
         let kept: Vec<&str> = request.scope.iter().filter(|value| *value != scopes::OFFLINE_ACCESS).collect();
         request.scope = kept.join(" ").parse().unwrap_or_default();
     }
     Ok(())
+}
+
+fn check_by_machine(asked: &Asked<'_>, request: &AuthorizationRequest) -> Result<(), OAuthError> {
+    // The machine knows codes alone: what else the answer holds was looked at above.
+    let params = asked.params.clone().with("response_type", ResponseType::CODE.as_str());
+    kernel::authorize(&kernel::Authorize {
+        params: &params,
+        redirect_uri: request.redirect_uri.as_str(),
+        allowed: &asked.client.scope,
+        pkce_required: must_use_pkce(asked.client),
+    })
+    .map(drop)
+}
+
+fn check_resources(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    let Provider { issuer, capabilities, .. } = *asked.provider;
+    request.resources = resource::asked(asked.params)?;
+    resource::check(&request.resources, asked.client, &Resources { issuer, servers: &capabilities.resources })
 }
 
 fn check_prompt(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {

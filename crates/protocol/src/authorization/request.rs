@@ -1,11 +1,12 @@
 //! An authorization request that passed every check, compact enough to ride in a running instance.
 
-use countersign_model::{Client, ClientId, RequestedClaims, Scope, Seconds};
+use countersign_model::{Client, ClientId, KeyedHash, RequestedClaims, Scope, Seconds};
 use serde::{Deserialize, Serialize};
 
 use super::redirect_uri::{StoredRedirectUri, ValidRedirectUri};
+use super::response_type::ResponseType;
 
-/// How the answer travels (OAuth 2.0 Multiple Response Types, 2.1; Form Post Response Mode).
+/// How the answer travels (OAuth 2.0 Multiple Response Types, 2.1; Form Post Response Mode; JARM, 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResponseMode {
     /// In the query of the redirect URI: the default of `code`.
@@ -14,11 +15,18 @@ pub enum ResponseMode {
     Fragment,
     /// In a form the browser posts.
     FormPost,
+    /// In the query, as one signed JWT.
+    QueryJwt,
+    /// In the fragment, as one signed JWT.
+    FragmentJwt,
+    /// In a form, as one signed JWT.
+    FormPostJwt,
 }
 
 impl ResponseMode {
-    /// Every supported mode.
-    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
+    /// Every supported mode; `jwt` is one of the last three, by the response type.
+    pub const ALL: [Self; 6] =
+        [Self::Query, Self::Fragment, Self::FormPost, Self::QueryJwt, Self::FragmentJwt, Self::FormPostJwt];
 
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
@@ -26,12 +34,44 @@ impl ResponseMode {
             Self::Query => "query",
             Self::Fragment => "fragment",
             Self::FormPost => "form_post",
+            Self::QueryJwt => "query.jwt",
+            Self::FragmentJwt => "fragment.jwt",
+            Self::FormPostJwt => "form_post.jwt",
         }
     }
 
-    /// The mode named `word`.
-    pub fn from_word(word: &str) -> Option<Self> {
+    /// The mode that a request for `response_type` means by `word`.
+    pub fn from_word(word: &str, response_type: ResponseType) -> Option<Self> {
+        if word == "jwt" {
+            return Some(Self::default_of(response_type).signed());
+        }
         Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+    }
+
+    /// The mode where none is asked for (Multiple Response Types, 2.1 and 5).
+    pub const fn default_of(response_type: ResponseType) -> Self {
+        if response_type.has_front_channel_tokens() { Self::Fragment } else { Self::Query }
+    }
+
+    /// Whether the answer is a signed JWT (JARM).
+    pub const fn is_signed(self) -> bool {
+        matches!(self, Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt)
+    }
+
+    /// Whether it may carry an answer of `response_type`: no token travels in a query (Multiple Response Types, 5;
+    /// JARM, 2.3.1).
+    pub const fn suits(self, response_type: ResponseType) -> bool {
+        !matches!(self, Self::Query | Self::QueryJwt) || !response_type.has_front_channel_tokens()
+    }
+
+    /// The same way, signed.
+    #[must_use]
+    pub const fn signed(self) -> Self {
+        match self {
+            Self::Query | Self::QueryJwt => Self::QueryJwt,
+            Self::Fragment | Self::FragmentJwt => Self::FragmentJwt,
+            Self::FormPost | Self::FormPostJwt => Self::FormPostJwt,
+        }
     }
 }
 
@@ -97,6 +137,8 @@ pub struct AuthorizationRequest {
     pub client: ClientId,
     /// Where the answer goes, once revalidated.
     pub redirect_uri: StoredRedirectUri,
+    /// What the answer holds.
+    pub response_type: ResponseType,
     /// How the answer travels.
     pub response_mode: ResponseMode,
     /// What is asked for; holds `offline_access` only if the client may refresh.
@@ -127,6 +169,10 @@ pub struct AuthorizationRequest {
     pub code_challenge: Option<String>,
     /// Claims asked for by name.
     pub claims: RequestedClaims,
+    /// Resource servers asked for (RFC 8707), each known and allowed.
+    pub resources: Vec<String>,
+    /// The pushed request it came as (RFC 9126), by keyed hash: answered once.
+    pub pushed: Option<KeyedHash>,
 }
 
 /// Where an answer goes and how: a proven redirect URI, the mode, the state to echo.

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::id_token;
 use crate::testing::{
-    CALLBACK, CHALLENGE, NOW, account, authorization_params, authorize, authorize_with, client, grant, issuer, key,
-    native_client, other_client, params, public_client, scope,
+    CALLBACK, CHALLENGE, NOW, account, authorization_params, authorize, authorize_all_on, authorize_with, client,
+    grant, issuer, key, native_client, other_client, params, public_client, scope,
 };
 
 fn redirected(client: &Client, changes: &[(&str, &str)]) -> (ResponseTarget, OAuthError) {
@@ -35,7 +35,8 @@ fn nothing_is_redirected_before_client_and_uri_are_proven_rfc6749_4_1_2_1() {
     assert!(is_page(&Client { disabled: true, ..client() }, &wrong));
     let (issuer, capabilities) = (issuer(), Capabilities::default());
     let provider = Provider { issuer: &issuer, capabilities: &capabilities, keys: &[] };
-    assert!(matches!(check(&authorization_params(&[]), None, &provider), Err(Refusal::Page(_))));
+    let answer = check(&authorization_params(&[]), None, &provider, Arrival::default());
+    assert!(matches!(answer, Err(Refusal::Page(_))));
 }
 
 #[test]
@@ -129,8 +130,9 @@ fn what_is_wrong_is_told_with_the_right_code() {
         (&[("response_type", "nonsense")], UnsupportedResponseType),
         (&[("response_type", "token")], UnsupportedResponseType),
         (&[("response_type", "code id_token")], UnsupportedResponseType),
-        (&[("response_mode", "jwt")], InvalidRequest),
-        (&[("request", "e30.e30.")], RequestNotSupported),
+        (&[("response_type", "code code")], UnsupportedResponseType),
+        (&[("response_mode", "web_message")], InvalidRequest),
+        (&[("request", "e30.e30.")], InvalidRequest),
         (&[("request_uri", "urn:x")], RequestUriNotSupported),
         (&[("registration", "{}")], RegistrationNotSupported),
         (&[("request", "e30.e30."), ("request_uri", "urn:x")], InvalidRequest),
@@ -198,6 +200,160 @@ fn errors_travel_in_the_mode_asked_for_with_the_state() {
     // Core 3.3.2.6: hybrid and implicit errors default to the fragment.
     assert_eq!(mode(&[("response_type", "code id_token")]), ResponseMode::Fragment);
     assert_eq!(redirected(&client(), &[bad]).0.state.as_deref(), Some("s t&a=te"));
+}
+
+/// A client with every response type, at a provider where they are on.
+fn ask_front_channel(changes: &[(&str, &str)]) -> Result<AuthorizationRequest, Refusal> {
+    let types = ResponseType::ALL.map(|kind| kind.as_str().to_owned()).to_vec();
+    authorize_all_on(&Client { response_types: types, ..client() }, changes)
+}
+
+fn refused(result: Result<AuthorizationRequest, Refusal>) -> (ErrorCode, ResponseMode) {
+    match result {
+        Err(Refusal::Redirect(target, error)) => (error.code, target.mode),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn response_types_are_sets_multiple_response_types_3() {
+    for kind in ResponseType::ALL {
+        let mut words: Vec<&str> = kind.as_str().split(' ').collect();
+        words.reverse();
+        assert_eq!(ResponseType::parse(&words.join(" ")), Some(kind));
+        let request = ask_front_channel(&[("response_type", &words.join(" ")), ("nonce", "n")]).unwrap();
+        assert_eq!(request.response_type, kind);
+        let mode = if kind == ResponseType::CODE { ResponseMode::Query } else { ResponseMode::Fragment };
+        assert_eq!(request.response_mode, mode, "{kind:?}");
+    }
+    for bad in ["token", "none", "", "code  token", "token token"] {
+        assert_eq!(ResponseType::parse(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_response_type_must_be_on_and_registered() {
+    use ErrorCode::*;
+    for kind in ResponseType::ALL.into_iter().skip(1) {
+        let asked = [("response_type", kind.as_str()), ("nonce", "n")];
+        let all = Client { response_types: vec![kind.as_str().to_owned()], ..client() };
+        assert_eq!(refused(authorize(&all, &asked)), (UnsupportedResponseType, ResponseMode::Fragment), "off");
+        assert_eq!(refused(authorize_all_on(&client(), &asked)).0, UnauthorizedClient, "not registered");
+        let bound = Client { dpop_bound_tokens: true, ..all.clone() };
+        assert_eq!(authorize_all_on(&bound, &asked).is_err(), kind.has_token(), "nothing would be bound");
+        assert!(authorize_all_on(&all, &asked).is_ok());
+    }
+}
+
+#[test]
+fn tokens_do_not_travel_in_a_query_multiple_response_types_5() {
+    for mode in ["query", "query.jwt"] {
+        let asked = [("response_type", "code id_token"), ("nonce", "n"), ("response_mode", mode)];
+        let (code, answered) = refused(ask_front_channel(&asked));
+        assert_eq!(code, ErrorCode::InvalidRequest);
+        assert!(matches!(answered, ResponseMode::Fragment | ResponseMode::FragmentJwt), "{answered:?}");
+    }
+    let posted = [("response_type", "id_token"), ("nonce", "n"), ("response_mode", "form_post")];
+    assert_eq!(ask_front_channel(&posted).unwrap().response_mode, ResponseMode::FormPost);
+}
+
+#[test]
+fn front_channel_tokens_need_a_nonce_and_openid_core_3_2_2_1() {
+    let without = [("response_type", "code id_token")];
+    assert_eq!(refused(ask_front_channel(&without)), (ErrorCode::InvalidRequest, ResponseMode::Fragment));
+    let plain = [("response_type", "code token"), ("nonce", "n"), ("scope", "email")];
+    assert_eq!(refused(ask_front_channel(&plain)).0, ErrorCode::InvalidScope);
+}
+
+#[test]
+fn without_a_code_there_is_neither_a_challenge_nor_offline_access_core_11() {
+    let asked = [
+        ("response_type", "id_token"),
+        ("nonce", "n"),
+        ("scope", "openid offline_access"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+    ];
+    let strict = Client { require_pkce: true, response_types: vec!["id_token".to_owned()], ..client() };
+    let request = authorize_all_on(&strict, &asked).unwrap();
+    assert_eq!((request.scope, request.code_challenge), (scope("openid"), None));
+}
+
+#[test]
+fn signed_answers_are_asked_for_by_mode_jarm_2_3() {
+    let mode = |word: &str, kind: &str| {
+        ask_front_channel(&[("response_mode", word), ("response_type", kind), ("nonce", "n")]).map(|r| r.response_mode)
+    };
+    assert_eq!(mode("jwt", "code").unwrap(), ResponseMode::QueryJwt);
+    assert_eq!(mode("jwt", "id_token").unwrap(), ResponseMode::FragmentJwt);
+    assert_eq!(mode("form_post.jwt", "code").unwrap(), ResponseMode::FormPostJwt);
+    let off = Features { signed_responses: false, ..Features::ALL };
+    let capabilities = Capabilities { features: off, ..Capabilities::default() };
+    let provider = Provider { issuer: &issuer(), capabilities: &capabilities, keys: &[] };
+    let asked = authorization_params(&[("response_mode", "jwt")]);
+    let answer = check(&asked, Some(&client()), &provider, Arrival::default());
+    assert_eq!(refused(answer), (ErrorCode::InvalidRequest, ResponseMode::Query));
+}
+
+#[test]
+fn resources_are_known_and_allowed_rfc8707_2_1() {
+    let server = |uri: &str| crate::features::ResourceServer {
+        uri: uri.to_owned(),
+        scopes: scope("cases.read"),
+        access_token_alg: countersign_model::SigningAlgorithm::RS256,
+    };
+    let servers = vec![server("https://api.example/cases"), server("https://api.example/orders")];
+    let capabilities = Capabilities { resources: servers, ..Capabilities::default() };
+    let provider = Provider { issuer: &issuer(), capabilities: &capabilities, keys: &[] };
+    let ask = |client: &Client, resources: &[&str]| {
+        let params = resources.iter().fold(authorization_params(&[]), |params, one| params.and("resource", one));
+        check(&params, Some(client), &provider, Arrival::default())
+    };
+    let both = ["https://api.example/cases", "https://api.example/orders"];
+    assert_eq!(ask(&client(), &both).unwrap().resources, both);
+    let narrow = Client { resources: vec![both[0].to_owned()], ..client() };
+    assert!(ask(&narrow, &both[..1]).is_ok());
+    let cases = [ask(&narrow, &both), ask(&client(), &["https://other.example"]), ask(&client(), &["/cases"])];
+    let fragment = ask(&client(), &["https://api.example/cases#a"]);
+    for answer in cases.into_iter().chain([fragment]) {
+        assert_eq!(refused(answer).0, ErrorCode::InvalidTarget);
+    }
+}
+
+#[test]
+fn requests_are_pushed_or_signed_where_that_is_demanded_rfc9126_5() {
+    let ask = |client: &Client, features: Features, arrival: Arrival| {
+        let capabilities = Capabilities { features, ..Capabilities::default() };
+        let provider = Provider { issuer: &issuer(), capabilities: &capabilities, keys: &[] };
+        check(&authorization_params(&[]), Some(client), &provider, arrival).is_ok()
+    };
+    let (direct, pushed) = (Arrival::default(), Arrival { pushed: true, signed: false });
+    let everybody = Features { require_pushed_requests: true, ..Features::ALL };
+    assert!(!ask(&client(), everybody, direct) && ask(&client(), everybody, pushed));
+    let mut own = client();
+    own.requests.require_pushed = true;
+    assert!(!ask(&own, Features::ALL, direct) && ask(&own, Features::ALL, pushed));
+    let mut signs = client();
+    signs.requests.require_signed = true;
+    assert!(!ask(&signs, Features::ALL, pushed) && ask(&signs, Features::ALL, Arrival { pushed: false, signed: true }));
+}
+
+#[test]
+fn what_carries_a_request_is_on_or_refused_core_3_1_2_6() {
+    let find = |changes: &[(&str, &str)], features| match find_carriage(&params(changes), &features) {
+        Ok(carriage) => Ok(format!("{carriage:?}")),
+        Err(error) => Err(error.code),
+    };
+    let off = Features { request_objects: false, pushed_requests: false, ..Features::SAFE };
+    let pushed = [("request_uri", "urn:ietf:params:oauth:request_uri:abc")];
+    let address = [("request_uri", "https://rp.example/r")];
+    assert_eq!(find(&pushed, Features::ALL).unwrap(), r#"Pushed("abc")"#);
+    assert_eq!(find(&address, Features::ALL).unwrap(), r#"Reference("https://rp.example/r")"#);
+    assert_eq!(find(&[("request", "x")], Features::ALL).unwrap(), r#"Object("x")"#);
+    assert_eq!(find(&pushed, off), Err(ErrorCode::RequestUriNotSupported));
+    assert_eq!(find(&address, off), Err(ErrorCode::RequestUriNotSupported));
+    assert_eq!(find(&[("request", "x")], off), Err(ErrorCode::RequestNotSupported));
+    assert_eq!(find(&[("request", "x"), address[0]], Features::ALL), Err(ErrorCode::InvalidRequest));
 }
 
 #[test]
@@ -280,7 +436,7 @@ fn a_hint_is_verified_and_its_expiry_ignored_core_3_1_2_1() {
         issuer: &issuer(),
         lifetime: Seconds::new(0),
         nonce: None,
-        access_token: "at",
+        tied: id_token::Tied { access_token: Some("at"), ..id_token::Tied::default() },
         algorithm: private.algorithm(),
     };
     let claims = id_token::claims(&account(), &grant("openid"), &terms, NOW);

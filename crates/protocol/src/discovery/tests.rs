@@ -35,9 +35,21 @@ fn what_discovery_3_and_rfc8414_2_require_is_there() {
 
 #[test]
 fn what_is_off_or_empty_is_said_or_left_out() {
-    let metadata = metadata(&issuer(), &Capabilities::default());
+    let features =
+        Features { request_objects: false, pushed_requests: false, signed_responses: false, ..Features::SAFE };
+    let metadata = metadata(&issuer(), &Capabilities { features, ..Capabilities::default() });
     for name in ["request_parameter_supported", "request_uri_parameter_supported"] {
         assert_eq!(metadata[name], false, "{name}");
+    }
+    assert_eq!(metadata["response_types_supported"], json!(["code"]));
+    assert_eq!(metadata["response_modes_supported"], json!(["query", "fragment", "form_post"]));
+    for name in [
+        "request_object_signing_alg_values_supported",
+        "authorization_signing_alg_values_supported",
+        "pushed_authorization_request_endpoint",
+        "require_request_uri_registration",
+    ] {
+        assert!(metadata.get(name).is_none(), "{name}");
     }
     for name in ["registration_endpoint", "end_session_endpoint", "acr_values_supported", "service_documentation"] {
         assert!(metadata.get(name).is_none(), "{name}");

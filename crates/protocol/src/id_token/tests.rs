@@ -6,7 +6,8 @@ use crate::testing::{NOW, account, client, grant, issuer, key, other_client};
 
 fn terms(issuer: &Issuer) -> Terms<'_> {
     let algorithm = SigningAlgorithm::RS256;
-    Terms { issuer, lifetime: Seconds::minutes(5), nonce: Some("n-0S6_WzA2Mj"), access_token: "at", algorithm }
+    let tied = Tied { access_token: Some("at"), ..Tied::default() };
+    Terms { issuer, lifetime: Seconds::minutes(5), nonce: Some("n-0S6_WzA2Mj"), tied, algorithm }
 }
 
 #[test]
@@ -48,6 +49,24 @@ fn at_hash_is_the_left_half_of_the_hash_of_its_algorithm_core_3_1_3_6() {
     assert_eq!(left_half_hash(SigningAlgorithm::RS256, token), "77QmUPtjPfzWtF2AnpK9RQ");
     assert_eq!(left_half_hash(SigningAlgorithm::ES256, token), "77QmUPtjPfzWtF2AnpK9RQ");
     assert_eq!(left_half_hash(SigningAlgorithm::EdDSA, token).len(), 43);
+}
+
+#[test]
+fn what_travels_with_it_is_tied_to_it_core_3_3_2_11() {
+    let (issuer, grant) = (issuer(), grant("openid email"));
+    let tied = Tied { access_token: Some("at"), code: Some("c"), state: Some("s") };
+    let all = claims(&account(), &grant, &Terms { tied, ..terms(&issuer) }, NOW);
+    let hash = |text| json!(left_half_hash(SigningAlgorithm::RS256, text));
+    assert_eq!((&all["at_hash"], &all["c_hash"], &all["s_hash"]), (&hash("at"), &hash("c"), &hash("s")));
+    assert!(!all.contains_key("email"), "there is a token for UserInfo");
+}
+
+#[test]
+fn without_an_access_token_the_claims_of_the_scopes_are_in_it_core_5_4() {
+    let (issuer, grant) = (issuer(), grant("openid email"));
+    let alone = claims(&account(), &grant, &Terms { tied: Tied::default(), ..terms(&issuer) }, NOW);
+    assert_eq!(alone["email"], "alice@example.com");
+    assert!(!alone.contains_key("name") && !alone.contains_key("at_hash") && !alone.contains_key("c_hash"));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::SigningAlgorithm;
-use jsonwebtoken::{EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::jws::MAX_TOKEN;
 use crate::keys::{PrivateKey, jwks};
 use crate::testing::{NOW, key};
 

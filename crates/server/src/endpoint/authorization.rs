@@ -46,7 +46,8 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
         .finish()
 }
 
-fn check_length(bytes: usize) -> Result<(), OAuthError> {
+/// Refuses a request that no first page could carry.
+pub(super) fn check_length(bytes: usize) -> Result<(), OAuthError> {
     if bytes <= MAX_REQUEST {
         Ok(())
     } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_flow::PageView;
 use countersign_model::{FlowId, Timestamp};
-use countersign_protocol::{AuthorizationResponse, OAuthError, Rendered};
+use countersign_protocol::OAuthError;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -100,18 +100,6 @@ impl std::fmt::Debug for Response {
             Self::Redirect(_) => "Redirect(..)",
             Self::FormPost { .. } => "FormPost(..)",
         })
-    }
-}
-
-impl From<AuthorizationResponse> for Response {
-    fn from(response: AuthorizationResponse) -> Self {
-        match response.render() {
-            Rendered::Redirect(uri) => Self::Redirect(uri),
-            Rendered::FormPost { action, fields } => Self::FormPost {
-                action,
-                fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            },
-        }
     }
 }
 

@@ -1,0 +1,164 @@
+//! Authorization requests as they come: in clear, as an object of their client, or pushed before (RFC 9101; RFC 9126).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_model::{AuditKind, AuditOutcome, Client, KeyedHash, PushedRequest, Timestamp};
+use countersign_protocol::authorization::{self, Carriage, Refusal};
+use countersign_protocol::request_object::{self, Expected, Opened};
+use countersign_protocol::{Arrival, AuthorizationRequest, ErrorCode, OAuthError, Params, pushed_request};
+use serde_json::Value;
+
+use crate::ServiceError;
+use crate::audit::{self, RequestContext};
+use crate::clock::random;
+use crate::provider::Provider;
+use crate::vault::Purpose;
+
+/// A request that its client pushes.
+#[derive(Clone, Copy, Debug)]
+pub struct PushCall<'a> {
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The query; credentials in it are refused.
+    pub query: &'a Params,
+    /// The form.
+    pub form: &'a Params,
+    /// Where the request came from.
+    pub context: &'a RequestContext,
+}
+
+type Read = Result<AuthorizationRequest, Refusal>;
+
+impl Provider {
+    /// Keeps a request for its browser (RFC 9126, 2): the body of the answer, 201, or the error to send.
+    pub async fn push_request(&self, call: PushCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
+        let now = self.clock.now();
+        let claimed = match self.claimed_client(call.authorization, call.query, call.form).await? {
+            Ok(claimed) => claimed,
+            Err(error) => return Ok(Err(error)),
+        };
+        let client = match self.prove_client(&claimed, call.context, now).await? {
+            Ok(authenticated) => authenticated.client(),
+            Err(error) => return Ok(Err(error)),
+        };
+        if call.form.has("request_uri") {
+            let description = "A pushed request does not hold a request_uri";
+            return Ok(Err(OAuthError::new(ErrorCode::InvalidRequest, description)));
+        }
+        // Whoever proves itself by the header needs not name itself in the form.
+        let form = call.form.clone().with("client_id", client.id.as_str());
+        match self.read_request(&form, Some(client), true, now).await? {
+            Ok(request) => self.keep_request(&request, client, now).await.map(Ok),
+            Err(Refusal::Page(error) | Refusal::Redirect(_, error)) => {
+                tracing::info!(code = error.code.as_str(), detail = %error.detail, "pushed request refused");
+                self.note_refused_push(client, &error, call.context, now).await?;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Reads and checks a request, however it is carried; `pushed` says that its client proved itself.
+    pub(crate) async fn read_request(
+        &self,
+        params: &Params,
+        client: Option<&Client>,
+        pushed: bool,
+        now: Timestamp,
+    ) -> Result<Read, ServiceError> {
+        let keys = self.keys.current();
+        let provider = authorization::Provider {
+            issuer: &self.settings.issuer,
+            capabilities: &self.capabilities,
+            keys: &keys.stored,
+        };
+        let refused = |error| Ok(Err(authorization::refuse(params, client, &provider, error)));
+        let carriage = match authorization::find_carriage(params, &self.settings.features) {
+            Ok(carriage) => carriage,
+            Err(error) => return refused(error),
+        };
+        let (Some(owner), false) = (client, carriage == Carriage::Plain) else {
+            return Ok(authorization::check(params, client, &provider, Arrival { pushed, signed: false }));
+        };
+        let object = match carriage {
+            Carriage::Pushed(name) => {
+                let found = self.find_pushed(name, owner, now).await?;
+                return found.map_or_else(|| refused(unknown_uri()), |request| Ok(Ok(request)));
+            }
+            Carriage::Object(object) => object.to_owned(),
+            Carriage::Reference(_) | Carriage::Plain => return refused(unknown_uri()),
+        };
+        match self.open_object(params, &object, owner, now) {
+            Ok(Opened { params, signed }) => {
+                Ok(authorization::check(&params, client, &provider, Arrival { pushed, signed }))
+            }
+            Err(error) => refused(error),
+        }
+    }
+
+    fn open_object(&self, outer: &Params, object: &str, client: &Client, now: Timestamp) -> Result<Opened, OAuthError> {
+        let expected = Expected { client, jwks: client.keys.jwks.as_ref(), issuer: &self.settings.issuer };
+        request_object::open(outer, object, &expected, now).map_err(OAuthError::from)
+    }
+
+    /// A pushed request of `client` that waits; a page may be loaded again until the request is answered.
+    async fn find_pushed(
+        &self,
+        name: &str,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Option<AuthorizationRequest>, ServiceError> {
+        let hash = self.vault.hash(Purpose::PushedRequest, name.as_bytes());
+        let found = self.db.read(async |tx| tx.find_pushed_request(&hash).await).await?;
+        let waits = |row: &PushedRequest| row.client == client.id && row.consumed_at.is_none() && now < row.expires_at;
+        let request = found.filter(waits).and_then(|row| self.open_pushed(&row));
+        let request = request.filter(|request| request.target(client).is_some());
+        Ok(request.map(|request| AuthorizationRequest { pushed: Some(hash), ..request }))
+    }
+
+    fn open_pushed(&self, row: &PushedRequest) -> Option<AuthorizationRequest> {
+        postcard::from_bytes(&self.vault.open(Purpose::PushedRequest, &row.hash, &row.sealed)?).ok()
+    }
+
+    async fn keep_request(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Value, ServiceError> {
+        let name = URL_SAFE_NO_PAD.encode(random::<32>()?);
+        let hash: KeyedHash = self.vault.hash(Purpose::PushedRequest, name.as_bytes());
+        let plain = postcard::to_stdvec(request).map_err(|_| ServiceError::Internal("a request did not serialize"))?;
+        let row = PushedRequest {
+            hash,
+            client: client.id.clone(),
+            sealed: self.vault.seal(Purpose::PushedRequest, &hash, &plain)?,
+            created_at: now,
+            expires_at: now.plus(pushed_request::LIFETIME),
+            consumed_at: None,
+        };
+        self.db.write(async |tx| tx.insert_pushed_request(&row).await).await?;
+        Ok(pushed_request::response(&name))
+    }
+
+    async fn note_refused_push(
+        &self,
+        client: &Client,
+        error: &OAuthError,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        if self.charge_network(context, "refusals", self.settings.address_limits.refusals).await?.is_some() {
+            return Ok(());
+        }
+        let event = audit::event(context, now, AuditKind::RequestRefused, AuditOutcome::Failure)?
+            .client(&client.id)
+            .detail("endpoint", "pushed_authorization_request")
+            .detail("error", error.code.as_str())
+            .build();
+        self.write_events(&[event]).await
+    }
+}
+
+fn unknown_uri() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidRequestUri, "The request_uri is unknown, expired or used up")
+}
