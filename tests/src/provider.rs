@@ -11,7 +11,7 @@ mod person;
 mod phones;
 mod records;
 mod relay;
-mod web;
+pub mod web;
 
 pub use authenticator::Authenticator;
 pub use clients::{PORTAL_SECRET, PORTAL_URI, encode, redeem, refresh, register_client};

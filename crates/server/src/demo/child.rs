@@ -143,6 +143,8 @@ fn overrides(demo: &DemoSettings) -> Value {
         "secrets": {"master_key": demo.master_key},
         "database": {"url": database},
         "policies": {"demo": true},
+        // A suite registers many clients a minute from one address.
+        "limits": {"registrations": 600},
         "protocol": {
             "implicit": true, "hybrid": true, "request_uris": true, "device": true, "token_exchange": true,
             "jwt_bearer": true, "frontchannel_logout": true, "session_management": true,
