@@ -469,3 +469,25 @@ fn policy_run_tries_a_policy_out() {
     assert!(out(&text).contains("controls: login forgot cancel"), "{}", out(&text));
     assert_exit(&run(folder.path(), &["policy", "run", "nothing", "--script", script.to_str().unwrap()]), 1, "unknown");
 }
+
+#[test]
+fn the_configuration_is_judged_by_the_yardstick_that_is_asked_for() {
+    let node = Node::new("");
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let report = |more: &[&str]| node.run(&[&["config", "report"], more].concat());
+    assert_exit(&report(&["--fail-on", "oauth2.1,rfc9700"]), 0, "safe by default");
+    node.change("[database]", "[lifetimes]\ncode = 120\n[protocol]\nimplicit = true\n[database]");
+    assert_exit(&report(&[]), 0, "nothing was to fail");
+    assert_exit(&report(&["--fail-on", "oauth2.1"]), 1, "implicit");
+    assert_exit(&report(&["--fail-on", "rfc9700"]), 0, "RFC 9700 recommends");
+    assert_exit(&report(&["--fail-on", "rfc9700:should"]), 1, "and that counts when asked for");
+    let json = report(&["--format", "json", "--fail-on", "fapi2"]);
+    assert_exit(&json, 1, "a code of two minutes");
+    let deviations: Vec<Value> = serde_json::from_str(&out(&json)).unwrap();
+    let code = deviations.iter().find(|one| one["text"].as_str().is_some_and(|text| text.contains("lifetimes.code")));
+    let code = code.expect("the deviation");
+    assert_eq!((&code["yardstick"], &code["section"], &code["weight"]), (&"fapi2".into(), &"5.3.2.2".into(), &"must".into()));
+    assert_eq!(code["client"], Value::Null);
+    assert!(out(&report(&["--format", "html"])).starts_with("<!doctype html>"));
+    assert_exit(&report(&["--fail-on", "fapi1"]), 2, "no such yardstick");
+}

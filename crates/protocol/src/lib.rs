@@ -25,6 +25,7 @@ pub mod profile;
 pub mod pushed_request;
 pub mod registration;
 pub mod request_object;
+pub mod report;
 pub mod resource;
 pub mod scopes;
 pub mod token;

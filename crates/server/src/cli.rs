@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use countersign_protocol::report::Yardstick;
 
 /// An OAuth 2.0 and OpenID Connect provider whose user flows are proven before they run.
 #[derive(Debug, Parser)]
@@ -336,4 +338,49 @@ pub enum ConfigCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Judge it and the registered clients against OAuth 2.1, RFC 9700 and FAPI 2.0.
+    Report {
+        /// The form of the report.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+        /// End with 1 when something deviates from these: `oauth2.1`, `rfc9700`, `fapi2`, each of which may be followed
+        /// by `:should` to count recommendations too.
+        #[arg(long, value_name = "YARDSTICK", value_delimiter = ',')]
+        fail_on: Vec<FailOn>,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum ReportFormat {
+    /// A line a deviation.
+    #[default]
+    Text,
+    /// A JSON array.
+    Json,
+    /// A page.
+    Html,
+}
+
+/// What makes a report fail.
+#[derive(Clone, Copy, Debug)]
+pub struct FailOn {
+    /// Deviations from what.
+    pub yardstick: Yardstick,
+    /// Whether recommendations count.
+    pub should: bool,
+}
+
+impl FromStr for FailOn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, weight) = text.split_once(':').unwrap_or((text, "must"));
+        let yardstick = Yardstick::from_name(name).filter(|_| matches!(weight, "must" | "should"));
+        let yardstick = yardstick.ok_or("one of oauth2.1, rfc9700, fapi2, alone or with :should")?;
+        Ok(Self { yardstick, should: weight == "should" })
+    }
 }

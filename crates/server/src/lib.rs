@@ -44,7 +44,7 @@ pub async fn run() -> ExitCode {
         Command::User(command) => operate::user(command).await,
         Command::Organization(command) => operate::organization(command).await,
         Command::Keys(command) => operate::keys(command).await,
-        Command::Config(command) => operate::config(command),
+        Command::Config(command) => operate::config(command).await,
     };
     result.unwrap_or_else(|why| {
         say_error(&format!("countersign: {why}"));

@@ -2,6 +2,7 @@
 
 mod organization;
 mod policy;
+mod report;
 mod user;
 
 use std::process::ExitCode;
@@ -53,10 +54,15 @@ pub async fn keys(command: KeysCommand) -> Result<ExitCode, String> {
 }
 
 /// The configuration.
-pub fn config(command: ConfigCommand) -> Result<ExitCode, String> {
-    let ConfigCommand::Check { config } = command;
-    let config = load(&config)?;
-    let refusals = serve::refusals(&config);
+pub async fn config(command: ConfigCommand) -> Result<ExitCode, String> {
+    match command {
+        ConfigCommand::Check { config } => check(&load(&config)?),
+        ConfigCommand::Report { format, fail_on, config } => report::report(&load(&config)?, format, &fail_on).await,
+    }
+}
+
+fn check(config: &Config) -> Result<ExitCode, String> {
+    let refusals = serve::refusals(config);
     for refusal in &refusals {
         say_error(refusal);
     }

@@ -56,6 +56,11 @@ impl Provider {
         Ok(client.id)
     }
 
+    /// Every client, by id.
+    pub async fn list_clients(&self) -> Result<Vec<Client>, ServiceError> {
+        Ok(self.db.read(async |tx| tx.list_clients().await).await?)
+    }
+
     /// The client that `metadata` describes, if it is sound, with its policies and without a secret.
     pub(crate) fn check_client(
         &self,
