@@ -486,7 +486,10 @@ fn the_configuration_is_judged_by_the_yardstick_that_is_asked_for() {
     let deviations: Vec<Value> = serde_json::from_str(&out(&json)).unwrap();
     let code = deviations.iter().find(|one| one["text"].as_str().is_some_and(|text| text.contains("lifetimes.code")));
     let code = code.expect("the deviation");
-    assert_eq!((&code["yardstick"], &code["section"], &code["weight"]), (&"fapi2".into(), &"5.3.2.2".into(), &"must".into()));
+    assert_eq!(
+        (&code["yardstick"], &code["section"], &code["weight"]),
+        (&"fapi2".into(), &"5.3.2.2".into(), &"must".into())
+    );
     assert_eq!(code["client"], Value::Null);
     assert!(out(&report(&["--format", "html"])).starts_with("<!doctype html>"));
     assert_exit(&report(&["--fail-on", "fapi1"]), 2, "no such yardstick");

@@ -26,6 +26,7 @@ on_both_stores![
     an_administrators_registration_is_not_reset_without_force,
     who_is_disabled_is_signed_out_and_the_timeline_says_why_they_cannot_sign_in,
     an_import_brings_people_over_once_and_tells_of_what_it_refused,
+    an_import_keeps_the_id_that_is_given,
     a_dry_run_counts_as_the_import_does_and_writes_nothing,
 ];
 
@@ -435,6 +436,24 @@ async fn an_import_brings_people_over_once_and_tells_of_what_it_refused(house: H
     assert_eq!(created, 253);
     let wrong = import(&node, "user,hash\na,b\n", ImportFormat::Csv, false).await;
     assert!(matches!(wrong, Imported::Unreadable(..)));
+}
+
+async fn an_import_keeps_the_id_that_is_given(house: House) {
+    let node = house.node().await;
+    let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    let line = |name: &str, id: &str| json!({"username": name, "id": id}).to_string() + "\n";
+    let text = line("kept", id) + &line("second", id) + &line("third", "no-uuid");
+    for dry_run in [true, false] {
+        let report = done(import(&node, &text, ImportFormat::Ndjson, dry_run).await);
+        assert_eq!((report.imported, report.rejected), (1, 2), "{report:?}");
+        let reasons: Vec<_> = report.told.iter().map(|told| told.reason).collect();
+        assert!(
+            reasons.contains(&"the id is another account's") && reasons.contains(&"the id is no UUID"),
+            "{reasons:?}"
+        );
+    }
+    let kept = house.database.db.read(async |tx| tx.find_account_by_username("kept").await).await.unwrap().unwrap();
+    assert_eq!(kept.user.id.as_str(), id);
 }
 
 async fn a_dry_run_counts_as_the_import_does_and_writes_nothing(house: House) {

@@ -84,6 +84,7 @@ enum Fate {
     New,
     Known,
     EmailTaken,
+    IdTaken,
 }
 
 impl Provider {
@@ -167,7 +168,11 @@ impl Provider {
             }
         };
         let now = self.clock.now();
-        let account = account_of(person, organization, UserId::new(now, random()?), now);
+        let id = match person.id.clone() {
+            Some(id) => id,
+            None => UserId::new(now, random()?),
+        };
+        let account = account_of(person, organization, id, now);
         let event = change_event(&account.user.id, AuditKind::AccountCreated, "imported", None, import.context, now)?;
         Ok(Some((number, account, event)))
     }
@@ -190,6 +195,7 @@ impl Provider {
                 }
                 Fate::Known => import.report.skipped += 1,
                 Fate::EmailTaken => import.reject(*number, "the mail address is another account's"),
+                Fate::IdTaken => import.reject(*number, "the id is another account's"),
             }
         }
         rows.clear();
@@ -229,13 +235,17 @@ impl Import<'_> {
         }
         let hash = |kind: &str, text: &Option<String>| text.as_ref().map(|text| self.hasher.hash_one((kind, text)));
         let (name, email) = (hash("name", &account.user.username), hash("email", &account.user.email));
+        let id = self.hasher.hash_one(("id", &account.user.id));
         if name.is_some_and(|name| self.seen.contains(&name)) {
             return Fate::Known;
         }
         if email.is_some_and(|email| self.seen.contains(&email)) {
             return Fate::EmailTaken;
         }
-        self.seen.extend(name.into_iter().chain(email));
+        if self.seen.contains(&id) {
+            return Fate::IdTaken;
+        }
+        self.seen.extend(name.into_iter().chain(email).chain([id]));
         Fate::New
     }
 }
@@ -275,6 +285,9 @@ async fn find_fate(tx: &mut Tx, user: &User) -> Result<Fate, ServiceError> {
         && tx.email_exists(email).await?
     {
         return Ok(Fate::EmailTaken);
+    }
+    if tx.find_account(&user.id).await?.is_some() {
+        return Ok(Fate::IdTaken);
     }
     Ok(Fate::New)
 }

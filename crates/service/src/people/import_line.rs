@@ -1,6 +1,7 @@
 //! A line of an import, as CSV or JSON: bounded, and told of in words that hold nothing of it.
 
 use countersign_flow::password;
+use countersign_model::UserId;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ pub enum ImportFormat {
 }
 
 /// Columns and members, in the order of [`Fields`].
-const NAMES: [&str; 5] = ["username", "email", "name", "organization", "hash"];
+const NAMES: [&str; 6] = ["username", "email", "name", "organization", "hash", "id"];
 /// Most columns.
 const MAX_COLUMNS: usize = 32;
 
@@ -34,10 +35,14 @@ pub(super) struct Fields {
     organization: Option<String>,
     #[serde(default)]
     hash: Zeroizing<String>,
+    #[serde(default)]
+    id: Option<String>,
 }
 
 /// A person to be brought over.
 pub(super) struct LegacyPerson {
+    /// The id they keep, and with it the `sub` of their tokens.
+    pub(super) id: Option<UserId>,
     pub(super) username: String,
     pub(super) email: Option<String>,
     pub(super) name: Option<String>,
@@ -88,7 +93,8 @@ impl Header {
                 1 => fields.email = Some(cell),
                 2 => fields.name = Some(cell),
                 3 => fields.organization = Some(cell),
-                _ => fields.hash = Zeroizing::new(cell),
+                4 => fields.hash = Zeroizing::new(cell),
+                _ => fields.id = Some(cell),
             }
         }
         Ok(fields)
@@ -98,7 +104,7 @@ impl Header {
 impl Fields {
     /// Reads a JSON object.
     pub(super) fn parse_json(line: &str) -> Result<Self, &'static str> {
-        serde_json::from_str(line).map_err(|_| "no JSON object of username, email, name, organization, hash")
+        serde_json::from_str(line).map_err(|_| "no JSON object of username, email, name, organization, hash, id")
     }
 
     /// The person, or why there is none.
@@ -115,7 +121,9 @@ impl Fields {
                 "the hash is of no kind that can be verified, or costs too much (argon2, scrypt, pbkdf2, bcrypt)",
             );
         }
+        let id = given(self.id).map(|text| text.trim().parse().map_err(|_| "the id is no UUID"));
         Ok(LegacyPerson {
+            id: id.transpose()?,
             username,
             email: email.transpose()?,
             name: name.transpose()?,
@@ -176,7 +184,7 @@ mod tests {
 
     #[test]
     fn no_line_makes_reading_panic() {
-        let header = Header::parse("username,email,name,organization,hash").unwrap();
+        let header = Header::parse("username,email,name,organization,hash,id").unwrap();
         let words =
             ["", "\"", "\"\"", ",", ",,,,", "{}", "{\"username\":1}", "[", "\u{0}", "é@ü", "$2b$", "$scrypt$ln=4,"];
         for first in words {
