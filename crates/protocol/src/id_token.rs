@@ -28,11 +28,11 @@ pub struct Terms<'a> {
     pub algorithm: SigningAlgorithm,
 }
 
-/// What goes with an ID token: each has its hash in it (Core, 3.1.3.6 and 3.3.2.11).
+/// What goes with an ID token: each has its hash in it (Core, 3.1.3.6 and 3.3.2.11). With neither access token nor code
+/// nothing can be asked of UserInfo, so the claims of the scopes are in the ID token (Core, 5.4).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tied<'a> {
-    /// Access token, for `at_hash`. None: nothing can be asked of UserInfo, so the claims of the scopes are in the ID
-    /// token (Core, 5.4).
+    /// Access token, for `at_hash`.
     pub access_token: Option<&'a str>,
     /// Code of the same answer, for `c_hash`.
     pub code: Option<&'a str>,
@@ -54,7 +54,7 @@ pub struct HintedIdentity {
 pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestamp) -> Map<String, Value> {
     let authentication = &grant.authentication;
     let mut claims = userinfo::named(account, &grant.claims.id_token);
-    if terms.tied.access_token.is_none() {
+    if terms.tied.access_token.is_none() && terms.tied.code.is_none() {
         claims.extend(userinfo::claims(account, &grant.scope, &[]));
     }
     let hash = |text: Option<&str>| text.map(|text| json!(left_half_hash(terms.algorithm, text)));

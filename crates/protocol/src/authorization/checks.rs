@@ -114,10 +114,11 @@ fn check_state_and_nonce(asked: &Asked<'_>, request: &mut AuthorizationRequest) 
     request.nonce = asked.params.get("nonce").map(str::to_owned);
     match &request.nonce {
         Some(nonce) if nonce.len() > MAX_NONCE => Err(invalid("The nonce is too long")),
-        // PostgreSQL keeps no such text: found now, not when the person has signed in.
-        None if request.response_type.has_front_channel_tokens() => {
+        // An access token alone has no place for it: `code token` needs none.
+        None if request.response_type.has_id_token() => {
             Err(invalid("The parameter nonce is missing, which this response_type needs"))
         }
+        // PostgreSQL keeps no such text: found now, not when the person has signed in.
         Some(nonce) if nonce.contains('\0') => Err(invalid("The nonce has a null character")),
         _ => Ok(()),
     }

@@ -59,6 +59,9 @@ fn what_travels_with_it_is_tied_to_it_core_3_3_2_11() {
     let hash = |text| json!(left_half_hash(SigningAlgorithm::RS256, text));
     assert_eq!((&all["at_hash"], &all["c_hash"], &all["s_hash"]), (&hash("at"), &hash("c"), &hash("s")));
     assert!(!all.contains_key("email"), "there is a token for UserInfo");
+    let tied = Tied { code: Some("c"), ..Tied::default() };
+    let with_code = claims(&account(), &grant, &Terms { tied, ..terms(&issuer) }, NOW);
+    assert!(!with_code.contains_key("email"), "there will be one");
 }
 
 #[test]
