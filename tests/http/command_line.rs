@@ -42,6 +42,17 @@ fn policies(changes: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// Every policy of `config/policies`, each as `edit` leaves it.
+fn all_policies(edit: impl Fn(&str, String) -> String) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = fs::read_dir(Path::new(HERE).join("../config/policies")).unwrap();
+    for entry in shipped.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let name = entry.file_name().unwrap().to_str().unwrap();
+        fs::write(folder.path().join(name), edit(name, fs::read_to_string(&entry).unwrap())).unwrap();
+    }
+    folder
+}
+
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
@@ -395,6 +406,22 @@ fn policy_tools_draw_list_compare_and_format() {
 }
 
 #[test]
+fn policy_check_answers_what_the_readme_shows() {
+    let without_code = all_policies(|name, text| match name {
+        "email.toml" => text.replace(r#"else = "mailbox" }"#, r#"else = "terms_due" }"#),
+        _ => text,
+    });
+    let folder = without_code.path().to_str().unwrap();
+    let found = out(&run(without_code.path(), &["policy", "check", folder])).replace(folder, "my-policies");
+    let readme = fs::read_to_string(Path::new(HERE).join("../README.md")).unwrap();
+    let shown: Vec<&str> = readme.lines().filter(|line| line.starts_with("my-policies/")).collect();
+    assert_eq!(shown.len(), 2);
+    for line in shown {
+        assert!(found.lines().any(|own| own == line), "{line}\n{found}");
+    }
+}
+
+#[test]
 fn policy_check_lists_the_least_sets_and_finds_the_way_round() {
     let folder = tempfile::tempdir().unwrap();
     let sets = run(folder.path(), &["policy", "check", "--sets"]);
@@ -407,18 +434,11 @@ fn policy_check_lists_the_least_sets_and_finds_the_way_round() {
     };
     assert!(is_listed("phone", "phone", "mailbox + phone") && is_listed("phone", "phone", "password + phone"));
     assert!(!is_listed("phone", "phone", "mailbox"));
-    let shipped = Path::new(HERE).join("../config/policies");
-    let unguarded = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(&shipped).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
-        let name = entry.file_name().unwrap().to_str().unwrap();
-        let text = fs::read_to_string(&entry).unwrap();
-        let text = match name {
-            "registration-reset.toml" => text.replace(r#"else = "told""#, r#"else = "send""#),
-            "registration-link.toml" => text.replace(r#"else = "already""#, r#"else = "method""#),
-            _ => text,
-        };
-        fs::write(unguarded.path().join(name), text).unwrap();
-    }
+    let unguarded = all_policies(|name, text| match name {
+        "registration-reset.toml" => text.replace(r#"else = "told""#, r#"else = "send""#),
+        "registration-link.toml" => text.replace(r#"else = "already""#, r#"else = "method""#),
+        _ => text,
+    });
     let found = run(folder.path(), &["policy", "check", unguarded.path().to_str().unwrap()]);
     assert_exit(&found, 1, "the reset without its guard");
     assert!(out(&found).contains("E50 ['mailbox'] is enough to pass `phone`"), "{}", out(&found));

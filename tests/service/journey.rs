@@ -2,6 +2,7 @@
 
 use countersign_model::{AuditKind, AuditOutcome};
 use countersign_tests::provider::{HOSPITAL, House, Person, code_in, parameter, redeem};
+use secrecy::SecretString;
 
 use crate::claims::id_claims;
 
@@ -10,6 +11,7 @@ on_both_stores![
     pages_can_be_reloaded_at_every_step,
     cancel_tells_the_client_access_denied,
     a_person_with_a_phone_is_sent_to_it_with_the_password_carried_along,
+    who_registers_sees_the_organization_by_name,
 ];
 
 async fn a_person_signs_in_by_mailed_code_on_whatever_node_answers(house: House) {
@@ -94,4 +96,19 @@ async fn a_person_with_a_phone_is_sent_to_it_with_the_password_carried_along(hou
     assert_eq!((phone.view.policy.as_str(), phone.view.page.as_str()), ("phone", "phone_verify"));
     assert_eq!(phone.view.values["masked"], "XXX-XXX-3661");
     assert_eq!(person.press(&node, &phone, "cancel", &[]).await.error(), "access_denied");
+}
+
+async fn who_registers_sees_the_organization_by_name(house: House) {
+    let node = house.node().await;
+    node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let mut person = Person::new();
+    let options = person.arrive(&node, "").await.page();
+    let organization = person.press(&node, &options, "register", &[]).await.page();
+    let wrong = [("npi", "1234567893"), ("registration_code", "code-two")];
+    let organization = person.press(&node, &organization, "next", &wrong).await.page();
+    assert_eq!(organization.view.values.get("organization"), None);
+    let right = [("npi", "1234567893"), ("registration_code", "code-one")];
+    let information = person.press(&node, &organization, "next", &right).await.page();
+    assert_eq!(information.view.page, "user_information");
+    assert_eq!(information.view.values["organization"], "Ward 7");
 }

@@ -161,6 +161,11 @@ impl Instance {
         self.account.as_ref()
     }
 
+    /// The organization whose registration code was right, until the account is made.
+    pub const fn organization(&self) -> Option<&OrganizationId> {
+        self.organization.as_ref()
+    }
+
     /// What was proven of it in this policy.
     pub fn facts(&self) -> &[ProvenFact] {
         &self.facts

@@ -82,6 +82,7 @@ impl Provider {
             view.controls.retain(|control| control.value != "return");
         }
         self.show_secrets(running, &mut view).await?;
+        self.show_organization(running, &mut view).await?;
         self.show_ceremony(CeremonyPlace { flow, version }, running.instance.account(), &mut view).await?;
         Ok(FlowPage {
             flow,
@@ -138,6 +139,14 @@ impl Provider {
             let user = running.instance.account().map_or("", |user| user.as_str());
             view.values.insert("keypad_code", self.derive_code(&running.seed, label, user, *digits).to_string());
         }
+        Ok(())
+    }
+
+    /// The name of the organization whose registration code was right: people see whom they register with.
+    async fn show_organization(&self, running: &Running, view: &mut PageView) -> Result<(), ServiceError> {
+        let Some(id) = running.instance.organization().filter(|_| view.kind == "form") else { return Ok(()) };
+        let found = self.db.read(async |tx| tx.find_organization_by_id(id).await).await?;
+        view.values.extend(found.map(|organization| ("organization", organization.name)));
         Ok(())
     }
 
