@@ -1,5 +1,6 @@
 //! Mail, SMS, voice, webhooks and upstream providers: the only crate that speaks SMTP or calls out over HTTP.
 
+pub mod documents;
 pub mod error;
 pub mod http;
 pub mod legacy;

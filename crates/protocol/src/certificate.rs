@@ -1,10 +1,17 @@
 //! Client certificates (RFC 8705).
 
+mod names;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign_model::{AuthMethod, Client, ClientId};
+use serde_json::Value;
 
 use crate::error::{ErrorCode, OAuthError};
+
+/// Keys of a set that are looked at.
+const MAX_KEYS: usize = 64;
 
 /// `x5t#S256`: SHA-256 of a DER certificate in base64url (RFC 8705, 3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +27,77 @@ impl CertificateThumbprint {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The certificate a TLS client showed, and proved to hold the key of.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownCertificate {
+    der: Vec<u8>,
+    is_trusted: bool,
+}
+
+impl ShownCertificate {
+    /// Of the DER the client showed; `is_trusted` when it is valid now, for clients, under an authority of the operator.
+    pub const fn new(der: Vec<u8>, is_trusted: bool) -> Self {
+        Self { der, is_trusted }
+    }
+
+    /// Whether an authority of the operator vouches for it.
+    pub const fn is_trusted(&self) -> bool {
+        self.is_trusted
+    }
+
+    /// The certificate.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+}
+
+impl std::fmt::Debug for ShownCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShownCertificate").field("is_trusted", &self.is_trusted).finish_non_exhaustive()
+    }
+}
+
+/// A certificate that proves who a client is; only [`prove`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateProof {
+    client: ClientId,
+    method: AuthMethod,
+}
+
+impl CertificateProof {
+    /// Whether it proves this client.
+    pub fn is_of(&self, client: &Client) -> bool {
+        self.client == client.id
+    }
+
+    /// How.
+    pub const fn method(&self) -> AuthMethod {
+        self.method
+    }
+}
+
+/// Whether `shown` is the certificate of `client`: one that it registered as a whole (RFC 8705, 2.2), or one
+/// that names it and that somebody trusted vouches for (2.1). `jwks` is its JWK Set.
+pub fn prove(client: &Client, shown: &ShownCertificate, jwks: Option<&Value>) -> Option<CertificateProof> {
+    let registered = |method| client.auth_methods.contains(&method);
+    let proof = |method| Some(CertificateProof { client: client.id.clone(), method });
+    if registered(AuthMethod::SelfSignedTlsClientAuth) && jwks.is_some_and(|jwks| holds(jwks, shown)) {
+        return proof(AuthMethod::SelfSignedTlsClientAuth);
+    }
+    let is_named = || client.certificate_name.as_ref().is_some_and(|name| names::matches(&shown.der, name));
+    if registered(AuthMethod::TlsClientAuth) && shown.is_trusted && is_named() {
+        return proof(AuthMethod::TlsClientAuth);
+    }
+    None
+}
+
+/// Whether a key of the set is this certificate's: the first of its `x5c` (RFC 7517, 4.7), in strict base64.
+fn holds(jwks: &Value, shown: &ShownCertificate) -> bool {
+    let keys = jwks.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let leaf = |key: &Value| STANDARD.decode(key.get("x5c")?.get(0)?.as_str()?).ok();
+    keys.iter().take(MAX_KEYS).any(|key| leaf(key).is_some_and(|leaf| leaf == shown.der))
 }
 
 /// What a token of a client is to be bound to: the certificate it showed, if its registration asks for that

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_model::{AuthMethod, Client, ClientId, KeyedHash, Timestamp};
 use secrecy::SecretString;
 
+use crate::certificate::CertificateProof;
+use crate::client_assertion::{self, Assertion, AssertionError, VerifiedAssertion};
 use crate::error::{ErrorCode, OAuthError};
 use crate::params::{Params, form_decode};
 
@@ -17,6 +19,18 @@ pub struct Presented {
     client: Option<ClientId>,
     method: AuthMethod,
     secret: Option<SecretString>,
+    assertion: Option<Assertion>,
+}
+
+/// What was found out about the credentials that are presented.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence<'a> {
+    /// Keyed hash of [`Presented::secret`].
+    pub secret_hash: Option<&'a KeyedHash>,
+    /// What became of [`Presented::assertion`].
+    pub assertion: Option<Result<&'a VerifiedAssertion, AssertionError>>,
+    /// That the certificate of the connection is the client's.
+    pub certificate: Option<&'a CertificateProof>,
 }
 
 /// A client that proved who it is; only [`check`] makes one.
@@ -41,7 +55,7 @@ impl Presented {
             return Err(invalid("The request uses more than one way to authenticate the client"));
         }
         if assertion {
-            return Err(failed("client assertions are not supported", false));
+            return Self::from_assertion(form);
         }
         let Some(header) = authorization else { return Self::from_form(form) };
         let presented = Self::from_basic(header).ok_or_else(|| failed("broken Authorization header", true))?;
@@ -63,11 +77,30 @@ impl Presented {
         self.secret.as_ref()
     }
 
+    /// The assertion presented, to be verified.
+    pub const fn assertion(&self) -> Option<&Assertion> {
+        self.assertion.as_ref()
+    }
+
+    /// A JWT, whose subject is the client; `client_id` may say it too (RFC 7521, 4.2).
+    fn from_assertion(form: &Params) -> Result<Self, OAuthError> {
+        if form.get("client_assertion_type") != Some(client_assertion::TYPE) {
+            return Err(failed("another client_assertion_type", false));
+        }
+        let assertion = form.get("client_assertion").and_then(Assertion::read);
+        let assertion = assertion.ok_or_else(|| failed("no client assertion", false))?;
+        if form.get("client_id").is_some_and(|id| id != assertion.client().as_str()) {
+            return Err(failed("the client_id is not the subject of the assertion", false));
+        }
+        let client = Some(assertion.client().clone());
+        Ok(Self { client, method: assertion.method(), secret: None, assertion: Some(assertion) })
+    }
+
     fn from_form(form: &Params) -> Result<Self, OAuthError> {
         let id = form.get("client_id").ok_or_else(|| failed("no client credentials", false))?;
         let secret = form.get("client_secret").map(SecretString::from);
         let method = if secret.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
-        Ok(Self { client: id.parse().ok(), method, secret })
+        Ok(Self { client: id.parse().ok(), method, secret, assertion: None })
     }
 
     /// Scheme in any case, strict base64, both halves form-decoded (RFC 6749, 2.3.1).
@@ -78,37 +111,67 @@ impl Presented {
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let id = form_decode(&decoded[..colon])?;
         let secret = SecretString::from(form_decode(&decoded[colon + 1..])?);
-        Some(Self { client: id.parse().ok(), method: AuthMethod::ClientSecretBasic, secret: Some(secret) })
+        let method = AuthMethod::ClientSecretBasic;
+        Some(Self { client: id.parse().ok(), method, secret: Some(secret), assertion: None })
     }
 }
 
-/// Decides whether `client` is who `presented` claims to be.
-///
-/// `secret_hash` is the keyed hash of [`Presented::secret`]. Every failure is the same `invalid_client`, for an unknown
-/// client, a wrong secret and a method not registered alike; the reason is in the detail.
+/// As [`check_evidence`] for a client that presents a secret, or nothing.
 pub fn check<'a>(
     client: Option<&'a Client>,
     presented: &Presented,
     secret_hash: Option<&KeyedHash>,
     now: Timestamp,
 ) -> Result<AuthenticatedClient<'a>, OAuthError> {
+    check_evidence(client, presented, &Evidence { secret_hash, ..Evidence::default() }, now)
+}
+
+/// Decides whether `client` is who `presented` claims to be.
+///
+/// Every failure is the same `invalid_client`, for an unknown client, a wrong secret and a method not registered alike;
+/// the reason is in the detail.
+pub fn check_evidence<'a>(
+    client: Option<&'a Client>,
+    presented: &Presented,
+    evidence: &Evidence<'_>,
+    now: Timestamp,
+) -> Result<AuthenticatedClient<'a>, OAuthError> {
     let header = presented.method == AuthMethod::ClientSecretBasic;
-    let proven = is_live_secret(client, secret_hash, now);
+    let proven = is_live_secret(client, evidence.secret_hash, now);
     let Some(client) = client.filter(|client| presented.client.as_ref() == Some(&client.id)) else {
         return Err(failed("unknown client", header));
     };
-    let reason = match presented.method {
-        _ if client.disabled => "disabled client",
-        method if !client.auth_methods.contains(&method) => "authentication method not registered",
-        AuthMethod::None if presented.secret.is_none() => "",
-        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if proven => "",
-        _ => "wrong secret",
+    let shown = evidence.certificate.filter(|proof| proof.is_of(client));
+    // A certificate comes with the connection: the request itself names the client alone.
+    let method = match (presented.method, shown) {
+        (AuthMethod::None, Some(proof)) => proof.method(),
+        (method, _) => method,
     };
-    if reason.is_empty() {
-        Ok(AuthenticatedClient { client, method: presented.method })
-    } else {
-        Err(failed(reason, header))
+    let refused = |reason: &dyn std::fmt::Display| Err(failed("", header).with_detail(reason));
+    match method {
+        _ if client.disabled => refused(&"disabled client"),
+        method if !client.auth_methods.contains(&method) => refused(&"authentication method not registered"),
+        AuthMethod::None if presented.secret.is_none() => Ok(AuthenticatedClient { client, method }),
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if proven => {
+            Ok(AuthenticatedClient { client, method })
+        }
+        AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt => match evidence.assertion {
+            Some(Ok(assertion)) if *assertion.client() == client.id && assertion.method() == method => {
+                Ok(AuthenticatedClient { client, method })
+            }
+            Some(Err(error)) => refused(&format_args!("client assertion: {error}")),
+            _ => refused(&"no client assertion"),
+        },
+        AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth if shown.is_some() => {
+            Ok(AuthenticatedClient { client, method })
+        }
+        _ => refused(&"wrong secret"),
     }
+}
+
+/// The refusal of an assertion that was presented before.
+pub fn replayed_assertion() -> OAuthError {
+    failed("client assertion: its jti was used before", false)
 }
 
 /// Compares with every live secret in constant time, and with a dummy where there is no client.

@@ -46,6 +46,8 @@ pub struct Capabilities {
     pub consent: bool,
     /// Origin of the listener that asks for client certificates, if there is one (RFC 8705, 5).
     pub mtls_origin: Option<String>,
+    /// Whether there is an authority whose certificates name clients (RFC 8705, 2.1).
+    pub mtls_authority: bool,
     /// Whether clients may register themselves.
     pub registration: bool,
     /// Documentation for developers.
@@ -73,7 +75,8 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("grant_types_supported", json!(GRANT_TYPES));
     put("subject_types_supported", json!(["public"]));
     put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
-    put("token_endpoint_auth_methods_supported", json!(AUTH_METHODS.map(AuthMethod::as_str)));
+    put("token_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));
+    put("token_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
     put("code_challenge_methods_supported", json!(["S256"]));
     put("prompt_values_supported", json!(supported_prompts(capabilities)));
     put("claim_types_supported", json!(["normal"]));
@@ -123,7 +126,23 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     Value::Object(metadata)
 }
 
-const AUTH_METHODS: [AuthMethod; 3] = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+/// How clients may authenticate here.
+pub(crate) fn is_supported(method: AuthMethod, capabilities: &Capabilities) -> bool {
+    match method {
+        AuthMethod::SelfSignedTlsClientAuth => capabilities.mtls_origin.is_some(),
+        AuthMethod::TlsClientAuth => capabilities.mtls_origin.is_some() && capabilities.mtls_authority,
+        _ => true,
+    }
+}
+
+fn supported_auth_methods(capabilities: &Capabilities) -> Vec<&'static str> {
+    AuthMethod::ALL.into_iter().filter(|method| is_supported(*method, capabilities)).map(AuthMethod::as_str).collect()
+}
+
+/// Algorithms of client assertions: those of keys, and of secrets.
+fn assertion_algorithms() -> Vec<&'static str> {
+    SigningAlgorithm::ALL.into_iter().map(SigningAlgorithm::as_str).chain(["HS256"]).collect()
+}
 
 /// `none` is for clients that registered it.
 const REQUEST_ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "none"];

@@ -9,6 +9,7 @@ pub mod authorization;
 pub mod authorization_response;
 pub mod bearer;
 pub mod certificate;
+pub mod client_assertion;
 pub mod client_authentication;
 pub mod discovery;
 pub mod error;
@@ -41,7 +42,8 @@ pub use authorization::{
     StoredRedirectUri, ValidRedirectUri,
 };
 pub use authorization_response::{AuthorizationResponse, Granted, Rendered};
-pub use certificate::CertificateThumbprint;
+pub use certificate::{CertificateThumbprint, ShownCertificate};
+pub use client_assertion::{Assertion, AssertionError, VerifiedAssertion};
 pub use client_authentication::{AuthenticatedClient, Presented};
 pub use discovery::Capabilities;
 pub use error::{ErrorCode, OAuthError, TokenErrorStatus};

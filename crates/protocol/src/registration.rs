@@ -81,7 +81,9 @@ impl MetadataError {
     }
 
     fn of(code: &'static str, why: &str) -> Self {
-        Self { code, why: why.chars().take(MAX_TEXT).collect() }
+        // In the characters of an error_description (RFC 6749, 5.2).
+        let readable = why.chars().map(|c| if c == '"' || c == '\\' { '\'' } else { c });
+        Self { code, why: readable.filter(|c| matches!(c, ' '..='~')).take(MAX_TEXT).collect() }
     }
 }
 

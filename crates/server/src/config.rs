@@ -168,6 +168,7 @@ impl Config {
         Ok(Settings {
             issuer: self.server.issuer()?,
             mtls_origin: self.server.mtls_origin.clone(),
+            mtls_authority: self.server.mtls_ca_file.is_some(),
             features: self.protocol,
             resources: protocol::resource_servers(&self.resources)?,
             registration: self.registration.settings()?,

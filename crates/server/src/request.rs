@@ -13,7 +13,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
-use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params};
+use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params, ShownCertificate};
 use countersign_service::RequestContext;
 use tracing_actix_web::RequestId;
 
@@ -56,7 +56,8 @@ pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
     // Bound first: a borrow of the extensions must not outlive its line, `connection_info` borrows them mutably.
     let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     let user_agent = header(request, &USER_AGENT).map(str::to_owned);
-    RequestContext { request_id, address: address(node, request), user_agent }
+    let certificate = request.conn_data::<ShownCertificate>().cloned();
+    RequestContext { request_id, address: address(node, request), user_agent, certificate }
 }
 
 /// The peer's address; behind a proxy the last one that the proxy added, since a client may write the others.

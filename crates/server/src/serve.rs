@@ -36,7 +36,7 @@ use crate::page::catalogue;
 use crate::page::{Brand, PageSources, Pages};
 use crate::telemetry::{self, RequestSpan};
 use crate::telephone;
-use crate::tls::{self, ClientCertificates};
+use crate::tls::{self, Authorities, ClientCertificates};
 
 /// How often expired rows are removed and keys are read again.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
@@ -103,6 +103,7 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
         connections::open_outgoing(config).map(drop),
         connections::open_legacy_portal(config).map(drop),
         load_acceptor(config, ClientCertificates::NotAsked).map(drop),
+        open_authorities(config).map(drop),
         read_clients(config).map(drop),
         checked_policies(config, &Clock::system())
             .and_then(|policies| telephone::check_carriers(config, &policies.set)),
@@ -344,6 +345,7 @@ pub(crate) async fn run_node(
 
 fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
     let max_body = config.server.max_body;
+    let authorities = open_authorities(config)?;
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(node.clone())
@@ -357,7 +359,7 @@ fn listen(config: &Config, node: Data<Node>) -> Result<Server, String> {
     .client_request_timeout(Duration::from_secs(config.server.request_timeout))
     .keep_alive(Duration::from_secs(75))
     .shutdown_timeout(config.server.shutdown_timeout)
-    .on_connect(tls::keep_certificate)
+    .on_connect(move |connection, extensions| tls::keep_certificate(authorities.as_ref(), connection, extensions))
     .disable_signals();
     if let Some(workers) = config.server.workers {
         server = server.workers(workers);
@@ -382,6 +384,10 @@ fn load_acceptor(config: &Config, clients: ClientCertificates) -> Result<Option<
         (Some(certificate), Some(key)) => tls::server_config(certificate, key, clients).map(Some),
         _ => Ok(None),
     }
+}
+
+fn open_authorities(config: &Config) -> Result<Option<Authorities>, String> {
+    config.server.mtls_ca_file.as_deref().map(Authorities::open).transpose()
 }
 
 fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, ClientId, FlowId, GrantId, Timestamp, UserId};
+use countersign_protocol::ShownCertificate;
 use serde_json::{Map, Value};
 
 use crate::ServiceError;
@@ -17,6 +18,8 @@ pub struct RequestContext {
     pub address: Option<String>,
     /// What the browser says of itself.
     pub user_agent: Option<String>,
+    /// The certificate its TLS client showed, on a listener that asks for one.
+    pub certificate: Option<ShownCertificate>,
 }
 
 impl RequestContext {

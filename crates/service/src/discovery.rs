@@ -16,6 +16,7 @@ pub(crate) fn capabilities(policies: &Policies, settings: &Settings) -> Capabili
         ui_locales: vec!["en".to_owned(), "es".to_owned()],
         registration: !matches!(settings.registration.access, RegistrationAccess::Closed),
         mtls_origin: settings.mtls_origin.clone(),
+        mtls_authority: settings.mtls_authority,
         ..Capabilities::default()
     }
 }

@@ -9,6 +9,7 @@ mod audit;
 mod authorization;
 mod browser;
 mod client_authentication;
+mod client_keys;
 mod clients;
 mod clock;
 mod device;

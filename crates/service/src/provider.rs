@@ -10,6 +10,7 @@ use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
 
 use crate::ServiceError;
+use crate::client_keys::FetchedKeys;
 use crate::clock::Clock;
 use crate::federation::{FederationSettings, Upstreams};
 use crate::hash_pool::HashPool;
@@ -49,6 +50,8 @@ pub struct Provider {
     pub(crate) passkeys: Passkeys,
     /// Calls addresses of clients; none: nothing of theirs is fetched.
     pub(crate) http: Option<HttpClient>,
+    /// Keys of clients that were fetched.
+    pub(crate) fetched_keys: FetchedKeys,
     /// Wakes the outbox after a message was written.
     pub(crate) outbox: Notify,
 }
@@ -81,6 +84,7 @@ impl Provider {
             webhooks: Webhooks::default(),
             passkeys,
             http: None,
+            fetched_keys: FetchedKeys::default(),
             outbox: Notify::new(),
         }
     }

@@ -15,6 +15,8 @@ pub struct Settings {
     pub issuer: Issuer,
     /// Origin of the listener that asks for client certificates, such as `https://login.example.com:8443`.
     pub mtls_origin: Option<String>,
+    /// Whether an authority is configured whose certificates name clients.
+    pub mtls_authority: bool,
     /// Life of things issued.
     pub lifetimes: Lifetimes,
     /// Parts of the protocol that are on.

@@ -58,6 +58,8 @@ pub enum Purpose {
     AccountPage,
     /// Tokens by which clients register and look after their registration.
     RegistrationAccess,
+    /// Ids of client assertions.
+    ClientAssertion,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -87,6 +89,7 @@ impl Purpose {
         Self::Device,
         Self::AccountPage,
         Self::RegistrationAccess,
+        Self::ClientAssertion,
         Self::KeyCheck,
     ];
 
@@ -113,6 +116,7 @@ impl Purpose {
             Self::Device => "device",
             Self::AccountPage => "account page",
             Self::RegistrationAccess => "registration access",
+            Self::ClientAssertion => "client assertion",
             Self::KeyCheck => "key check",
         }
     }

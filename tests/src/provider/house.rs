@@ -183,6 +183,7 @@ impl House {
             }],
             issuer: "https://id.example".parse().expect("issuer"),
             mtls_origin: None,
+            mtls_authority: false,
             registration: plan.registration,
             lifetimes: Lifetimes::default(),
             address_limits: plan.address_limits,

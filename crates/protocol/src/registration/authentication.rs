@@ -3,6 +3,8 @@
 use countersign_model::{AuthMethod, CertificateName, ClientKeys, SigningAlgorithm};
 use serde_json::Value;
 
+use crate::discovery;
+
 use super::{ClientMetadata, MetadataError, Registrant, Rules};
 
 /// Keys of a set at most.
@@ -18,7 +20,7 @@ pub(super) fn methods(metadata: &ClientMetadata, rules: &Rules<'_>) -> Result<Ve
     let single = metadata.token_endpoint_auth_method.clone().map(|method| vec![method]);
     let several = metadata.countersign_auth_methods.clone().filter(|_| rules.registrant == Registrant::Operator);
     let Some(names) = several.or(single) else { return Ok(vec![AuthMethod::ClientSecretBasic]) };
-    let is_on = |method: &AuthMethod| rules.capabilities.mtls_origin.is_some() || !is_by_certificate(*method);
+    let is_on = |method: &AuthMethod| discovery::is_supported(*method, rules.capabilities);
     let method = |name: &String| {
         let refused = || MetadataError::new(format!("authentication method {name} is not supported"));
         AuthMethod::from_name(name).filter(is_on).ok_or_else(refused)
@@ -32,10 +34,6 @@ pub(super) fn methods(metadata: &ClientMetadata, rules: &Rules<'_>) -> Result<Ve
         }
         _ => Ok(methods),
     }
-}
-
-const fn is_by_certificate(method: AuthMethod) -> bool {
-    matches!(method, AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth)
 }
 
 /// Its keys, by value or by address (RFC 7591, 2).

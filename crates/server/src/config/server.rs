@@ -24,6 +24,8 @@ pub struct Server {
     pub mtls_listen: Vec<SocketAddr>,
     /// Their origin as clients reach it.
     pub mtls_origin: Option<String>,
+    /// CA certificates, PEM, of those who vouch for clients (`tls_client_auth`).
+    pub mtls_ca_file: Option<PathBuf>,
     /// Certificate chain, PEM.
     pub tls_cert_file: Option<PathBuf>,
     /// Private key, PEM.
@@ -68,6 +70,9 @@ impl Server {
         }
         if self.mtls_listen.is_empty() != self.mtls_origin.is_none() {
             return refuse("server.mtls_listen and server.mtls_origin go together");
+        }
+        if self.mtls_ca_file.is_some() && self.mtls_listen.is_empty() {
+            return refuse("server.mtls_ca_file needs server.mtls_listen: nobody would be asked for a certificate");
         }
         if !self.mtls_listen.is_empty() && self.tls_cert_file.is_none() {
             return refuse("server.mtls_listen needs server.tls_cert_file and server.tls_key_file");
