@@ -138,6 +138,7 @@ fn common_clients() -> Value {
         client("unsigned", &json!({"request_object_signing_alg": "none"})),
         client("signer", &json!({"jwks": SIGNER.jwks, "authorization_signed_response_alg": "ES256"})),
         client("signing", &json!({"jwks": SIGNER.jwks, "require_signed_request_object": true})),
+        client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
         client(ODD_ID, &json!({})),
     ])
 }

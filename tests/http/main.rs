@@ -23,6 +23,7 @@ mod rfc6750;
 mod rfc7591;
 mod rfc7636;
 mod rfc8705;
+mod rfc8707;
 mod rfc9068;
 mod rfc9101;
 mod rfc9126;

@@ -1,14 +1,16 @@
 //! Codes and refresh tokens count once, on whatever node.
 
 use countersign_model::{AuditKind, Seconds};
-use countersign_protocol::OAuthError;
+use countersign_protocol::{OAuthError, Params};
+use countersign_service::{Provider, UserInfoCall};
 use countersign_tests::provider::{HOSPITAL, House, Person, redeem, refresh};
 use countersign_tests::stores::race;
 use serde_json::Value;
 
 on_both_stores![
-    of_sixteen_redemptions_of_a_code_one_wins_and_its_family_is_revoked,
-    of_sixteen_uses_of_a_refresh_token_one_wins_and_its_family_is_revoked,
+    of_a_hundred_redemptions_of_a_code_one_wins_and_its_family_is_revoked,
+    of_a_hundred_uses_of_a_refresh_token_one_wins_and_nobody_is_logged_out,
+    a_lost_answer_is_given_anew_on_whatever_node,
     a_code_lives_for_a_minute,
 ];
 
@@ -37,10 +39,10 @@ async fn check_revoked(house: &House, tokens: &Value) {
     assert!(!house.events(Some(AuditKind::ReplayDetected)).await.is_empty());
 }
 
-async fn of_sixteen_redemptions_of_a_code_one_wins_and_its_family_is_revoked(house: House) {
+async fn of_a_hundred_redemptions_of_a_code_one_wins_and_its_family_is_revoked(house: House) {
     let code = offline_code(&house).await;
     let nodes = [house.node().await, house.node().await];
-    let answers = race(16, |index| {
+    let answers = race(100, |index| {
         let redemption = redeem(&nodes[index % 2], &code);
         async move { redemption.await.unwrap() }
     });
@@ -50,7 +52,7 @@ async fn of_sixteen_redemptions_of_a_code_one_wins_and_its_family_is_revoked(hou
     check_revoked(&house, &tokens).await;
 }
 
-async fn of_sixteen_uses_of_a_refresh_token_one_wins_and_its_family_is_revoked(house: House) {
+async fn of_a_hundred_uses_of_a_refresh_token_one_wins_and_nobody_is_logged_out(house: House) {
     let code = offline_code(&house).await;
     let nodes = [house.node().await, house.node().await];
     let tokens = redeem(&nodes[0], &code).await.unwrap().unwrap();
@@ -58,13 +60,58 @@ async fn of_sixteen_uses_of_a_refresh_token_one_wins_and_its_family_is_revoked(h
     let next = refresh(&nodes[1], first).await.unwrap().unwrap();
     let second = next["refresh_token"].as_str().expect("rotated").to_owned();
     assert_ne!(first, second);
-    let answers = race(16, |index| {
+    house.clock.pass(Seconds::new(600));
+    let answers = race(100, |index| {
         let use_it = refresh(&nodes[index % 2], &second);
         async move { use_it.await.unwrap() }
     });
     let tokens = only_winner(answers);
     assert_eq!(house.count("refresh_tokens", "1 = 1").await, 3);
-    check_revoked(&house, &tokens).await;
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 1, "these were tabs");
+    let third = tokens["refresh_token"].as_str().expect("rotated");
+    assert!(refresh(&nodes[0], third).await.unwrap().is_ok());
+    // Used again after its successor was: that is a reuse.
+    assert_eq!(refresh(&nodes[1], &second).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    house.clock.pass(Seconds::new(1));
+    assert_eq!(refresh(&nodes[1], &second).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 0);
+    assert!(!house.events(Some(AuditKind::ReplayDetected)).await.is_empty());
+}
+
+async fn a_lost_answer_is_given_anew_on_whatever_node(house: House) {
+    let nodes = [house.node().await, house.node().await];
+    let tokens = redeem(&nodes[0], &offline_code(&house).await).await.unwrap().unwrap();
+    let mut held = tokens["refresh_token"].as_str().unwrap().to_owned();
+    for node in [&nodes[0], &nodes[1], &nodes[0]] {
+        let lost = refresh(&nodes[0], &held).await.unwrap().unwrap();
+        house.clock.pass(Seconds::new(1));
+        let got = refresh(node, &held).await.unwrap().unwrap();
+        let access = |tokens: &Value| tokens["access_token"].as_str().unwrap().to_owned();
+        assert!(userinfo(node, &access(&lost)).await.is_err(), "what was lost is dead");
+        let lost = lost["refresh_token"].as_str().unwrap();
+        assert_eq!(refresh(node, lost).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+        assert!(userinfo(node, &access(&got)).await.is_ok());
+        // It was not lost: its access token was shown.
+        assert_eq!(refresh(node, &held).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+        got["refresh_token"].as_str().unwrap().clone_into(&mut held);
+        house.clock.pass(Seconds::new(60));
+    }
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 1);
+    let next = refresh(&nodes[0], &held).await.unwrap().unwrap();
+    assert!(userinfo(&nodes[1], next["access_token"].as_str().unwrap()).await.is_ok());
+    house.clock.pass(Seconds::new(31));
+    assert_eq!(refresh(&nodes[0], &held).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 0, "half a minute later it is a reuse");
+}
+
+async fn userinfo(node: &Provider, token: &str) -> Result<(), String> {
+    let call = UserInfoCall {
+        authorization: Some(&format!("Bearer {token}")),
+        query: &Params::default(),
+        form: &Params::default(),
+        certificate: None,
+    };
+    node.userinfo(call).await.unwrap().map(drop).map_err(|refusal| format!("{refusal:?}"))
 }
 
 async fn a_code_lives_for_a_minute(house: House) {

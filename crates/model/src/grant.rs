@@ -123,6 +123,12 @@ pub struct RefreshToken {
     pub created_at: Timestamp,
     /// When the family ends, whatever happens.
     pub expires_at: Timestamp,
+    /// Id of the access token that was issued along with it, where it is a successor.
+    pub access_jti: Option<String>,
+    /// When that access token was first shown to us.
+    pub access_used_at: Option<Timestamp>,
     /// When it was exchanged for its successor.
     pub consumed_at: Option<Timestamp>,
+    /// When it was taken back, unused, for another successor of its predecessor.
+    pub revoked_at: Option<Timestamp>,
 }

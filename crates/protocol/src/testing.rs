@@ -197,7 +197,10 @@ pub(crate) fn refresh_token(scope_text: &str) -> RefreshToken {
         binding: None,
         created_at: NOW,
         expires_at: NOW.plus(Seconds::hours(1)),
+        access_jti: None,
+        access_used_at: None,
         consumed_at: None,
+        revoked_at: None,
     }
 }
 

@@ -6,7 +6,7 @@ mod refresh_token;
 
 use countersign_model::{
     AuditKind, AuditOutcome, AuthorizationCode, ClientId, Grant, GrantId, KeyedHash, RefreshToken, Scope, Seconds,
-    Timestamp, UserId,
+    SigningAlgorithm, Timestamp, UserId,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::client_authentication::AuthenticatedClient;
 use crate::error::{ErrorCode, OAuthError};
 use crate::params::Params;
+use crate::resource::{self, Resources, Target};
 use crate::scopes;
 
 /// Every supported `grant_type`.
@@ -24,6 +25,7 @@ pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "clie
 pub struct TokenRequest<'a> {
     client: AuthenticatedClient<'a>,
     grant: RequestedGrant,
+    resources: Vec<String>,
 }
 
 /// What is offered in exchange.
@@ -53,7 +55,8 @@ pub enum RequestedGrant {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// Reads a form. Errors: `invalid_request`, `unsupported_grant_type`, `unauthorized_client` (RFC 6749, 5.2).
+    /// Reads a form. Errors: `invalid_request`, `unsupported_grant_type`, `unauthorized_client` (RFC 6749, 5.2),
+    /// `invalid_target` (RFC 8707, 2).
     pub fn parse(client: AuthenticatedClient<'a>, form: &Params) -> Result<Self, OAuthError> {
         let grant_type = required(form, "grant_type", "The parameter grant_type is missing")?;
         if !GRANT_TYPES.contains(&grant_type) {
@@ -75,7 +78,7 @@ impl<'a> TokenRequest<'a> {
             },
             _ => RequestedGrant::ClientCredentials { scope },
         };
-        Ok(Self { client, grant })
+        Ok(Self { client, grant, resources: resource::asked(form)? })
     }
 
     /// What is offered: the caller hashes it and loads what it stands for.
@@ -110,21 +113,31 @@ pub enum TokenFacts {
     /// The refresh token, spent or not.
     RefreshToken {
         /// The token's row.
-        token: RefreshToken,
+        token: Box<RefreshToken>,
+        /// The token it was exchanged for.
+        successor: Option<Box<RefreshToken>>,
         /// Its grant.
         grant: Box<Grant>,
         /// Whether the person may still sign in.
         user_active: bool,
+        /// Whether somebody else is using it at this very moment.
+        parallel: bool,
     },
 }
 
 /// Random and configured values a decision may use.
 #[derive(Clone, Copy, Debug)]
-pub struct Prepared {
+pub struct Prepared<'a> {
     /// Keyed hash of the refresh token to hand out, should there be one.
     pub refresh_token: KeyedHash,
     /// How long a family of refresh tokens lives.
     pub refresh_lifetime: Seconds,
+    /// Id of the access token to hand out.
+    pub access_jti: &'a str,
+    /// How long it lives.
+    pub access_lifetime: Seconds,
+    /// Resource servers it may be for.
+    pub resources: Resources<'a>,
 }
 
 /// What to issue. The tokens themselves are made from it by the caller.
@@ -136,6 +149,10 @@ pub struct Issue {
     pub grant: Option<Grant>,
     /// Scope of the access token.
     pub scope: Scope,
+    /// Audience of the access token.
+    pub audience: Vec<String>,
+    /// Algorithm of the access token; none: the client's.
+    pub access_token_alg: Option<SigningAlgorithm>,
     /// Whether an ID token goes along.
     pub id_token: bool,
     /// `nonce` of the ID token.
@@ -151,8 +168,22 @@ pub enum Effect {
     ConsumeCode(KeyedHash),
     /// Marks a refresh token spent; it must not be spent already.
     ConsumeRefreshToken(KeyedHash),
+    /// Exchanges a spent refresh token anew: its successor must be unused still, and is taken back.
+    ReplaceSuccessor {
+        /// The token that was spent.
+        spent: KeyedHash,
+        /// Its successor so far.
+        successor: KeyedHash,
+    },
     /// Stores a refresh token.
     InsertRefreshToken(RefreshToken),
+    /// Takes back an access token before its end.
+    RevokeAccessToken {
+        /// Its id.
+        jti: String,
+        /// Its end.
+        expires_at: Timestamp,
+    },
     /// Takes back a grant: every token under it dies.
     RevokeGrant(GrantId),
     /// Writes an audit event.
@@ -181,21 +212,26 @@ pub struct Decision {
 
 /// Decides a token request.
 ///
-/// A refused exchange spends nothing: neither another client's code nor the client's own. A code or refresh token that
-/// was spent already takes its whole grant with it, whoever presents it (RFC 6749, 4.1.2; RFC 9700, 4.14.2).
-pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared, now: Timestamp) -> Decision {
+/// A refused exchange spends nothing: neither another client's code nor the client's own. A code that was spent already
+/// takes its whole grant with it, whoever presents it (RFC 6749, 4.1.2); so does a refresh token (RFC 9700, 4.14.2),
+/// unless its answer was lost or tabs of one browser got into each other's way.
+pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared<'_>, now: Timestamp) -> Decision {
+    let resources = request.resources.as_slice();
     match &request.grant {
         RequestedGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
             let verifier = code_verifier.as_ref();
-            let exchange = authorization_code::Exchange { client: request.client, code, redirect_uri, verifier };
+            let client = request.client;
+            let exchange = authorization_code::Exchange { client, code, redirect_uri, verifier, resources };
             authorization_code::decide(&exchange, facts, prepared, now)
         }
         RequestedGrant::RefreshToken { refresh_token, scope } => {
             let scope = scope.as_deref();
-            let usage = refresh_token::Usage { client: request.client, token: refresh_token, scope };
+            let usage = refresh_token::Usage { client: request.client, token: refresh_token, scope, resources };
             refresh_token::decide(&usage, facts, prepared, now)
         }
-        RequestedGrant::ClientCredentials { scope } => client_credentials::decide(request.client, scope.as_deref()),
+        RequestedGrant::ClientCredentials { scope } => {
+            client_credentials::decide(request.client, scope.as_deref(), resources, prepared)
+        }
     }
 }
 
@@ -219,6 +255,23 @@ pub fn response(
         }
     }
     body
+}
+
+impl Issue {
+    /// Under a grant of which `scope` was asked for, without a refresh token; an ID token goes along whatever the access
+    /// token is for.
+    fn of_a_person(grant: Grant, scope: &Scope, target: Target) -> Self {
+        Self {
+            client: grant.client.clone(),
+            scope: target.scope,
+            audience: target.audience,
+            access_token_alg: target.algorithm,
+            id_token: scope.contains(scopes::OPENID),
+            nonce: grant.nonce.clone(),
+            grant: Some(grant),
+            refresh_token: false,
+        }
+    }
 }
 
 impl Decision {

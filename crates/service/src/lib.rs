@@ -39,6 +39,7 @@ mod people;
 mod policies;
 mod provider;
 mod pushed_requests;
+mod refresh_uses;
 mod registration;
 mod secrets;
 mod session;

@@ -17,6 +17,7 @@ use crate::hash_pool::HashPool;
 use crate::key_ring::KeyRing;
 use crate::passkeys::Passkeys;
 use crate::policies::Policies;
+use crate::refresh_uses::RefreshUses;
 use crate::settings::Settings;
 use crate::vault::{Purpose, Vault};
 use crate::webhooks::Webhooks;
@@ -41,6 +42,8 @@ pub struct Provider {
     pub(crate) policies: Policies,
     pub(crate) capabilities: Capabilities,
     pub(crate) keys: KeyRing,
+    /// Refresh tokens that are being used at this moment.
+    pub(crate) refresh_uses: RefreshUses,
     /// Asks the legacy portal about passwords that were not imported.
     pub(crate) legacy: Option<LegacyConnector>,
     /// Upstream providers.
@@ -71,6 +74,7 @@ impl Provider {
         let passkeys = Passkeys::new(&settings.issuer, &settings.mail.company);
         Self {
             settings,
+            refresh_uses: RefreshUses::new(clock.clone()),
             clock,
             vault,
             db: stores.db,

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{Account, AuditEvent, AuditOutcome, Client, KeyedHash, Timestamp, UserStatus};
 use countersign_protocol::certificate;
+use countersign_protocol::resource::Resources;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
     AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, TokenFacts, TokenRequest,
@@ -17,6 +18,7 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
 use crate::provider::Provider;
+use crate::refresh_uses::Place;
 use crate::registration;
 use crate::vault::Purpose;
 
@@ -39,7 +41,7 @@ pub struct TokenCall<'a> {
 struct Drawn {
     jti: String,
     refresh_token: SecretString,
-    prepared: Prepared,
+    refresh_hash: KeyedHash,
     /// What the access token is bound to.
     binding: Option<CertificateThumbprint>,
 }
@@ -48,6 +50,7 @@ impl Provider {
     /// Answers a token request (RFC 6749, 3.2): the body of the answer, or the error to send.
     pub async fn token(&self, call: TokenCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
         let now = self.clock.now();
+        let place = call.form.get("refresh_token").map(|token| self.enter_refresh(token, now));
         let claimed = match self.claimed_client(call.authorization, call.query, call.form).await? {
             Ok(claimed) => claimed,
             Err(error) => return Ok(Err(error)),
@@ -65,7 +68,7 @@ impl Provider {
             return Ok(Err(error));
         }
         match TokenRequest::parse(authenticated, call.form) {
-            Ok(request) => self.exchange(&request, binding, call.context, now).await,
+            Ok(request) => self.exchange(&request, binding, place.as_ref(), call.context, now).await,
             Err(error) => Ok(Err(error)),
         }
     }
@@ -74,18 +77,21 @@ impl Provider {
         &self,
         request: &TokenRequest<'_>,
         binding: Option<CertificateThumbprint>,
+        place: Option<&Place<'_>>,
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
         let drawn = self.draw(binding)?;
+        let prepared = self.prepared(&drawn);
         let offered = self.offered_hash(request.grant());
         let (decision, account) = self
             .db
             .write(async |tx| {
+                let mut overtaken = false;
                 loop {
-                    let (facts, account) = load(tx, request.grant(), offered.as_ref()).await?;
-                    let decision = token::decide(request, facts, &drawn.prepared, now);
-                    // Somebody else spent it since it was read: look again, and see the replay.
+                    let (facts, account) = load(tx, request.grant(), offered.as_ref(), now, place, overtaken).await?;
+                    let decision = token::decide(request, facts, &prepared, now);
+                    // Somebody else spent it since it was read: look again, and see by whom.
                     if write(tx, &decision, request, &drawn, context, now).await? {
                         let client = request.client().client();
                         if decision.outcome.is_ok() && client.registration.is_some() {
@@ -93,11 +99,15 @@ impl Provider {
                         }
                         return Ok::<_, ServiceError>((decision, account));
                     }
+                    overtaken = true;
                 }
             })
             .await?;
         match decision.outcome {
             Ok(issue) => {
+                if let Some(place) = place {
+                    place.won();
+                }
                 metrics::counter!("countersign_tokens_issued_total").increment(1);
                 self.sign_all(request.client().client(), &issue, account.as_ref(), &drawn, now).map(Ok)
             }
@@ -110,11 +120,28 @@ impl Provider {
 
     fn draw(&self, binding: Option<CertificateThumbprint>) -> Result<Drawn, ServiceError> {
         let refresh_token = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
-        let prepared = Prepared {
-            refresh_token: self.vault.hash(Purpose::RefreshToken, refresh_token.expose_secret().as_bytes()),
+        let refresh_hash = self.vault.hash(Purpose::RefreshToken, refresh_token.expose_secret().as_bytes());
+        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, refresh_hash, binding })
+    }
+
+    fn prepared<'a>(&'a self, drawn: &'a Drawn) -> Prepared<'a> {
+        Prepared {
+            refresh_token: drawn.refresh_hash,
             refresh_lifetime: self.settings.lifetimes.refresh_token,
-        };
-        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, prepared, binding })
+            access_jti: &drawn.jti,
+            access_lifetime: self.settings.lifetimes.access_token,
+            resources: self.resources(),
+        }
+    }
+
+    /// The resource servers of the deployment.
+    pub(crate) fn resources(&self) -> Resources<'_> {
+        Resources { issuer: &self.settings.issuer, servers: &self.settings.resources }
+    }
+
+    /// From here on other requests with this refresh token are parallel ones.
+    fn enter_refresh(&self, token: &str, now: Timestamp) -> Place<'_> {
+        self.refresh_uses.enter(self.vault.hash(Purpose::RefreshToken, token.as_bytes()), now)
     }
 
     fn offered_hash(&self, grant: &RequestedGrant) -> Option<KeyedHash> {
@@ -140,11 +167,12 @@ impl Provider {
         let terms = access_token::Terms {
             jti: &drawn.jti,
             lifetime: lifetimes.access_token,
-            audience: &[],
+            audience: &issue.audience,
             certificate: drawn.binding.as_ref(),
         };
         let claims = AccessTokenClaims::new(&self.settings.issuer, issue, &terms, now);
-        let access = keys.signer(client.access_token_alg, now)?.sign(access_token::TYPE, &claims).map_err(signing)?;
+        let algorithm = issue.access_token_alg.unwrap_or(client.access_token_alg);
+        let access = keys.signer(algorithm, now)?.sign(access_token::TYPE, &claims).map_err(signing)?;
         let identity = match (issue.id_token, account, &issue.grant) {
             (true, Some(account), Some(grant)) => {
                 let terms = id_token::Terms {
@@ -169,6 +197,9 @@ async fn load(
     tx: &mut Tx,
     grant: &RequestedGrant,
     offered: Option<&KeyedHash>,
+    now: Timestamp,
+    place: Option<&Place<'_>>,
+    overtaken: bool,
 ) -> Result<(TokenFacts, Option<Account>), ServiceError> {
     let nothing = Ok((TokenFacts::Nothing, None));
     let Some(hash) = offered else { return nothing };
@@ -182,10 +213,16 @@ async fn load(
         RequestedGrant::RefreshToken { .. } => {
             let Some(found) = tx.find_refresh_token_with_grant(hash).await? else { return nothing };
             let user_active = is_active(&found.account);
-            Ok((
-                TokenFacts::RefreshToken { token: found.token, grant: Box::new(found.grant), user_active },
-                Some(found.account),
-            ))
+            let consumed_at = found.token.consumed_at;
+            let overlaps = |consumed_at| place.is_some_and(|place| place.overlaps(consumed_at, now));
+            let facts = TokenFacts::RefreshToken {
+                token: Box::new(found.token),
+                successor: found.successor.map(Box::new),
+                grant: Box::new(found.grant),
+                user_active,
+                parallel: overtaken || consumed_at.is_some_and(overlaps),
+            };
+            Ok((facts, Some(found.account)))
         }
         RequestedGrant::ClientCredentials { .. } => nothing,
     }
@@ -209,10 +246,19 @@ async fn write(
                 }
             }
             Effect::ConsumeRefreshToken(hash) => {
-                let rotation = Rotation { hash, successor: &drawn.prepared.refresh_token };
+                let rotation = Rotation { hash, successor: &drawn.refresh_hash };
                 if !tx.consume_refresh_token(rotation, now).await? {
                     return Ok(false);
                 }
+            }
+            Effect::ReplaceSuccessor { spent, successor } => {
+                let rotation = Rotation { hash: spent, successor: &drawn.refresh_hash };
+                if !tx.replace_successor(rotation, successor, now).await? {
+                    return Ok(false);
+                }
+            }
+            Effect::RevokeAccessToken { jti, expires_at } => {
+                tx.revoke_token(jti, *expires_at).await?;
             }
             Effect::InsertRefreshToken(token) => {
                 tx.insert_refresh_token(token).await?;

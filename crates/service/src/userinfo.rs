@@ -1,10 +1,11 @@
 //! UserInfo (OpenID Connect Core, 5.3): the token is verified, its grant must stand, then the claims are released.
 
-use countersign_model::UserStatus;
+use countersign_model::{GrantId, UserStatus};
 use countersign_protocol::bearer::{self, Refusal};
 use countersign_protocol::{
     CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, scopes, userinfo, verify_access_token,
 };
+use countersign_store::{GrantWithAccount, StoreError};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -46,7 +47,7 @@ impl Provider {
             return Ok(Err(refusal));
         }
         let found = match claims.grant() {
-            Some(grant) => self.db.read(async |tx| tx.find_grant_with_account(&grant).await).await?,
+            Some(grant) => self.grant_of_token(&grant, &claims.jti).await?,
             None => None,
         };
         let standing =
@@ -56,5 +57,29 @@ impl Provider {
             return Ok(Err(error.with_detail("the grant was revoked or its person may not sign in").into()));
         };
         Ok(Ok(userinfo::claims(&found.account, &claims.scope(), &found.grant.claims.userinfo)))
+    }
+
+    /// The grant of an access token that was not taken back. That the token was seen is noted: its client did get the
+    /// answer it came with.
+    pub(crate) async fn grant_of_token(
+        &self,
+        grant: &GrantId,
+        jti: &str,
+    ) -> Result<Option<GrantWithAccount>, ServiceError> {
+        let (revoked, unseen, found) = self
+            .db
+            .read(async |tx| {
+                let marks = (tx.is_token_revoked(jti).await?, tx.is_access_token_unseen(jti).await?);
+                Ok::<_, StoreError>((marks.0, marks.1, tx.find_grant_with_account(grant).await?))
+            })
+            .await?;
+        if revoked {
+            return Ok(None);
+        }
+        if unseen {
+            let now = self.clock.now();
+            self.db.write(async |tx| tx.note_access_token_use(jti, now).await).await?;
+        }
+        Ok(found)
     }
 }

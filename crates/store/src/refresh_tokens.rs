@@ -1,4 +1,4 @@
-//! Refresh tokens: rotated at each use; the family is the grant.
+//! Refresh tokens: rotated at each use, and again when the answer was lost; the family is the grant.
 
 use countersign_model::{Account, Grant, KeyedHash, RefreshToken, Timestamp};
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
@@ -18,8 +18,8 @@ use crate::{StoreError, Tx};
 pub struct RefreshTokenWithGrant {
     /// The token, consumed, expired or neither.
     pub token: RefreshToken,
-    /// Keyed hash of the token it was exchanged for.
-    pub successor: Option<KeyedHash>,
+    /// The token it was exchanged for.
+    pub successor: Option<RefreshToken>,
     /// The grant it belongs to, revoked or not.
     pub grant: Grant,
     /// Who gave the grant; without an imported password.
@@ -47,6 +47,9 @@ struct TokenRow {
     consumed_at: Option<i64>,
     successor: Option<Vec<u8>>,
     binding: Option<String>,
+    access_jti: Option<String>,
+    access_used_at: Option<i64>,
+    revoked_at: Option<i64>,
 }
 
 impl Tx {
@@ -57,7 +60,7 @@ impl Tx {
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 
-    /// The token with `hash`, its grant and the account of its person. One round trip.
+    /// The token with `hash`, its grant and the account of its person. One round trip, two when it was used before.
     pub async fn find_refresh_token_with_grant(
         &mut self,
         hash: &KeyedHash,
@@ -82,21 +85,64 @@ impl Tx {
             rest.push((grant, account));
         }
         let token = token.map(TokenRow::into_noun).transpose()?;
-        let found = token.zip(grant_with_account(rest)?);
-        Ok(found.map(|((token, successor), with)| RefreshTokenWithGrant {
-            token,
-            successor,
-            grant: with.grant,
-            account: with.account,
-        }))
+        let Some(((token, successor), with)) = token.zip(grant_with_account(rest)?) else { return Ok(None) };
+        let successor = match successor {
+            Some(hash) => self.find_refresh_token(&hash).await?,
+            None => None,
+        };
+        Ok(Some(RefreshTokenWithGrant { token, successor, grant: with.grant, account: with.account }))
+    }
+
+    async fn find_refresh_token(&mut self, hash: &KeyedHash) -> Result<Option<RefreshToken>, StoreError> {
+        let query = refresh_tokens::table.find(hash.as_slice());
+        let mut rows: Vec<TokenRow> = on!(self, |c| query.select(TokenRow::as_select()).load(c).await)?;
+        rows.pop().map(TokenRow::into_noun).transpose().map(|found| found.map(|(token, _)| token))
     }
 
     /// Exchanges a token for its successor: of any number of callers exactly one gets true.
     pub async fn consume_refresh_token(&mut self, rotation: Rotation<'_>, now: Timestamp) -> Result<bool, StoreError> {
-        use refresh_tokens::{consumed_at, hash, successor};
-        let fresh = refresh_tokens::table.filter(hash.eq(rotation.hash.as_slice()).and(consumed_at.is_null()));
+        use refresh_tokens::{consumed_at, hash, revoked_at, successor};
+        let unused = consumed_at.is_null().and(revoked_at.is_null());
+        let fresh = refresh_tokens::table.filter(hash.eq(rotation.hash.as_slice()).and(unused));
         let new = (consumed_at.eq(now.as_millis()), successor.eq(rotation.successor.as_slice()));
         let query = diesel::update(fresh).set(new);
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Exchanges a used token anew: its successor `old` is taken back, if neither it nor its access token was ever
+    /// used. Of any number of callers exactly one gets true.
+    pub async fn replace_successor(
+        &mut self,
+        rotation: Rotation<'_>,
+        old: &KeyedHash,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        use refresh_tokens::{access_used_at, consumed_at, hash, revoked_at, successor};
+        let unused = consumed_at.is_null().and(revoked_at.is_null()).and(access_used_at.is_null());
+        let unseen = refresh_tokens::table.filter(hash.eq(old.as_slice()).and(unused));
+        let query = diesel::update(unseen).set(revoked_at.eq(now.as_millis()));
+        if on!(self, |c| query.execute(c).await)? != 1 {
+            return Ok(false);
+        }
+        let used = refresh_tokens::table.filter(hash.eq(rotation.hash.as_slice()));
+        let query = diesel::update(used).set(successor.eq(rotation.successor.as_slice()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Whether the access token of `jti` came with a refresh token and was never shown to us.
+    pub async fn is_access_token_unseen(&mut self, jti: &str) -> Result<bool, StoreError> {
+        use refresh_tokens::{access_jti, access_used_at, hash};
+        let query = refresh_tokens::table.filter(access_jti.eq(jti).and(access_used_at.is_null())).select(hash);
+        let rows: Vec<Vec<u8>> = on!(self, |c| query.load(c).await)?;
+        Ok(!rows.is_empty())
+    }
+
+    /// Notes that the access token of `jti` was shown to us: its client did get the answer that it came with. False
+    /// when that was known.
+    pub async fn note_access_token_use(&mut self, jti: &str, now: Timestamp) -> Result<bool, StoreError> {
+        use refresh_tokens::{access_jti, access_used_at};
+        let unseen = refresh_tokens::table.filter(access_jti.eq(jti).and(access_used_at.is_null()));
+        let query = diesel::update(unseen).set(access_used_at.eq(now.as_millis()));
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 }
@@ -113,6 +159,9 @@ impl TokenRow {
             consumed_at: millis(token.consumed_at),
             successor: None,
             binding: token.binding.as_ref().map(to_json).transpose()?,
+            access_jti: token.access_jti.clone(),
+            access_used_at: millis(token.access_used_at),
+            revoked_at: millis(token.revoked_at),
         })
     }
 
@@ -126,7 +175,10 @@ impl TokenRow {
             binding: self.binding.as_deref().map(|text| row.json("binding", text)).transpose()?,
             created_at: time(self.created_at),
             expires_at: time(self.expires_at),
+            access_jti: self.access_jti,
+            access_used_at: self.access_used_at.map(time),
             consumed_at: self.consumed_at.map(time),
+            revoked_at: self.revoked_at.map(time),
         };
         let successor = self.successor.map(|hash| row.hash("successor", &hash)).transpose()?;
         Ok((token, successor))

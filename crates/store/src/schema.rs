@@ -98,6 +98,9 @@ diesel::table! {
         consumed_at -> Nullable<BigInt>,
         successor -> Nullable<Binary>,
         binding -> Nullable<Text>,
+        access_jti -> Nullable<Text>,
+        access_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
     }
 }
 

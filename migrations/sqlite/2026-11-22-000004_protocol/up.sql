@@ -4,6 +4,12 @@ ALTER TABLE grants ADD COLUMN resources TEXT;
 ALTER TABLE authorization_codes ADD COLUMN dpop_jkt TEXT;
 ALTER TABLE refresh_tokens ADD COLUMN binding TEXT;
 
+-- What tells a lost response from a reuse: whether a successor and the access token issued with it were ever seen.
+ALTER TABLE refresh_tokens ADD COLUMN access_jti TEXT;
+ALTER TABLE refresh_tokens ADD COLUMN access_used_at INTEGER;
+ALTER TABLE refresh_tokens ADD COLUMN revoked_at INTEGER;
+CREATE INDEX refresh_tokens_access_jti ON refresh_tokens (access_jti);
+
 -- Authorization requests that were pushed (RFC 9126), by keyed hash of their request_uri; sealed under the master key.
 CREATE TABLE pushed_requests (
     hash BLOB NOT NULL PRIMARY KEY,

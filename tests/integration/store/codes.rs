@@ -1,5 +1,6 @@
 //! Grants, authorization codes and refresh tokens.
 
+use countersign_model::RefreshToken;
 use countersign_store::{Rotation, Tx};
 use countersign_tests::stores::{Stored, TestDatabase, race};
 
@@ -14,6 +15,7 @@ on_both!(
     code_is_issued_once,
     code_is_consumed_by_exactly_one_of_many,
     refresh_token_is_consumed_by_exactly_one_of_many,
+    successor_is_replaced_by_exactly_one_of_many_and_only_unused,
     id_is_spent_by_exactly_one_of_many,
     token_is_taken_back_once,
     unknown_hashes_find_and_consume_nothing,
@@ -129,11 +131,62 @@ async fn refresh_token_is_consumed_by_exactly_one_of_many(database: &TestDatabas
     });
     let winners: Vec<_> = winners.into_iter().flatten().collect();
     assert_eq!(winners.len(), 1);
-    let found: Stored<_> =
-        database.db.read(async |tx: &mut Tx| tx.find_refresh_token_with_grant(&token.hash).await).await;
+    let successor = RefreshToken { hash: winners[0], ..refresh_token(2, &grant) };
+    let found: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.insert_refresh_token(&successor).await?;
+            tx.find_refresh_token_with_grant(&token.hash).await
+        })
+        .await;
     let found = found.unwrap().unwrap();
-    assert_eq!((found.successor, found.token.consumed_at), (Some(winners[0]), Some(later(1))));
+    assert_eq!((found.successor, found.token.consumed_at), (Some(successor), Some(later(1))));
     assert_eq!((found.grant, found.account), (grant, holder(1)));
+}
+
+async fn successor_is_replaced_by_exactly_one_of_many_and_only_unused(database: &TestDatabase) {
+    let grant = stored_grant(database, 1).await;
+    let (spent, lost) = (refresh_token(1, &grant), refresh_token(2, &grant));
+    let stored: Stored<bool> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.insert_refresh_token(&spent).await?;
+            tx.insert_refresh_token(&lost).await?;
+            tx.consume_refresh_token(Rotation { hash: &spent.hash, successor: &lost.hash }, later(1)).await
+        })
+        .await;
+    assert!(stored.unwrap());
+    let winners = race(16, |caller| {
+        let (spent, lost, new) = (spent.hash, lost.hash, hash(100 + u32::try_from(caller).unwrap()));
+        async move {
+            let rotation = Rotation { hash: &spent, successor: &new };
+            let replaced: Stored<bool> =
+                database.db.write(async |tx: &mut Tx| tx.replace_successor(rotation, &lost, later(2)).await).await;
+            replaced.unwrap()
+        }
+    });
+    assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
+    let used = refresh_token(3, &grant);
+    let after: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.insert_refresh_token(&used).await?;
+            let jti = used.access_jti.as_deref().unwrap();
+            let unseen = tx.is_access_token_unseen(jti).await?;
+            let noted =
+                (tx.note_access_token_use(jti, later(3)).await?, tx.note_access_token_use(jti, later(4)).await?);
+            let rotation = Rotation { hash: &spent.hash, successor: &hash(9) };
+            Ok((unseen, noted, tx.replace_successor(rotation, &used.hash, later(5)).await?))
+        })
+        .await;
+    assert_eq!(after.unwrap(), (true, (true, false), false));
+    let gone: Stored<bool> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.consume_refresh_token(Rotation { hash: &lost.hash, successor: &hash(9) }, later(6)).await
+        })
+        .await;
+    assert!(!gone.unwrap(), "what was taken back cannot be exchanged");
 }
 
 async fn unknown_hashes_find_and_consume_nothing(database: &TestDatabase) {

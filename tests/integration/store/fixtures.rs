@@ -154,7 +154,10 @@ pub fn refresh_token(number: u32, of: &Grant) -> RefreshToken {
         binding: Some(TokenBinding::Dpop("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".to_owned())),
         created_at: NOW,
         expires_at: later(3600),
+        access_jti: Some(format!("jti-{number}")),
+        access_used_at: None,
         consumed_at: None,
+        revoked_at: None,
     }
 }
 

@@ -7,7 +7,16 @@ use crate::testing::{NOW, client, grant, issuer, key, later, scope};
 
 fn issue(grant: Option<countersign_model::Grant>) -> Issue {
     let scope = scope("openid email");
-    Issue { client: client().id, grant, scope, id_token: true, nonce: None, refresh_token: false }
+    Issue {
+        client: client().id,
+        grant,
+        scope,
+        audience: Vec::new(),
+        access_token_alg: None,
+        id_token: true,
+        nonce: None,
+        refresh_token: false,
+    }
 }
 
 fn claims(audience: &[String]) -> AccessTokenClaims {

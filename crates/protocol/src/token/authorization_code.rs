@@ -1,10 +1,11 @@
 //! The exchange of an authorization code (RFC 6749, 4.1.3; RFC 7636, 4.5; OpenID Connect Core, 3.1.3).
 
-use countersign_model::{AuditKind, AuthMethod, AuthorizationCode, Grant, RefreshToken, Scope, Timestamp};
+use countersign_model::{AuditKind, AuthMethod, AuthorizationCode, Client, Grant, RefreshToken, Scope, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, check_standing, invalid_grant};
 use crate::error::OAuthError;
+use crate::resource::{self, Target};
 use crate::{kernel, scopes};
 
 pub(super) struct Exchange<'a> {
@@ -12,9 +13,10 @@ pub(super) struct Exchange<'a> {
     pub(super) code: &'a SecretString,
     pub(super) redirect_uri: &'a str,
     pub(super) verifier: Option<&'a SecretString>,
+    pub(super) resources: &'a [String],
 }
 
-pub(super) fn decide(exchange: &Exchange<'_>, facts: TokenFacts, prepared: &Prepared, now: Timestamp) -> Decision {
+pub(super) fn decide(exchange: &Exchange<'_>, facts: TokenFacts, prepared: &Prepared<'_>, now: Timestamp) -> Decision {
     let TokenFacts::Code { code, grant, user_active } = facts else {
         return Decision::refused(invalid_grant("unknown code"), None);
     };
@@ -23,8 +25,13 @@ pub(super) fn decide(exchange: &Exchange<'_>, facts: TokenFacts, prepared: &Prep
     }
     let checked = check(exchange, &code, &grant)
         .and_then(|scope| check_standing(&grant, user_active, code.expires_at, now).map(|()| scope));
-    match checked {
-        Ok(scope) => issue(exchange, &code, *grant, scope, prepared, now),
+    let client = exchange.client.client();
+    let targeted = checked.and_then(|scope| {
+        let resources = &prepared.resources;
+        resource::decide(exchange.resources, &grant.resources, &scope, client, resources).map(|target| (scope, target))
+    });
+    match targeted {
+        Ok((scope, target)) => issue(client, &code, *grant, &scope, target, prepared, now),
         Err(error) => Decision::refused(error, Some(&grant)),
     }
 }
@@ -65,14 +72,14 @@ fn is_verifier(text: &str) -> bool {
 }
 
 fn issue(
-    exchange: &Exchange<'_>,
+    client: &Client,
     code: &AuthorizationCode,
     grant: Grant,
-    scope: Scope,
-    prepared: &Prepared,
+    scope: &Scope,
+    target: Target,
+    prepared: &Prepared<'_>,
     now: Timestamp,
 ) -> Decision {
-    let client = exchange.client.client();
     let refresh_token = scope.contains(scopes::OFFLINE_ACCESS) && client.allows_grant("refresh_token");
     let mut effects = vec![Effect::ConsumeCode(code.hash)];
     if refresh_token {
@@ -84,11 +91,12 @@ fn issue(
             binding: None,
             created_at: now,
             expires_at: now.plus(prepared.refresh_lifetime),
+            access_jti: None,
+            access_used_at: None,
             consumed_at: None,
+            revoked_at: None,
         }));
     }
-    let id_token = scope.contains(scopes::OPENID);
-    let nonce = grant.nonce.clone();
-    let issue = Issue { client: client.id.clone(), grant: Some(grant), scope, id_token, nonce, refresh_token };
+    let issue = Issue { refresh_token, ..Issue::of_a_person(grant, scope, target) };
     Decision::issued(AuditKind::TokenIssued, issue, effects)
 }

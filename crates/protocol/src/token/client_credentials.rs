@@ -2,15 +2,31 @@
 
 use countersign_model::{AuditKind, Scope};
 
-use super::{AuthenticatedClient, Decision, Issue, scopes, speaks_of_a_person};
+use super::{AuthenticatedClient, Decision, Issue, Prepared, resource, scopes, speaks_of_a_person};
 use crate::error::{ErrorCode, OAuthError};
 use crate::kernel;
 
-pub(super) fn decide(client: AuthenticatedClient<'_>, scope: Option<&str>) -> Decision {
-    match check(client, scope) {
-        Ok(scope) => {
-            let client = client.client().id.clone();
-            let issue = Issue { client, grant: None, scope, id_token: false, nonce: None, refresh_token: false };
+pub(super) fn decide(
+    client: AuthenticatedClient<'_>,
+    scope: Option<&str>,
+    resources: &[String],
+    prepared: &Prepared<'_>,
+) -> Decision {
+    let registered = client.client();
+    let target = check(client, scope)
+        .and_then(|scope| resource::decide(resources, &[], &scope, registered, &prepared.resources));
+    match target {
+        Ok(target) => {
+            let issue = Issue {
+                client: registered.id.clone(),
+                grant: None,
+                scope: target.scope,
+                audience: target.audience,
+                access_token_alg: target.algorithm,
+                id_token: false,
+                nonce: None,
+                refresh_token: false,
+            };
             Decision::issued(AuditKind::TokenIssued, issue, Vec::new())
         }
         Err(error) => Decision::refused(error, None),

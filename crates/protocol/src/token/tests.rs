@@ -2,12 +2,30 @@ use countersign_model::Client;
 use proptest::prelude::*;
 
 use super::*;
+use crate::features::ResourceServer;
 use crate::testing::{
-    CALLBACK, NOW, VERIFIER, authenticated, client, code, grant, later, other_client, params, public_client,
+    CALLBACK, NOW, VERIFIER, authenticated, client, code, grant, issuer, later, other_client, params, public_client,
     refresh_token, scope,
 };
 
-const PREPARED: Prepared = Prepared { refresh_token: [6; 32], refresh_lifetime: Seconds::hours(8) };
+/// The values of a decision, and no resource server.
+fn decide_prepared(request: &TokenRequest<'_>, facts: TokenFacts, now: Timestamp) -> Decision {
+    let issuer = issuer();
+    let servers = [ResourceServer {
+        uri: "https://cases.example/api".to_owned(),
+        scopes: scope("cases.read cases.write"),
+        access_token_alg: SigningAlgorithm::RS256,
+    }];
+    let resources = Resources { issuer: &issuer, servers: &servers };
+    let prepared = Prepared {
+        refresh_token: [6; 32],
+        refresh_lifetime: Seconds::hours(8),
+        access_jti: "new-jti",
+        access_lifetime: Seconds::minutes(10),
+        resources,
+    };
+    decide(request, facts, &prepared, now)
+}
 
 const EXCHANGE: [(&str, &str); 4] =
     [("grant_type", "authorization_code"), ("code", "abc"), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
@@ -19,7 +37,7 @@ fn form(base: &[(&'static str, &'static str)], changes: &[(&'static str, &'stati
 }
 
 fn ask(client: &Client, form: &Params, facts: TokenFacts, now: Timestamp) -> Decision {
-    decide(&TokenRequest::parse(authenticated(client), form).unwrap(), facts, &PREPARED, now)
+    decide_prepared(&TokenRequest::parse(authenticated(client), form).unwrap(), facts, now)
 }
 
 fn code_facts(scope_text: &str, change: impl FnOnce(&mut AuthorizationCode, &mut Grant, &mut bool)) -> TokenFacts {
@@ -31,7 +49,8 @@ fn code_facts(scope_text: &str, change: impl FnOnce(&mut AuthorizationCode, &mut
 fn refresh_facts(scope_text: &str, change: impl FnOnce(&mut RefreshToken, &mut Grant, &mut bool)) -> TokenFacts {
     let (mut token, mut grant, mut user_active) = (refresh_token(scope_text), grant(scope_text), true);
     change(&mut token, &mut grant, &mut user_active);
-    TokenFacts::RefreshToken { token, grant: Box::new(grant), user_active }
+    let (token, grant) = (Box::new(token), Box::new(grant));
+    TokenFacts::RefreshToken { token, successor: None, grant, user_active, parallel: false }
 }
 
 fn exchange(changes: &[(&'static str, &'static str)], facts: TokenFacts) -> Decision {
@@ -213,6 +232,51 @@ fn a_spent_refresh_token_revokes_its_family_rfc9700_4_14_2() {
     assert_revoked(&refresh(&[], refresh_facts("openid", |token, _, _| token.consumed_at = Some(NOW))));
 }
 
+const CASES: &str = "https://cases.example/api";
+
+#[test]
+fn a_code_gives_a_token_for_the_resource_that_is_named_rfc8707_2_2() {
+    let facts =
+        || code_facts("openid offline_access cases.read", |_, grant, _| grant.resources = vec![CASES.to_owned()]);
+    for changes in [&[][..], &[("resource", CASES)]] {
+        let decision = exchange(changes, facts());
+        let issue = decision.outcome.unwrap();
+        assert_eq!((issue.audience, issue.scope), (vec![CASES.to_owned()], scope("cases.read")));
+        assert_eq!(issue.access_token_alg, Some(SigningAlgorithm::RS256));
+        assert!(issue.id_token && issue.refresh_token, "neither is the access token's business");
+        let Effect::InsertRefreshToken(token) = &decision.effects[1] else { panic!("{:?}", decision.effects) };
+        assert_eq!(token.scope, scope("openid offline_access cases.read"), "the next token may be another's");
+    }
+    for wrong in ["https://op.example", "https://orders.example", "cases"] {
+        let base = [EXCHANGE.as_slice(), &[("resource", wrong)]].concat();
+        let form = params(&base);
+        let client = client();
+        let error = match TokenRequest::parse(authenticated(&client), &form) {
+            Ok(request) => {
+                let decision = decide_prepared(&request, facts(), NOW);
+                assert_refused(&decision, ErrorCode::InvalidTarget, wrong);
+                continue;
+            }
+            Err(error) => error,
+        };
+        assert_eq!((wrong, error.code), ("cases", ErrorCode::InvalidTarget));
+    }
+}
+
+#[test]
+fn refreshing_names_another_granted_resource_and_never_a_wider_one_rfc8707_2_2() {
+    let facts = || {
+        refresh_facts("openid cases.read", |_, grant, _| {
+            grant.resources = vec![CASES.to_owned(), "https://op.example".to_owned()];
+        })
+    };
+    let issue = refresh(&[("resource", "https://op.example")], facts()).outcome.unwrap();
+    assert_eq!((issue.scope, issue.id_token), (scope("openid"), true));
+    let issue = refresh(&[("resource", CASES), ("scope", "cases.read")], facts()).outcome.unwrap();
+    assert_eq!((issue.scope, issue.id_token), (scope("cases.read"), false));
+    assert_refused(&refresh(&[("resource", "https://orders.example")], facts()), ErrorCode::InvalidTarget, "wider");
+}
+
 fn on_own_behalf(client: &Client, scope: &str) -> Decision {
     ask(client, &params(&[("grant_type", "client_credentials"), ("scope", scope)]), TokenFacts::Nothing, NOW)
 }
@@ -224,6 +288,7 @@ fn a_client_on_its_own_behalf_gets_an_access_token_alone_rfc6749_4_4_3() {
     assert_eq!((issue.grant, issue.scope), (None, scope("cases.read")));
     assert!(!issue.id_token && !issue.refresh_token);
     assert_eq!(on_own_behalf(&client(), "").outcome.unwrap().scope, scope("cases.read cases.write"));
+    assert_eq!(on_own_behalf(&client(), "").outcome.unwrap().audience, [CASES], "RFC 9068, 3");
 }
 
 #[test]

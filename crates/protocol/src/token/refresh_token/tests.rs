@@ -1,0 +1,296 @@
+use countersign_model::{KeyedHash, TokenBinding};
+use proptest::prelude::*;
+
+use super::*;
+use crate::resource::Resources;
+use crate::testing::{
+    NOW, authenticated, client, grant, issuer, later, other_client, public_client, refresh_token, scope,
+};
+use crate::token::Issue;
+use crate::{ErrorCode, Issuer};
+
+const LIFETIME: Seconds = Seconds::minutes(10);
+
+fn used(successor: impl FnOnce(&mut RefreshToken)) -> (RefreshToken, RefreshToken) {
+    let spent = RefreshToken { consumed_at: Some(NOW), ..refresh_token("openid") };
+    let mut next = RefreshToken { hash: [9; 32], access_jti: Some("lost".to_owned()), ..refresh_token("openid") };
+    successor(&mut next);
+    (spent, next)
+}
+
+fn verdict_of(token: &RefreshToken, successor: &RefreshToken, now: Timestamp) -> &'static str {
+    match judge(token, Some(successor), false, now) {
+        Verdict::First => "first",
+        Verdict::AnswerLost(_) => "lost",
+        Verdict::Tab(_) => "tab",
+        Verdict::Reuse(_) => "reuse",
+    }
+}
+
+#[test]
+fn a_used_token_works_again_while_its_successors_are_unused() {
+    let (spent, unused) = used(|_| {});
+    for seconds in [0, 1, 29, 31, 86_400] {
+        assert_eq!(verdict_of(&spent, &unused, later(seconds)), "lost", "{seconds}");
+    }
+    let (spent, refreshed) = used(|next| next.consumed_at = Some(later(1)));
+    assert_eq!(verdict_of(&spent, &refreshed, later(1)), "reuse");
+    let (spent, shown) = used(|next| next.access_used_at = Some(later(1)));
+    assert_eq!((verdict_of(&spent, &shown, later(29)), verdict_of(&spent, &shown, later(30))), ("tab", "reuse"));
+    assert_eq!(judge(&spent, None, false, NOW), Verdict::Reuse("the refresh token was spent already"));
+}
+
+#[test]
+fn what_comes_at_the_same_moment_is_refused_and_harms_nobody() {
+    let (spent, next) = used(|next| next.consumed_at = Some(later(1)));
+    assert!(matches!(judge(&spent, Some(&next), true, NOW), Verdict::Tab(_)));
+    assert_eq!(judge(&next, None, true, NOW), judge(&next, None, true, NOW));
+    assert_eq!(judge(&refresh_token("openid"), None, true, NOW), Verdict::First, "one of them is served");
+}
+
+#[test]
+fn a_successor_that_was_given_up_is_no_token_any_more() {
+    let given_up = |seconds| RefreshToken { revoked_at: Some(later(seconds)), ..refresh_token("openid") };
+    assert!(matches!(judge(&given_up(29), None, false, later(5000)), Verdict::Tab(_)), "by another tab");
+    assert!(matches!(judge(&given_up(30), None, false, later(31)), Verdict::Reuse(_)), "somebody had got it");
+}
+
+/// A family as the store keeps it, and a refresh as the token endpoint makes it.
+struct Family {
+    issuer: Issuer,
+    tokens: Vec<(RefreshToken, Option<KeyedHash>)>,
+    dead_access: Vec<String>,
+    revoked: bool,
+    made: u8,
+    now: Timestamp,
+}
+
+impl Family {
+    fn new() -> Self {
+        let first = RefreshToken { hash: [0; 32], expires_at: later(1_000_000), ..refresh_token("openid") };
+        Self { issuer: issuer(), tokens: vec![(first, None)], dead_access: vec![], revoked: false, made: 0, now: NOW }
+    }
+
+    fn at(&mut self, hash: &KeyedHash) -> &mut (RefreshToken, Option<KeyedHash>) {
+        self.tokens.iter_mut().find(|(token, _)| token.hash == *hash).unwrap()
+    }
+
+    fn wait(&mut self, seconds: u32) {
+        self.now = self.now.plus(Seconds::new(seconds));
+    }
+
+    /// Uses a token; the new one, if there is one.
+    fn refresh(&mut self, hash: &KeyedHash, parallel: bool) -> Result<KeyedHash, ErrorCode> {
+        self.refresh_as(&client(), hash, parallel).0.map(|_| [self.made; 32]).map_err(|error| error.code)
+    }
+
+    fn refresh_as(
+        &mut self,
+        client: &countersign_model::Client,
+        hash: &KeyedHash,
+        parallel: bool,
+    ) -> (Result<Issue, OAuthError>, Vec<Effect>) {
+        let (token, successor) = self.at(hash).clone();
+        let successor = successor.map(|hash| Box::new(self.at(&hash).0.clone()));
+        let revoked_at = self.revoked.then_some(NOW);
+        let grant = Box::new(Grant { revoked_at, ..grant("openid") });
+        let facts = TokenFacts::RefreshToken { token: Box::new(token), successor, grant, user_active: true, parallel };
+        let jti = (self.made + 1).to_string();
+        let prepared = Prepared {
+            refresh_token: [self.made + 1; 32],
+            refresh_lifetime: Seconds::hours(8),
+            access_jti: &jti,
+            access_lifetime: LIFETIME,
+            resources: Resources { issuer: &self.issuer, servers: &[] },
+        };
+        let text = SecretString::from("token");
+        let usage = Usage { client: authenticated(client), token: &text, scope: None, resources: &[] };
+        let decision = decide(&usage, facts, &prepared, self.now);
+        for effect in &decision.effects {
+            self.apply(effect);
+        }
+        (decision.outcome, decision.effects)
+    }
+
+    fn apply(&mut self, effect: &Effect) {
+        let now = self.now;
+        let next = [self.made + 1; 32];
+        match effect {
+            Effect::ConsumeRefreshToken(hash) => {
+                let (token, successor) = self.at(hash);
+                assert!(token.consumed_at.is_none() && token.revoked_at.is_none());
+                (token.consumed_at, *successor) = (Some(now), Some(next));
+            }
+            Effect::ReplaceSuccessor { spent, successor } => {
+                let old = &mut self.at(successor).0;
+                assert!(old.consumed_at.is_none() && old.revoked_at.is_none() && old.access_used_at.is_none());
+                old.revoked_at = Some(now);
+                self.at(spent).1 = Some(next);
+            }
+            Effect::RevokeAccessToken { jti, .. } => self.dead_access.push(jti.clone()),
+            Effect::InsertRefreshToken(token) => {
+                self.made += 1;
+                self.tokens.push((token.clone(), None));
+            }
+            Effect::RevokeGrant(_) => self.revoked = true,
+            Effect::Audit { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The access token that came with a refresh token is shown to us: whether it still worked.
+    fn show_access(&mut self, hash: &KeyedHash) -> bool {
+        let (now, dead) = (self.now, self.dead_access.clone());
+        let token = &mut self.at(hash).0;
+        let Some(jti) = token.access_jti.clone() else { return true };
+        let alive = !dead.contains(&jti);
+        if alive {
+            token.access_used_at.get_or_insert(now);
+        }
+        alive && !self.revoked
+    }
+
+    fn live(&self) -> usize {
+        let live = |(token, _): &&(RefreshToken, _)| token.consumed_at.is_none() && token.revoked_at.is_none();
+        self.tokens.iter().filter(live).count()
+    }
+}
+
+#[test]
+fn a_lost_answer_is_given_anew_and_what_was_lost_is_dead() {
+    let mut family = Family::new();
+    let lost = family.refresh(&[0; 32], false).unwrap();
+    family.wait(5);
+    let got = family.refresh(&[0; 32], false).unwrap();
+    assert_ne!(lost, got);
+    assert!(!family.show_access(&lost), "its access token was taken back");
+    assert_eq!(family.refresh(&lost, false), Err(ErrorCode::InvalidGrant));
+    assert!(!family.revoked && family.refresh(&got, false).is_ok());
+    assert_eq!(family.refresh(&[0; 32], false), Err(ErrorCode::InvalidGrant));
+    assert!(family.revoked, "and that was a reuse");
+}
+
+#[test]
+fn a_spent_token_in_another_client_s_hands_takes_the_family_with_it() {
+    let mut family = Family::new();
+    family.refresh(&[0; 32], false).unwrap();
+    assert_eq!(family.refresh_as(&other_client(), &[0; 32], false).0.unwrap_err().code, ErrorCode::InvalidGrant);
+    assert!(family.revoked);
+}
+
+#[test]
+fn a_client_of_that_rule_keeps_its_token_if_a_thief_could_do_nothing_with_it() {
+    let keep = |client| countersign_model::Client { refresh: RefreshRule::Keep, ..client };
+    let mut family = Family::new();
+    for _ in 0..3 {
+        let (issued, effects) = family.refresh_as(&keep(client()), &[0; 32], false);
+        assert!(!issued.unwrap().refresh_token);
+        assert!(matches!(effects[..], [Effect::Audit { kind: AuditKind::TokenRefreshed, .. }]), "{effects:?}");
+    }
+    let (issued, _) = family.refresh_as(&keep(public_client()), &[0; 32], false);
+    assert!(issued.unwrap().refresh_token, "a bearer token of a public client rotates (RFC 9700, 2.2.2)");
+
+    let mut family = Family::new();
+    family.at(&[0; 32]).0.binding = Some(TokenBinding::Dpop("thumbprint".to_owned()));
+    assert!(!family.refresh_as(&keep(public_client()), &[0; 32], false).0.unwrap().refresh_token);
+    assert_eq!(family.tokens[0].0.scope, scope("openid"));
+}
+
+/// What a holder does next, and how long after the last thing.
+#[derive(Clone, Debug)]
+enum Deed {
+    Refresh { answer_lost: bool },
+    ShowAccess,
+    Wait(u32),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        any::<bool>().prop_map(|answer_lost| Deed::Refresh { answer_lost }),
+        Just(Deed::ShowAccess),
+        (1_u32..100).prop_map(Deed::Wait),
+    ]
+}
+
+proptest! {
+    /// Against the model of an honest client: it holds the newest token it got, and an answer may be lost.
+    #[test]
+    fn an_honest_client_is_never_refused_whatever_is_lost(deeds in proptest::collection::vec(deed(), 1..60)) {
+        let mut family = Family::new();
+        let mut held = [0; 32];
+        for deed in deeds {
+            match deed {
+                Deed::Refresh { answer_lost } => {
+                    let next = family.refresh(&held, false);
+                    prop_assert!(next.is_ok(), "{next:?}");
+                    if !answer_lost {
+                        held = next.unwrap();
+                    }
+                }
+                Deed::ShowAccess => prop_assert!(family.show_access(&held)),
+                Deed::Wait(seconds) => family.wait(seconds),
+            }
+            prop_assert_eq!(family.live(), 1, "never two that work");
+        }
+        prop_assert!(!family.revoked);
+    }
+
+    /// Tabs that share what they hold and refresh at the same moment, again and again.
+    #[test]
+    fn tabs_never_log_anybody_out(rounds in proptest::collection::vec((1_usize..6, 1_u32..600), 1..20)) {
+        let mut family = Family::new();
+        let mut held = [0; 32];
+        for (tabs, pause) in rounds {
+            let answers: Vec<_> = (0..tabs).map(|tab| family.refresh(&held, tab > 0)).collect();
+            prop_assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+            held = answers[0].unwrap();
+            prop_assert!(!family.revoked);
+            family.wait(pause);
+        }
+    }
+
+    /// A thief with a copy and its victim both go on, in any order and with any pauses of half a minute and more: as
+    /// soon as both have, the family is dead.
+    #[test]
+    fn a_thief_and_his_victim_are_found_out(
+        turns in proptest::collection::vec((any::<bool>(), 31_u32..1000), 1..20),
+    ) {
+        let mut family = Family::new();
+        let mut held = [[0; 32]; 2];
+        let mut served = [false; 2];
+        for (thief, pause) in turns {
+            let who = usize::from(thief);
+            if let Ok(next) = family.refresh(&held[who], false) {
+                held[who] = next;
+                served[who] = true;
+            }
+            family.wait(pause);
+        }
+        // Whoever comes last, the two never both hold a token that works.
+        if served == [true, true] {
+            let first = family.refresh(&held[0], false).is_ok();
+            let second = family.refresh(&held[1], false).is_ok();
+            prop_assert!(!(first && second));
+            prop_assert!(family.revoked);
+        }
+    }
+
+    /// Whatever anybody does with any token of the family: one works at most, and none once it is revoked.
+    #[test]
+    fn at_most_one_token_of_a_family_works(
+        uses in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>(), 0_u32..60), 1..60),
+    ) {
+        let mut family = Family::new();
+        for (which, parallel, show, pause) in uses {
+            let hash = family.tokens[which.index(family.tokens.len())].0.hash;
+            let dead = family.revoked;
+            if show {
+                family.show_access(&hash);
+            } else {
+                prop_assert!(family.refresh(&hash, parallel).is_err() || !dead);
+            }
+            prop_assert_eq!(family.live(), 1);
+            family.wait(pause);
+        }
+    }
+}
