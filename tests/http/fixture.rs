@@ -138,6 +138,13 @@ fn common_clients() -> Value {
         client("unsigned", &json!({"request_object_signing_alg": "none"})),
         client("signer", &json!({"jwks": SIGNER.jwks, "authorization_signed_response_alg": "ES256"})),
         client("signing", &json!({"jwks": SIGNER.jwks, "require_signed_request_object": true})),
+        client(
+            "tv",
+            &public(&json!({
+                "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"], "redirect_uris": [],
+                "client_name": "Living Room", "scope": "openid email offline_access",
+            }))
+        ),
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
         client(ODD_ID, &json!({})),
     ])

@@ -22,6 +22,7 @@ mod rfc6749_token;
 mod rfc6750;
 mod rfc7591;
 mod rfc7636;
+mod rfc8628;
 mod rfc8705;
 mod rfc8707;
 mod rfc9068;

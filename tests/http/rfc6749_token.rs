@@ -301,7 +301,7 @@ async fn refresh_tokens_rotate_and_scope_only_narrows() {
 #[tokio::test]
 async fn grant_types_are_those_registered() {
     let provider = Provider::start().await;
-    for unknown in ["password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "AUTHORIZATION_CODE"] {
+    for unknown in ["password", "implicit", "urn:ietf:params:oauth:grant-type:saml2-bearer", "AUTHORIZATION_CODE"] {
         let form = [("grant_type", unknown), ("username", "alice@example.com"), ("password", "x")];
         assert_error(&provider.token("basic", &form).await, 400, "unsupported_grant_type");
     }

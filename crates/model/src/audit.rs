@@ -113,8 +113,12 @@ audit_kinds! {
     DeliveryStatus = "delivery.status",
     /// A call was answered with the right key or digits, or with wrong ones.
     CallAnswered = "call.answered",
+    /// A person allowed or denied what a device asked for.
+    DeviceDecided = "device.decided",
     /// A signing key was made.
     KeyCreated = "key.created",
+    /// A signing key left the JWKS: whatever it signed is dead.
+    KeyRemoved = "key.removed",
 }
 
 /// How it ended.

@@ -6,6 +6,7 @@ pub mod account;
 pub mod audit;
 pub mod client;
 pub mod client_rules;
+pub mod device_code;
 pub mod fact;
 pub mod federation;
 pub mod grant;
@@ -29,6 +30,7 @@ pub use client_rules::{
     CertificateName, ClientKeys, Encryption, LogoutRules, RefreshRule, RequestRules, ResponseRules, SecurityProfile,
     ShownUris, SubjectType,
 };
+pub use device_code::{DeviceCode, DeviceState};
 pub use fact::{Fact, FactSet, ProvenFact};
 pub use federation::FederatedIdentity;
 pub use grant::{Authentication, AuthorizationCode, Grant, PushedRequest, RefreshToken, RequestedClaims, TokenBinding};

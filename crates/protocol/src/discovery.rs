@@ -7,7 +7,7 @@ use crate::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::features::{Features, ResourceServer};
 use crate::issuer::Issuer;
 use crate::scopes;
-use crate::token::GRANT_TYPES;
+use crate::token::grant_types;
 
 /// Paths of the endpoints under the issuer, named as their metadata.
 pub mod paths {
@@ -25,6 +25,8 @@ pub mod paths {
     pub const USERINFO: &str = "/userinfo";
     /// `pushed_authorization_request_endpoint`.
     pub const PUSHED_AUTHORIZATION_REQUEST: &str = "/par";
+    /// `device_authorization_endpoint` (RFC 8628, 4).
+    pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
     /// `registration_endpoint`.
     pub const REGISTRATION: &str = "/register";
 }
@@ -68,11 +70,14 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("token_endpoint", json!(issuer.endpoint(paths::TOKEN)));
     put("userinfo_endpoint", json!(issuer.endpoint(paths::USERINFO)));
     put("jwks_uri", json!(issuer.endpoint(paths::JWKS)));
+    if features.device {
+        put("device_authorization_endpoint", json!(issuer.endpoint(paths::DEVICE_AUTHORIZATION)));
+    }
     put("scopes_supported", json!(supported_scopes(capabilities)));
     let types = ResponseType::ALL.into_iter().filter(|kind| kind.is_on(features));
     put("response_types_supported", json!(types.map(ResponseType::as_str).collect::<Vec<_>>()));
     put("response_modes_supported", json!(supported_modes(features)));
-    put("grant_types_supported", json!(GRANT_TYPES));
+    put("grant_types_supported", json!(grant_types(features)));
     put("subject_types_supported", json!(["public"]));
     put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
     put("token_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));

@@ -1,5 +1,7 @@
 //! Signing keys: what they sign, what of them is published, which one signs now (RFC 7515, 7517, 7518, 8037).
 
+pub mod schedule;
+
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

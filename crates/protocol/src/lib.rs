@@ -11,6 +11,7 @@ pub mod bearer;
 pub mod certificate;
 pub mod client_assertion;
 pub mod client_authentication;
+pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod features;

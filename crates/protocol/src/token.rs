@@ -2,23 +2,33 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 use countersign_model::{
-    AuditKind, AuditOutcome, AuthorizationCode, ClientId, Grant, GrantId, KeyedHash, RefreshToken, Scope, Seconds,
-    SigningAlgorithm, Timestamp, UserId,
+    AuditKind, AuditOutcome, AuthorizationCode, ClientId, DeviceCode, Grant, GrantId, KeyedHash, RefreshToken, Scope,
+    Seconds, SigningAlgorithm, Timestamp, UserId,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::client_authentication::AuthenticatedClient;
+use crate::device;
 use crate::error::{ErrorCode, OAuthError};
+use crate::features::Features;
 use crate::params::Params;
 use crate::resource::{self, Resources, Target};
 use crate::scopes;
 
-/// Every supported `grant_type`.
+/// Every `grant_type` that is always supported.
 pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+
+/// Every `grant_type` of a deployment.
+pub fn grant_types(features: &Features) -> Vec<&'static str> {
+    let switched = [(device::GRANT_TYPE, features.device)];
+    let on = switched.into_iter().filter_map(|(name, on)| on.then_some(name));
+    GRANT_TYPES.into_iter().chain(on).collect()
+}
 
 /// A token request of an authenticated client, each parameter its grant requires present.
 #[derive(Debug)]
@@ -52,14 +62,19 @@ pub enum RequestedGrant {
         /// The scope, if not all of it is wanted.
         scope: Option<String>,
     },
+    /// RFC 8628, 3.4.
+    DeviceCode {
+        /// The code.
+        device_code: SecretString,
+    },
 }
 
 impl<'a> TokenRequest<'a> {
     /// Reads a form. Errors: `invalid_request`, `unsupported_grant_type`, `unauthorized_client` (RFC 6749, 5.2),
     /// `invalid_target` (RFC 8707, 2).
-    pub fn parse(client: AuthenticatedClient<'a>, form: &Params) -> Result<Self, OAuthError> {
+    pub fn parse(client: AuthenticatedClient<'a>, form: &Params, features: &Features) -> Result<Self, OAuthError> {
         let grant_type = required(form, "grant_type", "The parameter grant_type is missing")?;
-        if !GRANT_TYPES.contains(&grant_type) {
+        if !grant_types(features).contains(&grant_type) {
             return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "The grant_type is not supported"));
         }
         if !client.client().allows_grant(grant_type) {
@@ -75,6 +90,9 @@ impl<'a> TokenRequest<'a> {
             "refresh_token" => RequestedGrant::RefreshToken {
                 refresh_token: required(form, "refresh_token", "The parameter refresh_token is missing")?.into(),
                 scope,
+            },
+            device::GRANT_TYPE => RequestedGrant::DeviceCode {
+                device_code: required(form, "device_code", "The parameter device_code is missing")?.into(),
             },
             _ => RequestedGrant::ClientCredentials { scope },
         };
@@ -123,6 +141,15 @@ pub enum TokenFacts {
         /// Whether somebody else is using it at this very moment.
         parallel: bool,
     },
+    /// The device code, decided or not.
+    Device {
+        /// The code's row.
+        code: Box<DeviceCode>,
+        /// What the person granted.
+        grant: Option<Box<Grant>>,
+        /// Whether the person may still sign in.
+        user_active: bool,
+    },
 }
 
 /// Random and configured values a decision may use.
@@ -168,6 +195,15 @@ pub enum Effect {
     ConsumeCode(KeyedHash),
     /// Marks a refresh token spent; it must not be spent already.
     ConsumeRefreshToken(KeyedHash),
+    /// Marks a device code spent; it must not be spent already.
+    ConsumeDeviceCode(KeyedHash),
+    /// Notes that a device asked.
+    NotePoll {
+        /// With which code.
+        code: KeyedHash,
+        /// How long it has to wait now.
+        wait: Seconds,
+    },
     /// Exchanges a spent refresh token anew: its successor must be unused still, and is taken back.
     ReplaceSuccessor {
         /// The token that was spent.
@@ -232,6 +268,7 @@ pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared
         RequestedGrant::ClientCredentials { scope } => {
             client_credentials::decide(request.client, scope.as_deref(), resources, prepared)
         }
+        RequestedGrant::DeviceCode { .. } => device_code::decide(request.client, resources, facts, prepared, now),
     }
 }
 
@@ -255,6 +292,25 @@ pub fn response(
         }
     }
     body
+}
+
+impl Prepared<'_> {
+    /// The first refresh token of a family.
+    fn first_refresh_token(&self, grant: &Grant, scope: Scope, now: Timestamp) -> RefreshToken {
+        RefreshToken {
+            hash: self.refresh_token,
+            grant: grant.id.clone(),
+            client: grant.client.clone(),
+            scope,
+            binding: None,
+            created_at: now,
+            expires_at: now.plus(self.refresh_lifetime),
+            access_jti: None,
+            access_used_at: None,
+            consumed_at: None,
+            revoked_at: None,
+        }
+    }
 }
 
 impl Issue {

@@ -177,6 +177,7 @@ impl Config {
             mail: self.mail.identity(),
             telephone: self.telephone.settings(),
             terms: self.terms.clone(),
+            key_rotation: self.lifetimes.key_rotation(),
             key_announcement: Seconds::new(self.lifetimes.key_announcement),
         })
     }

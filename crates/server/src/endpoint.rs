@@ -4,6 +4,8 @@ mod account;
 mod admin;
 mod asset;
 mod authorization;
+mod device;
+mod device_authorization;
 mod discovery;
 mod federation;
 mod flow;
@@ -22,6 +24,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use countersign_protocol::Features;
+use countersign_protocol::device::VERIFICATION;
 use countersign_protocol::discovery::paths;
 
 use crate::error::method_not_allowed;
@@ -54,6 +57,19 @@ pub fn routes(routes: &mut ServiceConfig) {
             web::resource(paths::USERINFO)
                 .route(web::get().to(userinfo::get))
                 .route(web::post().to(userinfo::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(
+            web::resource(paths::DEVICE_AUTHORIZATION)
+                .guard(on(|features| features.device))
+                .route(web::post().to(device_authorization::post))
+                .default_service(web::to(|| async { method_not_allowed("POST") })),
+        )
+        .service(
+            web::resource(VERIFICATION)
+                .guard(on(|features| features.device))
+                .route(web::get().to(device::get))
+                .route(web::post().to(device::post))
                 .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
         )
         .service(

@@ -7,6 +7,7 @@ mod user;
 
 use std::process::ExitCode;
 
+use countersign_model::Timestamp;
 use serde_json::json;
 
 pub use organization::organization;
@@ -41,11 +42,16 @@ pub async fn keys(command: KeysCommand) -> Result<ExitCode, String> {
             let provider = serve::build_provider(&load(&config)?).await?;
             for key in provider.signing_keys() {
                 let (created, from) = (key.created_at.as_secs(), key.use_from.as_secs());
+                let end = key.retire_at.map(Timestamp::as_secs);
                 if json {
-                    say(&json!({"kid": key.id, "alg": key.algorithm, "created_at": created, "use_from": from})
-                        .to_string());
+                    let line = json!({
+                        "kid": key.id, "alg": key.algorithm, "created_at": created, "use_from": from, "retire_at": end,
+                    });
+                    say(&line.to_string());
                 } else {
-                    say(&format!("{:<36} {:<6} created {created}  signs from {from}", key.id, key.algorithm.as_str()));
+                    let end = end.map(|end| format!("  published until {end}")).unwrap_or_default();
+                    let alg = key.algorithm.as_str();
+                    say(&format!("{:<36} {alg:<6} created {created}  signs from {from}{end}", key.id));
                 }
             }
         }

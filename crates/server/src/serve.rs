@@ -410,8 +410,8 @@ async fn keep_house(provider: Arc<Provider>) {
     loop {
         pause.tick().await;
         provider.warm_upstreams().await;
-        if let Err(error) = provider.load_keys().await {
-            tracing::warn!(%error, "the signing keys could not be read again");
+        if let Err(error) = provider.keep_keys().await {
+            tracing::warn!(%error, "the signing keys could not be looked after");
         }
         if let Err(error) = provider.purge_expired().await {
             tracing::warn!(%error, "expired rows could not be removed");

@@ -79,6 +79,8 @@ impl Provider {
             client: client.id.clone(),
             grant: Some(grant.clone()),
             scope: target.scope.clone(),
+            audience: target.audience.clone(),
+            access_token_alg: target.algorithm,
             id_token: false,
             nonce: None,
             refresh_token: false,

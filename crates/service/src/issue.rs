@@ -116,7 +116,7 @@ impl Provider {
             Written::Refused(refused) => {
                 return match visit.origin {
                     Origin::Request(_) => self.respond_error(visit, &refused),
-                    Origin::Client(_) | Origin::Account => Ok(Self::leave(self.way_on(visit.client))),
+                    origin => Ok(Self::leave(self.way_back(origin, visit.client))),
                 };
             }
         };
@@ -132,7 +132,7 @@ impl Provider {
                 let answer = FrontChannel { request, client, target, grant: &grant, account, code, jti: &jti };
                 self.answer_granted(answer, now)?
             }
-            Origin::Client(_) => Response::Redirect(self.way_on(visit.client)),
+            Origin::Client(_) | Origin::Device { .. } => Response::Redirect(self.way_back(visit.origin, visit.client)),
             Origin::Account => Response::Redirect(self.account_after(&issued.policy)),
         };
         Ok(SignedInNow { response, session, device })
@@ -319,7 +319,9 @@ impl Provider {
         now: Timestamp,
     ) -> BrowserSession {
         let ticket = match visit.origin {
-            Origin::Client(client) => Some(Ticket { client: client.clone(), until: now.plus(TICKET_LIFE) }),
+            Origin::Client(client) | Origin::Device { client, .. } => {
+                Some(Ticket { client: client.clone(), until: now.plus(TICKET_LIFE) })
+            }
             Origin::Request(_) | Origin::Account => None,
         };
         BrowserSession {

@@ -8,9 +8,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use aws_lc_rs::{encoding::AsDer as _, rand::SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{AuditKind, AuditOutcome, KeyId, SigningAlgorithm, SigningKey, Timestamp};
+use countersign_model::{AuditEvent, AuditKind, AuditOutcome, KeyId, Seconds, SigningAlgorithm, SigningKey, Timestamp};
 use countersign_protocol::PrivateKey;
 use countersign_protocol::keys;
+use countersign_protocol::keys::schedule::{self, Plan, Schedule};
 use countersign_store::Tx;
 use zeroize::Zeroizing;
 
@@ -19,6 +20,9 @@ use crate::audit::{self, RequestContext};
 use crate::clock::random;
 use crate::provider::Provider;
 use crate::vault::{Purpose, Vault};
+
+/// How late a node may learn of a key, with some to spare: they are read again every minute.
+const READING: Seconds = Seconds::minutes(5);
 
 /// The keys as they were read last. Reading again replaces them as a whole.
 #[derive(Default)]
@@ -52,14 +56,12 @@ impl Keys {
 }
 
 impl Provider {
-    /// Reads the keys; makes the first of each algorithm, and its announced successor, when there is none.
+    /// Reads the keys; makes the first of an algorithm that has none.
     pub async fn load_keys(&self) -> Result<(), ServiceError> {
         let mut stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
         for algorithm in SigningAlgorithm::ALL {
             if !stored.iter().any(|key| key.algorithm == algorithm) {
-                let now = self.clock.now();
-                // Nobody can have cached a JWKS yet, so the first key needs no announcement.
-                self.create_key(algorithm, now, now, true).await?;
+                self.create_first(algorithm).await?;
             }
         }
         stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
@@ -71,13 +73,73 @@ impl Provider {
         Ok(())
     }
 
-    /// Makes a new key for each algorithm: published from now, used after the announcement.
+    /// Makes a new key for each algorithm: published from now, used after the announcement. Of operators and nodes that
+    /// do so at once, one does.
     pub async fn rotate_keys(&self) -> Result<(), ServiceError> {
         let now = self.clock.now();
-        for algorithm in SigningAlgorithm::ALL {
-            self.create_key(algorithm, now, now.plus(self.settings.key_announcement), false).await?;
+        let stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
+        let newest = |algorithm| schedule::newest(&stored, algorithm).map(|key| (algorithm, key.id.clone()));
+        let create = SigningAlgorithm::ALL.into_iter().filter_map(newest).collect();
+        self.follow_plan(&Plan { create, ..Plan::default() }, now).await?;
+        self.keep_keys().await
+    }
+
+    /// Does what the schedule asks for: makes successors, decides when keys end, removes those that did. Then reads them
+    /// again.
+    pub async fn keep_keys(&self) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        // A new key decides the end of the one before.
+        for _ in 0..2 {
+            let stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
+            let plan = schedule::plan(&stored, &self.key_schedule(), now);
+            if plan == Plan::default() {
+                break;
+            }
+            self.follow_plan(&plan, now).await?;
         }
         self.load_keys().await
+    }
+
+    fn key_schedule(&self) -> Schedule {
+        let lifetimes = &self.settings.lifetimes;
+        let longest = lifetimes.access_token.max(lifetimes.id_token).max(lifetimes.session_absolute);
+        Schedule {
+            rotation: self.settings.key_rotation,
+            announcement: self.settings.key_announcement,
+            retention: Seconds::new(longest.get().saturating_add(READING.get())),
+        }
+    }
+
+    async fn follow_plan(&self, plan: &Plan, now: Timestamp) -> Result<(), ServiceError> {
+        for (algorithm, followed) in &plan.create {
+            let key = generate(&self.vault, *algorithm, now, now.plus(self.settings.key_announcement))?;
+            let event = key_event(AuditKind::KeyCreated, &key.id, now)?;
+            self.db
+                .write(async |tx| {
+                    // Every node sees at the same time that a key is due.
+                    if tx.insert_effect(&format!("key_after/{followed}"), now).await? {
+                        tx.insert_signing_key(&key).await?;
+                        tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                    }
+                    Ok::<_, ServiceError>(())
+                })
+                .await?;
+        }
+        let removed =
+            plan.remove.iter().map(|id| key_event(AuditKind::KeyRemoved, id, now)).collect::<Result<Vec<_>, _>>()?;
+        self.db
+            .write(async |tx| {
+                for (id, at) in &plan.retire {
+                    tx.retire_signing_key(id, *at).await?;
+                }
+                for (id, event) in plan.remove.iter().zip(&removed) {
+                    if tx.delete_signing_key(id).await? {
+                        tx.insert_audit_events(std::slice::from_ref(event)).await?;
+                    }
+                }
+                Ok::<_, ServiceError>(())
+            })
+            .await
     }
 
     /// The stored keys, never a private half in clear.
@@ -85,29 +147,27 @@ impl Provider {
         self.keys.current().stored.clone()
     }
 
-    async fn create_key(
-        &self,
-        algorithm: SigningAlgorithm,
-        now: Timestamp,
-        use_from: Timestamp,
-        first: bool,
-    ) -> Result<(), ServiceError> {
-        let key = generate(&self.vault, algorithm, now, use_from)?;
-        let event = audit::event(&RequestContext::default(), now, AuditKind::KeyCreated, AuditOutcome::Success)?
-            .detail("kid", key.id.as_str())
-            .detail("alg", algorithm.as_str())
-            .build();
+    /// Makes the first key of an algorithm, unless another node does.
+    async fn create_first(&self, algorithm: SigningAlgorithm) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        // Nobody can have cached a JWKS that it would be missing from and yet see it sign: it needs no announcement.
+        let key = generate(&self.vault, algorithm, now, now)?;
+        let event = key_event(AuditKind::KeyCreated, &key.id, now)?;
         self.db
             .write(async |tx| {
-                if first && !is_first(tx, &key).await? {
-                    return Ok(());
+                if is_first(tx, &key).await? {
+                    tx.insert_signing_key(&key).await?;
+                    tx.insert_audit_events(std::slice::from_ref(&event)).await?;
                 }
-                tx.insert_signing_key(&key).await?;
-                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
                 Ok::<_, ServiceError>(())
             })
             .await
     }
+}
+
+fn key_event(kind: AuditKind, id: &KeyId, now: Timestamp) -> Result<AuditEvent, ServiceError> {
+    let event = audit::event(&RequestContext::default(), now, kind, AuditOutcome::Success)?;
+    Ok(event.detail("kid", id.as_str()).build())
 }
 
 /// Whether no other node made the first key of this algorithm. Nodes that start at once wait here for each other.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub telephone: Telephone,
     /// Current version of the Terms of Use, by document.
     pub terms: BTreeMap<String, String>,
+    /// How long a signing key signs before its successor does; none: until an operator rotates.
+    pub key_rotation: Option<Seconds>,
     /// Time before a new signing key may sign: at least one JWKS max-age.
     pub key_announcement: Seconds,
 }

@@ -67,7 +67,7 @@ impl Provider {
         if let Err(error) = profile::check_binding(authenticated.client(), binding.is_some()) {
             return Ok(Err(error));
         }
-        match TokenRequest::parse(authenticated, call.form) {
+        match TokenRequest::parse(authenticated, call.form, &self.settings.features) {
             Ok(request) => self.exchange(&request, binding, place.as_ref(), call.context, now).await,
             Err(error) => Ok(Err(error)),
         }
@@ -149,6 +149,7 @@ impl Provider {
         match grant {
             RequestedGrant::AuthorizationCode { code, .. } => Some(hash(Purpose::AuthorizationCode, code)),
             RequestedGrant::RefreshToken { refresh_token, .. } => Some(hash(Purpose::RefreshToken, refresh_token)),
+            RequestedGrant::DeviceCode { device_code } => Some(self.device_code_hash(device_code)),
             RequestedGrant::ClientCredentials { .. } => None,
         }
     }
@@ -224,6 +225,16 @@ async fn load(
             };
             Ok((facts, Some(found.account)))
         }
+        RequestedGrant::DeviceCode { .. } => {
+            let Some(code) = tx.find_device_code(hash).await? else { return nothing };
+            let granted = match &code.grant {
+                Some(grant) => tx.find_grant_with_account(grant).await?,
+                None => None,
+            };
+            let (grant, account) = granted.map(|found| (Box::new(found.grant), found.account)).unzip();
+            let user_active = account.as_ref().is_some_and(is_active);
+            Ok((TokenFacts::Device { code: Box::new(code), grant, user_active }, account))
+        }
         RequestedGrant::ClientCredentials { .. } => nothing,
     }
 }
@@ -251,6 +262,12 @@ async fn write(
                     return Ok(false);
                 }
             }
+            Effect::ConsumeDeviceCode(hash) => {
+                if !tx.consume_device_code(hash).await? {
+                    return Ok(false);
+                }
+            }
+            Effect::NotePoll { code, wait } => tx.note_poll(code, *wait, now).await?,
             Effect::ReplaceSuccessor { spent, successor } => {
                 let rotation = Rotation { hash: spent, successor: &drawn.refresh_hash };
                 if !tx.replace_successor(rotation, successor, now).await? {

@@ -60,6 +60,12 @@ pub enum Purpose {
     RegistrationAccess,
     /// Ids of client assertions.
     ClientAssertion,
+    /// Codes that devices poll with.
+    DeviceCode,
+    /// Codes that people type for a device.
+    UserCode,
+    /// Nonces of the page where a device is allowed.
+    DevicePage,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -90,6 +96,9 @@ impl Purpose {
         Self::AccountPage,
         Self::RegistrationAccess,
         Self::ClientAssertion,
+        Self::DeviceCode,
+        Self::UserCode,
+        Self::DevicePage,
         Self::KeyCheck,
     ];
 
@@ -117,6 +126,9 @@ impl Purpose {
             Self::AccountPage => "account page",
             Self::RegistrationAccess => "registration access",
             Self::ClientAssertion => "client assertion",
+            Self::DeviceCode => "device code",
+            Self::UserCode => "user code",
+            Self::DevicePage => "device page",
             Self::KeyCheck => "key check",
         }
     }

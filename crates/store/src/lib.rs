@@ -9,6 +9,7 @@ mod browser_sessions;
 mod clients;
 mod credentials;
 mod db;
+mod device_codes;
 mod effects;
 mod error;
 mod factors;

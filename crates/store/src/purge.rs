@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::on;
 use crate::schema::{
-    authorization_codes, browser_sessions, effects, grants, known_devices, links, outbox, pushed_requests,
-    refresh_tokens, remembered_logins, revoked_tokens, spent_ids,
+    authorization_codes, browser_sessions, device_codes, effects, grants, known_devices, links, outbox,
+    pushed_requests, refresh_tokens, remembered_logins, revoked_tokens, spent_ids,
 };
 use crate::{StoreError, Tx};
 
@@ -48,13 +48,15 @@ pub struct Purged {
     pub revoked: usize,
     /// Pushed requests.
     pub pushed: usize,
+    /// Codes of devices.
+    pub device_codes: usize,
 }
 
 impl Purged {
     /// All of them; less than the batch means that nothing is left.
     pub const fn total(&self) -> usize {
         let issued = self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.links;
-        issued + self.effects + self.outbox + self.devices + self.ids + self.revoked + self.pushed
+        issued + self.effects + self.outbox + self.devices + self.ids + self.revoked + self.pushed + self.device_codes
     }
 }
 
@@ -86,6 +88,9 @@ impl Tx {
         let effects = delete_batch!(self, effects.key: String, batch, effects::at.lt(kept));
         let outbox = delete_batch!(self, outbox.id: String, batch, outbox::finished_at.lt(kept));
         let remembered = self.purge_remembered(now, batch).await?;
+        // Before the grants they name.
+        let by_expiry = device_codes::expires_at.lt(kept);
+        let device_codes = delete_batch!(self, device_codes.hash: Vec<u8>, batch, by_expiry);
         let grants = self.purge_grants(now, batch).await?;
         let over = links::expires_at.lt(now.minus(LINKS_KEPT).as_millis());
         let links = delete_batch!(self, links.hash: Vec<u8>, batch, over);
@@ -110,6 +115,7 @@ impl Tx {
             ids,
             revoked,
             pushed,
+            device_codes,
         })
     }
 

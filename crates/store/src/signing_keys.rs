@@ -1,7 +1,7 @@
 //! Keys that sign tokens; the private halves arrive and leave sealed.
 
-use countersign_model::{SigningAlgorithm, SigningKey};
-use diesel::{Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use countersign_model::{KeyId, SigningAlgorithm, SigningKey, Timestamp};
+use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
 use crate::db::on;
@@ -26,6 +26,20 @@ impl Tx {
     pub async fn insert_signing_key(&mut self, key: &SigningKey) -> Result<(), StoreError> {
         let row = KeyRow::from_noun(key)?;
         on!(self, |c| diesel::insert_into(signing_keys::table).values(&row).execute(c).await).map(drop)
+    }
+
+    /// Decides when a key leaves the JWKS: false when that was decided before, or there is no such key.
+    pub async fn retire_signing_key(&mut self, id: &KeyId, at: Timestamp) -> Result<bool, StoreError> {
+        let undecided = signing_keys::id.eq(id.as_str()).and(signing_keys::retire_at.is_null());
+        let query =
+            diesel::update(signing_keys::table.filter(undecided)).set(signing_keys::retire_at.eq(at.as_millis()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Removes a key: false when it was gone.
+    pub async fn delete_signing_key(&mut self, id: &KeyId) -> Result<bool, StoreError> {
+        let query = diesel::delete(signing_keys::table.find(id.as_str()));
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 
     /// Every key, oldest first.

@@ -105,6 +105,7 @@ async fn purge_deletes_what_is_over_in_batches(database: &TestDatabase) {
         ids: 1,
         revoked: 1,
         pushed: 0,
+        device_codes: 0,
     };
     assert_eq!(first, one);
     assert_eq!(purge(database, month, 3).await, Purged { effects: 2, ..Purged::default() });

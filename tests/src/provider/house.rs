@@ -60,6 +60,8 @@ pub struct NodePlan {
     pub hashing: HashSettings,
     /// Every byte of the master key.
     pub key: u8,
+    /// How long a signing key signs.
+    pub key_rotation: Option<Seconds>,
     /// Limits of an address.
     pub address_limits: AddressLimits,
     /// Clients that register themselves.
@@ -135,6 +137,7 @@ impl House {
             policies: checked.set,
             hashing: HashSettings { parameters: CHEAP, threads: 2, queue: 4096 },
             key: 7,
+            key_rotation: None,
             registration: RegistrationSettings::default(),
             address_limits: AddressLimits {
                 attempts: 100_000,
@@ -190,7 +193,9 @@ impl House {
             mail: MailIdentity { company: "Acentra Health".to_owned(), product: "Atrezzo".to_owned(), from: None },
             telephone: plan.telephone,
             terms: [("portal_terms".to_owned(), "1".to_owned())].into(),
-            key_announcement: Seconds::hours(1),
+            key_rotation: plan.key_rotation,
+            // An hour of max-age, and the steps of a test in which a node has not read the keys yet.
+            key_announcement: if plan.key_rotation.is_some() { Seconds::minutes(70) } else { Seconds::hours(1) },
         };
         let clock = self.clock.clone();
         let vault = Vault::new(&MasterKey::new([plan.key; 32])).expect("vault");

@@ -1,6 +1,6 @@
 //! The exchange of an authorization code (RFC 6749, 4.1.3; RFC 7636, 4.5; OpenID Connect Core, 3.1.3).
 
-use countersign_model::{AuditKind, AuthMethod, AuthorizationCode, Client, Grant, RefreshToken, Scope, Timestamp};
+use countersign_model::{AuditKind, AuthMethod, AuthorizationCode, Client, Grant, Scope, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, check_standing, invalid_grant};
@@ -83,19 +83,7 @@ fn issue(
     let refresh_token = scope.contains(scopes::OFFLINE_ACCESS) && client.allows_grant("refresh_token");
     let mut effects = vec![Effect::ConsumeCode(code.hash)];
     if refresh_token {
-        effects.push(Effect::InsertRefreshToken(RefreshToken {
-            hash: prepared.refresh_token,
-            grant: grant.id.clone(),
-            client: client.id.clone(),
-            scope: scope.clone(),
-            binding: None,
-            created_at: now,
-            expires_at: now.plus(prepared.refresh_lifetime),
-            access_jti: None,
-            access_used_at: None,
-            consumed_at: None,
-            revoked_at: None,
-        }));
+        effects.push(Effect::InsertRefreshToken(prepared.first_refresh_token(&grant, scope.clone(), now)));
     }
     let issue = Issue { refresh_token, ..Issue::of_a_person(grant, scope, target) };
     Decision::issued(AuditKind::TokenIssued, issue, effects)

@@ -115,10 +115,13 @@ fn check(
     Ok((scope, target))
 }
 
-/// Whether the token stays as it is: for clients of that rule whose token is worth nothing to a thief (RFC 9700, 2.2.2).
+/// Whether the token stays as it is: for clients of that rule or of FAPI 2.0 (5.3.2.1), if a thief could do nothing with
+/// it (RFC 9700, 2.2.2).
 fn stays(client: AuthenticatedClient<'_>, token: &RefreshToken) -> bool {
     let guarded = client.is_confidential() || token.binding.is_some();
-    client.client().refresh == RefreshRule::Keep && guarded
+    let registered = client.client();
+    let wanted = registered.refresh == RefreshRule::Keep || registered.profile.is_some();
+    wanted && guarded
 }
 
 /// The successor keeps scope, key and end of its predecessor, however narrow the access token.

@@ -2,7 +2,7 @@ use countersign_model::Client;
 use proptest::prelude::*;
 
 use super::*;
-use crate::features::ResourceServer;
+use crate::features::{Features, ResourceServer};
 use crate::testing::{
     CALLBACK, NOW, VERIFIER, authenticated, client, code, grant, issuer, later, other_client, params, public_client,
     refresh_token, scope,
@@ -37,7 +37,7 @@ fn form(base: &[(&'static str, &'static str)], changes: &[(&'static str, &'stati
 }
 
 fn ask(client: &Client, form: &Params, facts: TokenFacts, now: Timestamp) -> Decision {
-    decide_prepared(&TokenRequest::parse(authenticated(client), form).unwrap(), facts, now)
+    decide_prepared(&TokenRequest::parse(authenticated(client), form, &Features::ALL).unwrap(), facts, now)
 }
 
 fn code_facts(scope_text: &str, change: impl FnOnce(&mut AuthorizationCode, &mut Grant, &mut bool)) -> TokenFacts {
@@ -77,11 +77,13 @@ fn assert_revoked(decision: &Decision) {
 #[test]
 fn a_form_is_judged_by_rfc6749_5_2() {
     use ErrorCode::*;
-    let parse = |client: &Client, form: &Params| TokenRequest::parse(authenticated(client), form).unwrap_err().code;
+    let parse = |client: &Client, form: &Params| {
+        TokenRequest::parse(authenticated(client), form, &Features::SAFE).unwrap_err().code
+    };
     let cases: &[(&[(&'static str, &'static str)], ErrorCode)] = &[
         (&[("grant_type", "")], InvalidRequest),
         (&[("grant_type", "password")], UnsupportedGrantType),
-        (&[("grant_type", "urn:ietf:params:oauth:grant-type:device_code")], UnsupportedGrantType),
+        (&[("grant_type", "urn:ietf:params:oauth:grant-type:device_code")], UnsupportedGrantType), // switched off
         (&[("code", "")], InvalidRequest),
         (&[("redirect_uri", "")], InvalidRequest),
         (&[("grant_type", "refresh_token")], InvalidRequest),
@@ -251,7 +253,7 @@ fn a_code_gives_a_token_for_the_resource_that_is_named_rfc8707_2_2() {
         let base = [EXCHANGE.as_slice(), &[("resource", wrong)]].concat();
         let form = params(&base);
         let client = client();
-        let error = match TokenRequest::parse(authenticated(&client), &form) {
+        let error = match TokenRequest::parse(authenticated(&client), &form, &Features::ALL) {
             Ok(request) => {
                 let decision = decide_prepared(&request, facts(), NOW);
                 assert_refused(&decision, ErrorCode::InvalidTarget, wrong);
@@ -311,7 +313,8 @@ fn the_answer_names_type_life_and_scope_rfc6749_5_1() {
 #[test]
 fn debug_of_a_request_shows_no_secret() {
     let client = client();
-    let request = TokenRequest::parse(authenticated(&client), &form(&EXCHANGE, &[("code", "c0de")])).unwrap();
+    let request =
+        TokenRequest::parse(authenticated(&client), &form(&EXCHANGE, &[("code", "c0de")]), &Features::ALL).unwrap();
     let shown = format!("{request:?}");
     assert!(!shown.contains("c0de") && !shown.contains(VERIFIER));
 }

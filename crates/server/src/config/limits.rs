@@ -17,6 +17,7 @@ pub struct LifetimeSeconds {
     pub session_idle: u32,
     pub session_absolute: u32,
     pub key_announcement: u32,
+    pub key_rotation: u32,
     pub unfinished_account: u32,
 }
 
@@ -25,6 +26,9 @@ impl LifetimeSeconds {
         if self.code > 600 {
             return refuse("lifetimes.code is over 10 minutes (RFC 6749, 4.1.2)");
         }
+        if self.key_rotation != 0 && self.key_rotation / 2 < self.key_announcement {
+            return refuse("lifetimes.key_rotation is shorter than twice lifetimes.key_announcement");
+        }
         if self.session_idle > self.session_absolute {
             return refuse("lifetimes.session_idle is longer than lifetimes.session_absolute");
         }
@@ -32,6 +36,10 @@ impl LifetimeSeconds {
             return refuse("lifetimes.unfinished_account is under a day: people would lose what they are filling in");
         }
         Ok(())
+    }
+
+    pub(super) fn key_rotation(&self) -> Option<Seconds> {
+        (self.key_rotation != 0).then(|| Seconds::new(self.key_rotation))
     }
 
     pub(super) fn settings(self) -> Lifetimes {

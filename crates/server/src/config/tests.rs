@@ -54,6 +54,7 @@ fn unsafe_and_contradictory_settings_are_refused_with_their_reason() {
         (json!({"lifetimes": {"unfinished_account": 86_399}}), "under a day"),
         (json!({"lifetimes": {"session_idle": 99999}}), "session_idle"),
         (json!({"lifetimes": {"key_announcement": 60}}), "JWKS"),
+        (json!({"lifetimes": {"key_rotation": 86400}}), "twice"),
         (json!({"hashing": {"memory_kib": 8}}), "argon2id"),
         (json!({"mail": {"username": "u", "tls": "none"}}), "in clear"),
         (upstream(&json!({"id": "Corp"})), "an id is"),

@@ -6,7 +6,7 @@ use countersign_model::{AuditKind, AuditOutcome, Client, FlowId, KeyedHash, Time
 use countersign_protocol::{AuthorizationRequest, choose_policy};
 
 use super::record::{self, FlowRecord, Running};
-use super::{ACCOUNT, Answer, Answered, FlowCall, FlowForm, LEASE, Origin, Response, Visit, respond, see_flow};
+use super::{Answer, Answered, FlowCall, FlowForm, LEASE, Origin, Response, Visit, respond, see_flow};
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
@@ -34,6 +34,13 @@ impl<'a> NewFlow<'a> {
         signed_in: &'a SignedIn,
     ) -> Self {
         let origin = Origin::Request(Box::new(request));
+        Self { origin, client: Some(client), policy, entry: Entry::Authorize, link: None, signed_in }
+    }
+
+    /// For a device.
+    pub(crate) fn for_device(client: &'a Client, user_code: String, signed_in: &'a SignedIn) -> Self {
+        let origin = Origin::Device { client: client.id.clone(), user_code };
+        let policy = client.default_policy.as_str();
         Self { origin, client: Some(client), policy, entry: Entry::Authorize, link: None, signed_in }
     }
 
@@ -184,8 +191,8 @@ impl Provider {
             return self.show_link_again(link, call, &locale).await;
         }
         let (Some(request), Some(client)) = (running.origin.request().cloned(), client) else {
-            let way_on = client.map_or_else(|| ACCOUNT.to_owned(), |client| self.way_on(Some(client)));
-            return Ok(Answered::plain(Answer::Respond(Response::Redirect(way_on))));
+            let way_back = self.way_back(&running.origin, client);
+            return Ok(Answered::plain(Answer::Respond(Response::Redirect(way_back))));
         };
         let signed_in = self.load_signed_in(call.cookies, self.clock.now()).await?;
         let policy = self.policy_of(&request, client);

@@ -2,6 +2,7 @@
 
 use countersign_model::{Client, ClientId};
 use countersign_protocol::AuthorizationRequest;
+use countersign_protocol::device::VERIFICATION;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -20,6 +21,13 @@ pub(crate) enum Origin {
     Client(ClientId),
     /// The own account page.
     Account,
+    /// A device waits to be allowed (RFC 8628).
+    Device {
+        /// Its client.
+        client: ClientId,
+        /// The code that was typed for it.
+        user_code: String,
+    },
 }
 
 impl Origin {
@@ -27,7 +35,7 @@ impl Origin {
     pub(crate) const fn request(&self) -> Option<&AuthorizationRequest> {
         match self {
             Self::Request(request) => Some(request),
-            Self::Client(_) | Self::Account => None,
+            Self::Client(_) | Self::Account | Self::Device { .. } => None,
         }
     }
 
@@ -35,7 +43,7 @@ impl Origin {
     pub(crate) const fn client(&self) -> Option<&ClientId> {
         match self {
             Self::Request(request) => Some(&request.client),
-            Self::Client(client) => Some(client),
+            Self::Client(client) | Self::Device { client, .. } => Some(client),
             Self::Account => None,
         }
     }
@@ -53,8 +61,17 @@ impl Provider {
         client.and_then(|client| client.client_uri.clone()).unwrap_or_else(|| ACCOUNT.to_owned())
     }
 
-    /// As [`Provider::way_on`], as the answer to a visit.
+    /// As [`Provider::way_on`], from what a flow was begun for: a device still waits.
+    pub(crate) fn way_back(&self, origin: &Origin, client: Option<&Client>) -> String {
+        match origin {
+            Origin::Device { user_code, .. } => format!("{VERIFICATION}?user_code={user_code}"),
+            Origin::Account => ACCOUNT.to_owned(),
+            Origin::Request(_) | Origin::Client(_) => self.way_on(client),
+        }
+    }
+
+    /// As [`Provider::way_back`], as the answer to a visit.
     pub(super) fn go_on(&self, visit: &Visit<'_>) -> Response {
-        Response::Redirect(self.way_on(visit.client))
+        Response::Redirect(self.way_back(visit.origin, visit.client))
     }
 }

@@ -187,6 +187,9 @@ fn a_client_of_that_rule_keeps_its_token_if_a_thief_could_do_nothing_with_it() {
         assert!(!issued.unwrap().refresh_token);
         assert!(matches!(effects[..], [Effect::Audit { kind: AuditKind::TokenRefreshed, .. }]), "{effects:?}");
     }
+    let profile = Some(countersign_model::SecurityProfile::Fapi2Security);
+    let (issued, _) = family.refresh_as(&countersign_model::Client { profile, ..client() }, &[0; 32], false);
+    assert!(!issued.unwrap().refresh_token, "FAPI 2.0, 5.3.2.1");
     let (issued, _) = family.refresh_as(&keep(public_client()), &[0; 32], false);
     assert!(issued.unwrap().refresh_token, "a bearer token of a public client rotates (RFC 9700, 2.2.2)");
 
