@@ -275,20 +275,22 @@ fn database_is_migrated_keys_are_listed_and_rotated() {
         |keys: &[Value]| keys.iter().map(|key| key["alg"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     let mut names = algorithms(&first);
     names.sort();
-    assert_eq!(names, ["ES256", "EdDSA", "RS256"]);
+    assert_eq!(names, ["ES256", "EdDSA", "PS256", "RS256"]);
     assert_eq!(list(), first);
     assert_exit(&node.run(&["keys", "rotate"]), 0, "keys rotate");
     let second = list();
-    assert_eq!(second.len(), 6);
-    for old in &first {
-        assert!(second.contains(old));
-    }
+    assert_eq!(second.len(), 8);
+    // Published until the last token is dead: sessions of half a day, and five minutes.
+    let followed = |old: &Value| second.iter().find(|key| key["kid"] == old["kid"]).unwrap()["retire_at"].as_i64();
+    let is_old = |key: &&Value| first.iter().any(|old| old["kid"] == key["kid"]);
+    let from = second.iter().filter(|key| !is_old(key)).map(|key| key["use_from"].as_i64().unwrap()).min().unwrap();
+    assert!(first.iter().all(|old| old["retire_at"].is_null() && followed(old) >= Some(from + 43_500)));
     // Published before use.
-    for new in second.iter().filter(|key| !first.contains(key)) {
+    for new in second.iter().filter(|key| !is_old(key)) {
         assert_eq!(new["use_from"].as_i64().unwrap() - new["created_at"].as_i64().unwrap(), 86_400, "{new}");
     }
     let text = out(&node.run(&["keys", "list"]));
-    assert_eq!(text.lines().count(), 6);
+    assert_eq!(text.lines().count(), 8);
     let database = fs::read(node.folder.path().join("node.db")).unwrap();
     let holds = |needle: &[u8]| database.windows(needle.len()).any(|window| window == needle);
     assert!(!holds(b"PRIVATE KEY") && !holds(b"\"d\":"));

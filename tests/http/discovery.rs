@@ -30,10 +30,11 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
     assert_eq!(
         list("id_token_signing_alg_values_supported").into_iter().collect::<BTreeSet<_>>(),
-        ["RS256", "ES256", "EdDSA"].map(str::to_owned).into()
+        ["RS256", "PS256", "ES256", "EdDSA"].map(str::to_owned).into()
     );
     assert_eq!(list("token_endpoint_auth_methods_supported"), ["client_secret_basic", "client_secret_post", "none"]);
-    assert_eq!(list("grant_types_supported"), ["authorization_code", "refresh_token", "client_credentials"]);
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    assert_eq!(list("grant_types_supported"), ["authorization_code", "refresh_token", "client_credentials", device]);
     assert_eq!(
         list("response_modes_supported").into_iter().collect::<BTreeSet<_>>(),
         ["query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"]
@@ -59,13 +60,13 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         .iter()
         .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
         .collect();
-    assert_eq!(endpoints.len(), 6, "{endpoints:?}");
+    assert_eq!(endpoints.len(), 7, "{endpoints:?}");
     for (name, url) in endpoints {
         let url = url.as_str().unwrap();
         assert!(url.starts_with(&format!("{}/", provider.demo.issuer)), "{name}: {url}");
         assert_ne!(Answer::to(provider.http.get(url)).await.status, 404, "{name}");
     }
-    for path in ["/introspect", "/revoke", "/device_authorization", "/end_session", "/.well-known/nothing", "/"] {
+    for path in ["/introspect", "/revoke", "/end_session", "/.well-known/nothing", "/"] {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
 }
@@ -120,5 +121,5 @@ async fn keys_are_public_and_told_apart() {
     let kids: BTreeSet<_> = keys.iter().map(|key| key["kid"].as_str().unwrap()).collect();
     assert_eq!(kids.len(), keys.len());
     let algorithms: BTreeSet<_> = keys.iter().map(|key| key["alg"].as_str().unwrap()).collect();
-    assert_eq!(algorithms, ["ES256", "EdDSA", "RS256"].into());
+    assert_eq!(algorithms, ["ES256", "EdDSA", "PS256", "RS256"].into());
 }

@@ -1,10 +1,13 @@
 //! Codes and refresh tokens count once, on whatever node.
 
+use std::sync::Arc;
+
 use countersign_model::{AuditKind, Seconds};
 use countersign_protocol::{OAuthError, Params};
 use countersign_service::{Provider, UserInfoCall};
-use countersign_tests::provider::{HOSPITAL, House, Person, redeem, refresh};
-use countersign_tests::stores::race;
+use countersign_store::{InProcess, InProcessBounds, Redis, ShortLived};
+use countersign_tests::provider::{HOSPITAL, House, NodePlan, Pair, Person, redeem, refresh};
+use countersign_tests::stores::{race, redis_settings, redis_url};
 use serde_json::Value;
 
 on_both_stores![
@@ -12,6 +15,7 @@ on_both_stores![
     of_a_hundred_uses_of_a_refresh_token_one_wins_and_nobody_is_logged_out,
     a_lost_answer_is_given_anew_on_whatever_node,
     a_code_lives_for_a_minute,
+    once_means_once_though_the_short_lived_store_lost_everything,
 ];
 
 async fn offline_code(house: &House) -> String {
@@ -122,4 +126,30 @@ async fn a_code_lives_for_a_minute(house: House) {
     house.clock.pass(Seconds::new(1));
     assert_eq!(redeem(&node, &late).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
     assert_eq!(house.count("grants", "revoked_at IS NULL").await, 2, "late is no replay");
+}
+
+/// A node whose short-lived store was started again and holds nothing.
+async fn restarted(house: &House) -> Arc<Provider> {
+    let short_lived: Arc<dyn ShortLived> = match house.pair {
+        Pair::Embedded => Arc::new(InProcess::new(house.clock.as_clock(), InProcessBounds::default())),
+        Pair::Servers => Arc::new(Redis::connect(&redis_settings(&redis_url())).unwrap()),
+    };
+    house.node_with(NodePlan { short_lived, ..house.plan() }).await
+}
+
+async fn once_means_once_though_the_short_lived_store_lost_everything(house: House) {
+    let node = house.node().await;
+    let code = offline_code(&house).await;
+    let tokens = redeem(&node, &offline_code(&house).await).await.unwrap().unwrap();
+    let token = tokens["refresh_token"].as_str().unwrap().to_owned();
+    let nodes = [restarted(&house).await, restarted(&house).await];
+    only_winner(race(100, |index| {
+        let redemption = redeem(&nodes[index % 2], &code);
+        async move { redemption.await.unwrap() }
+    }));
+    only_winner(race(100, |index| {
+        let use_it = refresh(&nodes[index % 2], &token);
+        async move { use_it.await.unwrap() }
+    }));
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 1, "the code's is revoked, the token's is not");
 }
