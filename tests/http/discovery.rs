@@ -32,7 +32,8 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         list("id_token_signing_alg_values_supported").into_iter().collect::<BTreeSet<_>>(),
         ["RS256", "PS256", "ES256", "EdDSA"].map(str::to_owned).into()
     );
-    assert_eq!(list("token_endpoint_auth_methods_supported"), ["client_secret_basic", "client_secret_post", "none"]);
+    let methods = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+    assert_eq!(list("token_endpoint_auth_methods_supported"), methods);
     let device = "urn:ietf:params:oauth:grant-type:device_code";
     assert_eq!(list("grant_types_supported"), ["authorization_code", "refresh_token", "client_credentials", device]);
     assert_eq!(
