@@ -61,7 +61,7 @@ async fn userinfo_takes_one_token_from_header_or_form() {
         assert_challenge(&Answer::to(request).await, 400, "invalid_request", case);
     }
     let put = Answer::to(provider.http.put(&url).bearer_auth(token)).await;
-    assert_eq!((put.status, put.header("allow")), (405, "GET, POST"));
+    assert_eq!((put.status, put.header("allow")), (405, "OPTIONS, GET, POST"));
 }
 
 #[track_caller]

@@ -100,7 +100,7 @@ async fn what_is_wrong_is_told_to_whoever_pushes() {
     assert_error(&Answer::to(nobody).await, 401, "invalid_client");
     for method in [reqwest::Method::GET, reqwest::Method::PUT, reqwest::Method::DELETE] {
         let answer = Answer::to(provider.http.request(method.clone(), provider.url("/par"))).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{method}");
+        assert_eq!((answer.status, answer.header("allow")), (405, "OPTIONS, POST"), "{method}");
     }
 }
 

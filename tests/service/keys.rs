@@ -159,6 +159,7 @@ async fn own_token(node: &Provider) -> String {
         authorization: None,
         query: &Params::default(),
         form: &form,
+        dpop: None,
         certificate: None,
         context: &RequestContext::default(),
     };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use countersign_model::{AuditKind, FactorKind, UserStatus};
 use countersign_protocol::Params;
 use countersign_service::{
-    AdminCall, AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, PersonRefusal, Provider,
-    RegistrationReset, RequestContext, Timeline, TokenCall,
+    AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, PersonRefusal, Provider,
+    RegistrationReset, RequestContext, ResourceCall, Timeline, TokenCall,
 };
 use countersign_tests::provider::{
     ALICE, CLINIC, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
@@ -135,7 +135,8 @@ async fn token(node: &Provider, client: &str, grant: &str) -> String {
     let form = format!("{grant}&client_id={client}&client_secret={SECRET}");
     let form = Params::parse_form(form.as_bytes()).unwrap();
     let (query, context) = (Params::default(), nowhere());
-    let call = TokenCall { authorization: None, query: &query, form: &form, certificate: None, context: &context };
+    let call =
+        TokenCall { authorization: None, query: &query, form: &form, dpop: None, certificate: None, context: &context };
     let answer = node.token(call).await.unwrap().unwrap();
     answer["access_token"].as_str().unwrap().to_owned()
 }
@@ -148,10 +149,15 @@ async fn persons_token(node: &Provider, client: &str, scope: &str) -> String {
     token(node, client, &format!("grant_type=authorization_code&code={code}&redirect_uri={}", encode(PORTAL_URI))).await
 }
 
+fn admin_call<'a>(authorization: Option<&'a str>, query: &'a Params) -> ResourceCall<'a> {
+    let path = "/admin/api/v1/users/somebody/timeline";
+    ResourceCall { method: "GET", path, authorization, dpop: None, query, form: query, certificate: None }
+}
+
 async fn read(node: &Provider, token: &str, who: &str) -> Result<Timeline, AdminRefusal> {
-    let (authorization, query, context) = (format!("Bearer {token}"), Params::default(), nowhere());
-    let call = AdminCall { authorization: Some(&authorization), query: &query, certificate: None, context: &context };
-    node.read_timeline(call, who).await.unwrap()
+    let (authorization, query) = (format!("Bearer {token}"), Params::default());
+    let call = admin_call(Some(&authorization), &query);
+    node.read_timeline(call, who, &nowhere()).await.unwrap()
 }
 
 fn status(refusal: Result<Timeline, AdminRefusal>) -> u16 {
@@ -176,9 +182,9 @@ async fn a_timeline_is_read_with_a_token_of_the_help_desk_alone(house: House) {
     let other = token(&node, "shop", "grant_type=client_credentials&scope=orders.read").await;
     assert_eq!(status(read(&node, &other, HOSPITAL.0).await), 403);
     assert_eq!(status(read(&node, "no-token", HOSPITAL.0).await), 401);
-    let (query, context) = (Params::default(), nowhere());
-    let call = AdminCall { authorization: None, query: &query, certificate: None, context: &context };
-    let refused = node.read_timeline(call, HOSPITAL.0).await.unwrap();
+    let query = Params::default();
+    let call = admin_call(None, &query);
+    let refused = node.read_timeline(call, HOSPITAL.0, &nowhere()).await.unwrap();
     assert!(matches!(refused, Err(AdminRefusal::Token(refusal)) if refusal.challenge() == "Bearer"));
 
     // A person's token counts for what the person may do, at the time of asking.

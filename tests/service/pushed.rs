@@ -18,7 +18,7 @@ async fn push(node: &Provider) -> String {
     );
     let form = Params::parse_form(text.as_bytes()).unwrap();
     let context = RequestContext::default();
-    let call = PushCall { authorization: None, query: &Params::default(), form: &form, context: &context };
+    let call = PushCall { authorization: None, query: &Params::default(), form: &form, dpop: None, context: &context };
     let body = node.push_request(call).await.unwrap().unwrap();
     body["request_uri"].as_str().unwrap().to_owned()
 }

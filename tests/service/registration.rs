@@ -123,6 +123,7 @@ async fn a_client_that_is_not_used_is_removed_and_one_in_use_stays(house: House)
         authorization: Some(&header),
         query: &Params::default(),
         form: &body,
+        dpop: None,
         certificate: None,
         context: &RequestContext::default(),
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_model::{AuditKind, Seconds};
 use countersign_protocol::{OAuthError, Params};
-use countersign_service::{Provider, UserInfoCall};
+use countersign_service::{Provider, ResourceCall};
 use countersign_store::{InProcess, InProcessBounds, Redis, ShortLived};
 use countersign_tests::provider::{HOSPITAL, House, NodePlan, Pair, Person, redeem, refresh};
 use countersign_tests::stores::{race, redis_settings, redis_url};
@@ -109,7 +109,10 @@ async fn a_lost_answer_is_given_anew_on_whatever_node(house: House) {
 }
 
 async fn userinfo(node: &Provider, token: &str) -> Result<(), String> {
-    let call = UserInfoCall {
+    let call = ResourceCall {
+        method: "GET",
+        path: "/userinfo",
+        dpop: None,
         authorization: Some(&format!("Bearer {token}")),
         query: &Params::default(),
         form: &Params::default(),

@@ -65,6 +65,8 @@ audit_kinds! {
     TokenRefreshed = "token.refreshed",
     /// A code or refresh token was used twice: its family was revoked.
     ReplayDetected = "token.replay_detected",
+    /// A client took a token back.
+    TokenRevoked = "token.revoked",
     /// A request was refused.
     RequestRefused = "request.refused",
     /// A client could not prove itself.

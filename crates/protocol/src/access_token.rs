@@ -1,10 +1,12 @@
 //! JWT access tokens (RFC 9068).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{ClientId, GrantId, Scope, Seconds, SigningKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::certificate::CertificateThumbprint;
+use crate::binding::Binding;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
 use crate::keys;
@@ -54,8 +56,11 @@ pub struct AccessTokenClaims {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
     /// Thumbprint of the client's certificate (RFC 8705, 3.1).
-    #[serde(rename = "x5t#S256")]
-    pub certificate: String,
+    #[serde(rename = "x5t#S256", default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// Thumbprint of the client's DPoP key (RFC 9449, 6.1).
+    #[serde(rename = "jkt", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// What an access token needs besides what was decided: random and configured values.
@@ -67,8 +72,8 @@ pub struct Terms<'a> {
     pub lifetime: Seconds,
     /// Resource servers it is for; empty: the issuer.
     pub audience: &'a [String],
-    /// Certificate it is bound to, if it is.
-    pub certificate: Option<&'a CertificateThumbprint>,
+    /// What it is bound to.
+    pub binding: &'a Binding,
 }
 
 impl AccessTokenClaims {
@@ -90,7 +95,7 @@ impl AccessTokenClaims {
             acr: authentication.map(|authentication| authentication.acr.clone()),
             amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
             gid: issue.grant.as_ref().map(|grant| grant.id.to_string()),
-            cnf: terms.certificate.map(|certificate| Confirmation { certificate: certificate.as_str().to_owned() }),
+            cnf: terms.binding.confirmation(),
         }
     }
 
@@ -110,17 +115,31 @@ impl AccessTokenClaims {
     }
 }
 
-/// Checks an access token presented to this provider itself (RFC 9068, 4): signature by one of `keys` that is
-/// published at `now`, type, issuer, audience, time. Errors with `invalid_token`. Whether its grant still stands is the
-/// caller's to find out.
+/// The `token_type` of an access token bound to `bound` (RFC 6750, 4; RFC 9449, 5).
+pub fn token_type(bound: Option<&Confirmation>) -> &'static str {
+    if bound.is_some_and(|bound| bound.key.is_some()) { "DPoP" } else { "Bearer" }
+}
+
+/// Checks an access token presented to this provider itself (RFC 9068, 4): [`read_access_token`], and that the issuer
+/// is in its audience. Errors with `invalid_token`.
 pub fn verify_access_token(
     token: &str,
     keys: &[SigningKey],
     issuer: &Issuer,
     now: Timestamp,
 ) -> Result<AccessTokenClaims, OAuthError> {
-    let invalid =
-        |detail| OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired").with_detail(detail);
+    let claims = read_access_token(token, keys, issuer, now)?;
+    if claims.aud.iter().any(|audience| audience == issuer.as_str()) { Ok(claims) } else { Err(invalid("audience")) }
+}
+
+/// Checks an access token issued here, for whatever audience: signature by one of `keys` that is published at `now`,
+/// type, issuer, time. Errors with `invalid_token`. Whether it and its grant still stand is the caller's to find out.
+pub fn read_access_token(
+    token: &str,
+    keys: &[SigningKey],
+    issuer: &Issuer,
+    now: Timestamp,
+) -> Result<AccessTokenClaims, OAuthError> {
     let (typ, claims) = keys::verify(token, keys::published(keys, now)).ok_or_else(|| invalid("signature or form"))?;
     let typ = typ.unwrap_or_default().to_ascii_lowercase();
     if typ != TYPE && typ != "application/at+jwt" {
@@ -131,13 +150,21 @@ pub fn verify_access_token(
     if claims.iss != issuer.as_str() {
         return Err(invalid("another issuer"));
     }
-    if !claims.aud.iter().any(|audience| audience == issuer.as_str()) {
-        return Err(invalid("another audience"));
-    }
     if now.as_secs() >= claims.exp {
         return Err(invalid("expired"));
     }
     Ok(claims)
+}
+
+/// The client that `token` says it was issued to; nothing of it is proven.
+pub fn named_client(token: &str) -> Option<ClientId> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    claims.get("client_id")?.as_str()?.parse().ok()
+}
+
+fn invalid(detail: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired").with_detail(detail)
 }
 
 #[cfg(test)]

@@ -141,6 +141,7 @@ fn blank(client: &Client, target: &ResponseTarget) -> AuthorizationRequest {
         claims: countersign_model::RequestedClaims::default(),
         resources: Vec::new(),
         pushed: None,
+        dpop_jkt: None,
     }
 }
 

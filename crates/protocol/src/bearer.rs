@@ -1,9 +1,11 @@
-//! Access tokens presented to a protected resource (RFC 6750).
+//! Access tokens presented to a protected resource (RFC 6750; RFC 9449, 7).
 
 use countersign_model::Scope;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::binding::Scheme;
+use crate::dpop;
 use crate::error::{ErrorCode, OAuthError};
 use crate::params::Params;
 
@@ -31,7 +33,10 @@ impl Refusal {
             Self::Missing => 401,
             Self::InsufficientScope { .. } => 403,
             Self::Error(error) => match error.code {
-                ErrorCode::InvalidToken | ErrorCode::InsufficientUserAuthentication => 401,
+                ErrorCode::InvalidToken
+                | ErrorCode::InvalidDpopProof
+                | ErrorCode::UseDpopNonce
+                | ErrorCode::InsufficientUserAuthentication => 401,
                 ErrorCode::ServerError => 500,
                 ErrorCode::TemporarilyUnavailable => 503,
                 _ => 400,
@@ -39,15 +44,36 @@ impl Refusal {
         }
     }
 
-    /// Value of `WWW-Authenticate` (RFC 6750, 3).
+    /// Value of `WWW-Authenticate` where bearer tokens alone are taken (RFC 6750, 3).
     pub fn challenge(&self) -> String {
-        match self {
-            Self::Missing => "Bearer".to_owned(),
-            Self::Error(error) => {
-                format!(r#"Bearer error="{}", error_description="{}""#, error.code.as_str(), error.public_description())
+        challenge("Bearer", &self.parameters())
+    }
+
+    /// Values of `WWW-Authenticate` where tokens of both kinds are taken, that of the scheme in use first and with the
+    /// error (RFC 9449, 7.1).
+    pub fn challenges(&self, used: Scheme) -> [String; 2] {
+        let algorithms = format!(r#"algs="{}""#, dpop::algorithms());
+        let mut told = self.parameters();
+        match used {
+            Scheme::Bearer => [challenge("Bearer", &told), challenge("DPoP", &[algorithms])],
+            Scheme::Dpop => {
+                told.push(algorithms);
+                [challenge("DPoP", &told), challenge("Bearer", &[])]
             }
+        }
+    }
+
+    fn parameters(&self) -> Vec<String> {
+        let error = |code: ErrorCode, description: &str| {
+            vec![format!(r#"error="{}""#, code.as_str()), format!(r#"error_description="{description}""#)]
+        };
+        match self {
+            Self::Missing => Vec::new(),
+            Self::Error(refusal) => error(refusal.code, &refusal.public_description()),
             Self::InsufficientScope { needed } => {
-                format!(r#"Bearer error="insufficient_scope", error_description="{TOO_NARROW}", scope="{needed}""#)
+                let mut told = error(ErrorCode::InsufficientScope, TOO_NARROW);
+                told.push(format!(r#"scope="{needed}""#));
+                told
             }
         }
     }
@@ -62,6 +88,10 @@ impl Refusal {
     }
 }
 
+fn challenge(scheme: &str, parameters: &[String]) -> String {
+    if parameters.is_empty() { scheme.to_owned() } else { format!("{scheme} {}", parameters.join(", ")) }
+}
+
 const TOO_NARROW: &str = "The access token does not allow this";
 
 impl From<OAuthError> for Refusal {
@@ -70,11 +100,17 @@ impl From<OAuthError> for Refusal {
     }
 }
 
-/// Finds the token of a request: in the `Authorization` header (scheme in any case) or the form of a POST. One in the
+/// The scheme under which a request presents its token, whether it is one or not.
+pub fn scheme_of(authorization: Option<&str>) -> Scheme {
+    let is_dpop = authorization.and_then(|header| credentials(header, "dpop")).is_some();
+    if is_dpop { Scheme::Dpop } else { Scheme::Bearer }
+}
+
+/// Finds the token of a request: in the `Authorization` header (schemes in any case) or the form of a POST. One in the
 /// query is refused (RFC 9700, 4.3.2), two at once too (RFC 6750, 2). `form` is empty for a GET.
 pub fn find_token(authorization: Option<&str>, query: &Params, form: &Params) -> Result<SecretString, Refusal> {
     let invalid = |description| Refusal::Error(OAuthError::new(ErrorCode::InvalidRequest, description));
-    let header = authorization.and_then(bearer_credentials);
+    let header = authorization.and_then(|header| credentials(header, "bearer").or_else(|| credentials(header, "dpop")));
     let in_form = form.get("access_token");
     match (header, in_form, query.has("access_token")) {
         (_, _, true) => Err(invalid("An access token does not belong in the query")),
@@ -90,10 +126,10 @@ pub fn check_scope(granted: &Scope, needed: &'static str) -> Result<(), Refusal>
     if granted.contains(needed) { Ok(()) } else { Err(Refusal::InsufficientScope { needed }) }
 }
 
-/// What follows the scheme Bearer; none: another scheme, which is no bearer token.
-fn bearer_credentials(header: &str) -> Option<&str> {
+/// What follows the scheme `name`; none: another scheme.
+fn credentials<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_matches(' '))
+    scheme.eq_ignore_ascii_case(name).then_some(token.trim_matches(' '))
 }
 
 /// RFC 6750, 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".

@@ -205,6 +205,11 @@ impl<'a> AuthenticatedClient<'a> {
         self.method
     }
 
+    /// The refusal of a client for whom naming itself is not enough; the detail is for the log.
+    pub(crate) fn refused(&self, detail: &'static str) -> OAuthError {
+        failed(detail, self.method == AuthMethod::ClientSecretBasic)
+    }
+
     /// Whether it proved itself with a credential.
     pub fn is_confidential(&self) -> bool {
         self.method != AuthMethod::None

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::features::{Features, ResourceServer};
 use crate::issuer::Issuer;
+use crate::jwe;
 use crate::scopes;
 use crate::token::grant_types;
 
@@ -27,6 +28,10 @@ pub mod paths {
     pub const PUSHED_AUTHORIZATION_REQUEST: &str = "/par";
     /// `device_authorization_endpoint` (RFC 8628, 4).
     pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+    /// `introspection_endpoint`.
+    pub const INTROSPECTION: &str = "/introspection";
+    /// `revocation_endpoint`.
+    pub const REVOCATION: &str = "/revocation";
     /// `registration_endpoint`.
     pub const REGISTRATION: &str = "/register";
 }
@@ -105,6 +110,27 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("authorization_response_iss_parameter_supported", json!(true));
     if capabilities.registration {
         put("registration_endpoint", json!(issuer.endpoint(paths::REGISTRATION)));
+    }
+    let signing = json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str));
+    put("userinfo_signing_alg_values_supported", signing.clone());
+    for answer in ["id_token", "userinfo"] {
+        put(&format!("{answer}_encryption_alg_values_supported"), json!(jwe::KEY_MANAGEMENT));
+        put(&format!("{answer}_encryption_enc_values_supported"), json!(jwe::CONTENT_ENCRYPTION));
+    }
+    if capabilities.features.introspection {
+        put("introspection_endpoint", json!(issuer.endpoint(paths::INTROSPECTION)));
+        let proven: Vec<_> = supported_auth_methods(capabilities).into_iter().filter(|it| *it != "none").collect();
+        put("introspection_endpoint_auth_methods_supported", json!(proven));
+        put("introspection_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
+        put("introspection_signing_alg_values_supported", signing.clone());
+    }
+    if capabilities.features.revocation {
+        put("revocation_endpoint", json!(issuer.endpoint(paths::REVOCATION)));
+        put("revocation_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));
+        put("revocation_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
+    }
+    if capabilities.features.dpop {
+        put("dpop_signing_alg_values_supported", signing);
     }
     if let Some(origin) = &capabilities.mtls_origin {
         let alias = |path: &str| json!(format!("{origin}{path}"));

@@ -84,6 +84,10 @@ error_codes! {
     InvalidToken = "invalid_token",
     /// RFC 6750, 3.1.
     InsufficientScope = "insufficient_scope",
+    /// RFC 9449, 12.2.
+    InvalidDpopProof = "invalid_dpop_proof",
+    /// RFC 9449, 12.2.
+    UseDpopNonce = "use_dpop_nonce",
     /// RFC 9470, 3.
     InsufficientUserAuthentication = "insufficient_user_authentication",
 }

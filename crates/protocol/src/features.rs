@@ -24,6 +24,8 @@ pub struct Features {
     pub signed_responses: bool,
     /// Tokens bound to a key by proofs (RFC 9449).
     pub dpop: bool,
+    /// Whether each proof must have a nonce of this provider (RFC 9449, 8).
+    pub dpop_nonce: bool,
     /// Token introspection (RFC 7662).
     pub introspection: bool,
     /// Token revocation (RFC 7009).
@@ -57,6 +59,7 @@ impl Features {
         request_uris: false,
         signed_responses: true,
         dpop: true,
+        dpop_nonce: false,
         introspection: true,
         revocation: true,
         device: false,

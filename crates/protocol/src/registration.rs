@@ -20,7 +20,6 @@ use serde_json::{Map, Value};
 pub use answer::describe;
 pub use grants::{IMPLICIT, RESPONSE_TYPES, canonical_response_type};
 pub use metadata::ClientMetadata;
-pub use responses::{CONTENT_ENCRYPTION, KEY_ENCRYPTION};
 pub use text::MAX_TEXT;
 
 use crate::discovery::Capabilities;

@@ -12,6 +12,7 @@ use countersign_model::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use crate::binding::Binding;
 use crate::client_authentication::AuthenticatedClient;
 use crate::device;
 use crate::error::{ErrorCode, OAuthError};
@@ -36,6 +37,7 @@ pub struct TokenRequest<'a> {
     client: AuthenticatedClient<'a>,
     grant: RequestedGrant,
     resources: Vec<String>,
+    binding: Binding,
 }
 
 /// What is offered in exchange.
@@ -96,7 +98,18 @@ impl<'a> TokenRequest<'a> {
             },
             _ => RequestedGrant::ClientCredentials { scope },
         };
-        Ok(Self { client, grant, resources: resource::asked(form)? })
+        Ok(Self { client, grant, resources: resource::asked(form)?, binding: Binding::default() })
+    }
+
+    /// The same of who proved to hold a key or a certificate.
+    #[must_use]
+    pub fn bound_to(self, binding: Binding) -> Self {
+        Self { binding, ..self }
+    }
+
+    /// What the tokens are to be bound to.
+    pub const fn binding(&self) -> &Binding {
+        &self.binding
     }
 
     /// What is offered: the caller hashes it and loads what it stands for.
@@ -256,33 +269,36 @@ pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared
     match &request.grant {
         RequestedGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
             let verifier = code_verifier.as_ref();
-            let client = request.client;
-            let exchange = authorization_code::Exchange { client, code, redirect_uri, verifier, resources };
-            authorization_code::decide(&exchange, facts, prepared, now)
+            let (client, binding) = (request.client, &request.binding);
+            let exchange = authorization_code::Exchange { client, code, redirect_uri, verifier, resources, binding };
+            authorization_code::decide(&exchange, facts, prepared, now).bound_as(request)
         }
         RequestedGrant::RefreshToken { refresh_token, scope } => {
             let scope = scope.as_deref();
-            let usage = refresh_token::Usage { client: request.client, token: refresh_token, scope, resources };
+            let (client, binding) = (request.client, &request.binding);
+            let usage = refresh_token::Usage { client, token: refresh_token, scope, resources, binding };
             refresh_token::decide(&usage, facts, prepared, now)
         }
         RequestedGrant::ClientCredentials { scope } => {
             client_credentials::decide(request.client, scope.as_deref(), resources, prepared)
         }
-        RequestedGrant::DeviceCode { .. } => device_code::decide(request.client, resources, facts, prepared, now),
+        RequestedGrant::DeviceCode { .. } => {
+            device_code::decide(request.client, resources, facts, prepared, now).bound_as(request)
+        }
     }
 }
 
 /// The body of a successful answer (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3). Always names the scope.
 pub fn response(
     issue: &Issue,
-    access_token: &str,
+    (token_type, access_token): (&str, &str),
     expires_in: Seconds,
     refresh_token: Option<&str>,
     id_token: Option<&str>,
 ) -> Value {
     let mut body = json!({
         "access_token": access_token,
-        "token_type": "Bearer",
+        "token_type": token_type,
         "expires_in": expires_in.get(),
         "scope": issue.scope.to_string(),
     });
@@ -331,6 +347,16 @@ impl Issue {
 }
 
 impl Decision {
+    /// Binds the first refresh token of a public client to what it proved to hold; successors stay bound as they are.
+    fn bound_as(mut self, request: &TokenRequest<'_>) -> Self {
+        for effect in &mut self.effects {
+            if let Effect::InsertRefreshToken(token) = effect {
+                token.binding = request.binding.of_refresh_token(request.client.client().is_public());
+            }
+        }
+        self
+    }
+
     fn issued(kind: AuditKind, issue: Issue, mut effects: Vec<Effect>) -> Self {
         effects.push(audit(kind, AuditOutcome::Success, issue.grant.as_ref(), ""));
         Self { outcome: Ok(issue), effects }

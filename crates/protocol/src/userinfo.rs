@@ -1,9 +1,10 @@
 //! Claims about a person (OpenID Connect Core, 5.1, 5.3 and 5.4).
 
 use countersign_model::account::PostalAddress;
-use countersign_model::{Account, FactorKind, Scope};
+use countersign_model::{Account, ClientId, FactorKind, Scope};
 use serde_json::{Map, Value, json};
 
+use crate::issuer::Issuer;
 use crate::scopes;
 
 /// The UserInfo response: `sub` always, then what `scope` stands for and what was asked for by name; a claim without a
@@ -13,6 +14,13 @@ pub fn claims(account: &Account, scope: &Scope, requested: &[String]) -> Map<Str
     let wanted: Vec<&str> = by_scope.copied().chain(requested.iter().map(String::as_str)).collect();
     let mut claims = collect(account, &wanted);
     claims.insert("sub".to_owned(), json!(account.user.id.as_str()));
+    claims
+}
+
+/// The claims of a signed answer (Core, 5.3.2).
+pub fn signed_claims(mut claims: Map<String, Value>, issuer: &Issuer, client: &ClientId) -> Map<String, Value> {
+    claims.insert("iss".to_owned(), json!(issuer.as_str()));
+    claims.insert("aud".to_owned(), json!(client.as_str()));
     claims
 }
 

@@ -11,22 +11,27 @@ mod federation;
 mod flow;
 mod flow_state;
 mod help;
+mod introspection;
 mod jwks;
 mod link;
 mod pushed_authorization_request;
 mod registration;
+mod resource;
+mod revocation;
 mod telephone;
 mod token;
 mod userinfo;
 
 use actix_web::guard::{self, Guard};
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use countersign_protocol::Features;
 use countersign_protocol::device::VERIFICATION;
 use countersign_protocol::discovery::paths;
 
+use crate::cors;
 use crate::error::method_not_allowed;
 use crate::flow_page;
 use crate::node::Node;
@@ -45,19 +50,41 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(
             web::resource(paths::TOKEN)
                 .route(web::post().to(token::post))
-                .default_service(web::to(|| async { method_not_allowed("POST") })),
+                .route(preflight("POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, POST") }))
+                .wrap(from_fn(cors::share)),
         )
         .service(
             web::resource(paths::PUSHED_AUTHORIZATION_REQUEST)
                 .guard(on(|features| features.pushed_requests))
                 .route(web::post().to(pushed_authorization_request::post))
-                .default_service(web::to(|| async { method_not_allowed("POST") })),
+                .route(preflight("POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, POST") }))
+                .wrap(from_fn(cors::share)),
         )
         .service(
             web::resource(paths::USERINFO)
                 .route(web::get().to(userinfo::get))
                 .route(web::post().to(userinfo::post))
-                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+                .route(preflight("GET, POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, GET, POST") }))
+                .wrap(from_fn(cors::share)),
+        )
+        .service(
+            web::resource(paths::INTROSPECTION)
+                .guard(on(|features| features.introspection))
+                .route(web::post().to(introspection::post))
+                .route(preflight("POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, POST") }))
+                .wrap(from_fn(cors::share)),
+        )
+        .service(
+            web::resource(paths::REVOCATION)
+                .guard(on(|features| features.revocation))
+                .route(web::post().to(revocation::post))
+                .route(preflight("POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, POST") }))
+                .wrap(from_fn(cors::share)),
         )
         .service(
             web::resource(paths::DEVICE_AUTHORIZATION)
@@ -75,14 +102,18 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(
             web::resource(paths::REGISTRATION)
                 .route(web::post().to(registration::post))
-                .default_service(web::to(|| async { method_not_allowed("POST") })),
+                .route(preflight("POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, POST") }))
+                .wrap(from_fn(cors::share)),
         )
         .service(
             web::resource(format!("{}/{{client}}", paths::REGISTRATION))
                 .route(web::get().to(registration::get))
                 .route(web::put().to(registration::put))
                 .route(web::delete().to(registration::delete))
-                .default_service(web::to(|| async { method_not_allowed("GET, PUT, DELETE") })),
+                .route(preflight("GET, PUT, DELETE"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, GET, PUT, DELETE") }))
+                .wrap(from_fn(cors::share)),
         )
         .service(read_only(paths::JWKS, web::get().to(jwks::get), web::head().to(jwks::get)))
         .service(read_only(paths::OPENID_CONFIGURATION, web::get().to(discovery::get), web::head().to(discovery::get)))
@@ -143,6 +174,11 @@ fn on(switch: fn(&Features) -> bool) -> impl Guard {
         let node = context.app_data::<Data<Node>>();
         node.is_some_and(|node| switch(&node.provider.settings().features))
     })
+}
+
+/// Scripts ask before they call.
+fn preflight(methods: &'static str) -> actix_web::Route {
+    web::method(Method::OPTIONS).to(move |request: HttpRequest| async move { cors::preflight(&request, methods) })
 }
 
 fn carriers(path: &str, post: actix_web::Route) -> actix_web::Resource {

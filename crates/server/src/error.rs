@@ -1,7 +1,7 @@
 //! The only place that picks a status and headers for what went wrong.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::{ErrorCode, OAuthError};
@@ -31,14 +31,31 @@ pub fn token_error(error: &OAuthError) -> HttpResponse {
     response
 }
 
-/// A refusal of a protected resource (RFC 6750, 3).
+/// A refusal where bearer tokens alone are taken (RFC 6750, 3).
 pub fn bearer_refusal(refusal: &Refusal) -> HttpResponse {
+    resource_refusal(refusal, &[refusal.challenge()])
+}
+
+/// A refusal of a protected resource, a challenge for each scheme it takes (RFC 6750, 3; RFC 9449, 7.1).
+pub fn resource_refusal(refusal: &Refusal, challenges: &[String]) -> HttpResponse {
     let code = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = match refusal.body() {
         Some(body) => json(code, &body),
         None => HttpResponse::build(code).insert_header((CACHE_CONTROL, "no-store")).finish(),
     };
-    set_header(&mut response, &WWW_AUTHENTICATE, &refusal.challenge());
+    for challenge in challenges.iter().filter_map(|challenge| HeaderValue::from_str(challenge).ok()) {
+        response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// With the nonce for the next proof, where the request had one (RFC 9449, 8).
+pub fn with_nonce(mut response: HttpResponse, node: &Node, request: &HttpRequest) -> HttpResponse {
+    if request.headers().contains_key(request::DPOP)
+        && let Some(nonce) = node.provider.dpop_nonce()
+    {
+        set_header(&mut response, &HeaderName::from_static("dpop-nonce"), &nonce);
+    }
     response
 }
 
@@ -121,7 +138,7 @@ fn set_retry_after(response: &mut HttpResponse, error: &ServiceError) {
     }
 }
 
-fn set_header(response: &mut HttpResponse, name: &actix_web::http::header::HeaderName, value: &str) {
+fn set_header(response: &mut HttpResponse, name: &HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name.clone(), value);
     }

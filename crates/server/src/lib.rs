@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod connections;
 mod cookie;
+mod cors;
 #[cfg(feature = "demo")]
 mod demo;
 mod endpoint;

@@ -13,10 +13,12 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
-use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params, ShownCertificate};
-use countersign_service::RequestContext;
+use countersign_model::ClientId;
+use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params, Presented, ShownCertificate, dpop};
+use countersign_service::{ClientCall, RequestContext};
 use tracing_actix_web::RequestId;
 
+use crate::cors::NamedClient;
 use crate::node::Node;
 use crate::page::{Brand, Locale, LocaleHints, choose_locale};
 
@@ -121,6 +123,49 @@ pub fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuthError> 
         Some(Err(_)) => Err(refused("The Authorization header is not ASCII")),
         Some(Ok(text)) => Ok(Some(text)),
         None => Ok(None),
+    }
+}
+
+/// Name of the header with a proof (RFC 9449, 4.1).
+pub const DPOP: &str = "dpop";
+
+/// The `DPoP` header; two of them are refused.
+pub fn proof(request: &HttpRequest) -> Result<Option<&str>, OAuthError> {
+    dpop::only_proof(request.headers().get_all(DPOP).map(|value| value.to_str().ok()))
+}
+
+/// What a client says at an endpoint of its own.
+pub struct ClientRequest<'a> {
+    authorization: Option<&'a str>,
+    query: Params,
+    form: Params,
+    context: RequestContext,
+}
+
+impl<'a> ClientRequest<'a> {
+    /// Reads header, query and form.
+    pub fn parse(node: &Node, request: &'a HttpRequest, body: &[u8]) -> Result<Self, OAuthError> {
+        let asked = Self {
+            authorization: authorization(request)?,
+            query: Params::parse_query(request.query_string())?,
+            form: form(request, body)?,
+            context: context(node, request),
+        };
+        let presented = Presented::parse(asked.authorization, &asked.query, &asked.form).ok();
+        name_client(request, presented.and_then(|presented| presented.client().cloned()));
+        Ok(asked)
+    }
+
+    /// As the use cases take it.
+    pub fn call(&self) -> ClientCall<'_> {
+        ClientCall { authorization: self.authorization, query: &self.query, form: &self.form, context: &self.context }
+    }
+}
+
+/// Notes the client that a request names, for who may read its answer.
+pub fn name_client(request: &HttpRequest, client: Option<ClientId>) {
+    if let Some(client) = client {
+        request.extensions_mut().insert(NamedClient(client));
     }
 }
 

@@ -17,6 +17,19 @@ use crate::audit::{self, RequestContext};
 use crate::provider::Provider;
 use crate::vault::Purpose;
 
+/// A request of a client at an endpoint of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientCall<'a> {
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The query; credentials in it are refused.
+    pub query: &'a Params,
+    /// The form.
+    pub form: &'a Params,
+    /// Where the request came from.
+    pub context: &'a RequestContext,
+}
+
 /// What a request presents, and the client it names, if there is one; nothing is proven yet.
 #[derive(Debug)]
 pub(crate) struct ClaimedClient {

@@ -4,11 +4,12 @@
 use countersign_model::{Account, Client, Grant, Scope, Timestamp};
 use countersign_protocol::resource::{self, Resources};
 use countersign_protocol::{
-    AccessTokenClaims, AuthorizationRequest, AuthorizationResponse, Granted, Issue, Rendered, ResponseTarget,
+    AccessTokenClaims, AuthorizationRequest, AuthorizationResponse, Binding, Granted, Issue, Rendered, ResponseTarget,
     access_token, id_token, profile,
 };
 
 use crate::ServiceError;
+use crate::encryption;
 use crate::flow::Response;
 use crate::provider::Provider;
 
@@ -89,7 +90,7 @@ impl Provider {
             jti: answer.jti,
             lifetime: self.settings.lifetimes.access_token,
             audience: &target.audience,
-            certificate: None,
+            binding: &Binding::default(),
         };
         let claims = AccessTokenClaims::new(&self.settings.issuer, &issue, &terms, now);
         let key = self.keys.current().signer(target.algorithm.unwrap_or(client.access_token_alg), now)?;
@@ -111,7 +112,8 @@ impl Provider {
             algorithm,
         };
         let claims = id_token::claims(answer.account, answer.grant, &terms, now);
-        self.keys.current().signer(algorithm, now)?.sign(id_token::TYPE, &claims).map_err(signing)
+        let signed = self.keys.current().signer(algorithm, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;
+        encryption::dress_id_token(signed, answer.client)
     }
 }
 

@@ -376,7 +376,7 @@ impl Provider {
             client: client.id.clone(),
             redirect_uri: request.redirect_uri.as_str().to_owned(),
             code_challenge: request.code_challenge.clone(),
-            dpop_jkt: None,
+            dpop_jkt: request.dpop_jkt.clone(),
             created_at: now,
             expires_at: now.plus(profile::code_lifetime(client, self.settings.lifetimes.code)),
             consumed_at: None,

@@ -4,13 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{AuditKind, AuditOutcome, Client, KeyedHash, PushedRequest, Timestamp};
 use countersign_protocol::authorization::{self, Carriage, Refusal};
+use countersign_protocol::discovery::paths;
 use countersign_protocol::request_object::{self, Expected, Opened};
-use countersign_protocol::{Arrival, AuthorizationRequest, ErrorCode, OAuthError, Params, pushed_request};
+use countersign_protocol::{Arrival, AuthorizationRequest, ErrorCode, OAuthError, Params, dpop, pushed_request};
 use serde_json::Value;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
+use crate::dpop::ShownProof;
 use crate::provider::Provider;
 use crate::vault::Purpose;
 
@@ -23,6 +25,8 @@ pub struct PushCall<'a> {
     pub query: &'a Params,
     /// The form.
     pub form: &'a Params,
+    /// The `DPoP` header.
+    pub dpop: Option<&'a str>,
     /// Where the request came from.
     pub context: &'a RequestContext,
 }
@@ -37,6 +41,16 @@ impl Provider {
             Ok(claimed) => claimed,
             Err(error) => return Ok(Err(error)),
         };
+        let shown = ShownProof {
+            proof: call.dpop,
+            method: "POST",
+            path: paths::PUSHED_AUTHORIZATION_REQUEST,
+            access_token: None,
+        };
+        let proof = match self.read_proof(shown, now) {
+            Ok(proof) => proof,
+            Err(error) => return Ok(Err(error)),
+        };
         let client = match self.prove_client(&claimed, call.context, now).await? {
             Ok(authenticated) => authenticated.client(),
             Err(error) => return Ok(Err(error)),
@@ -47,7 +61,10 @@ impl Provider {
         }
         // Whoever proves itself by the header needs not name itself in the form.
         let form = call.form.clone().with("client_id", client.id.as_str());
-        match self.read_request(&form, Some(client), true, now).await? {
+        let bound = self.read_request(&form, Some(client), true, now).await?;
+        let bound = bound.and_then(|request| dpop::bind_request(request, proof.as_ref()).map_err(Refusal::Page));
+        match bound {
+            Ok(_) if !self.spend_some_proof(proof.as_ref()).await? => Ok(Err(dpop::replayed())),
             Ok(request) => self.keep_request(&request, client, now).await.map(Ok),
             Err(Refusal::Page(error) | Refusal::Redirect(_, error)) => {
                 tracing::info!(code = error.code.as_str(), detail = %error.detail, "pushed request refused");

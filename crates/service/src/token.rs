@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Account, AuditEvent, AuditOutcome, Client, KeyedHash, Timestamp, UserStatus};
-use countersign_protocol::certificate;
+use countersign_model::{Account, AuditEvent, AuditOutcome, KeyedHash, Timestamp, UserStatus};
+use countersign_protocol::discovery::paths;
 use countersign_protocol::resource::Resources;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
-    AccessTokenClaims, CertificateThumbprint, Decision, Effect, Issue, OAuthError, Params, TokenFacts, TokenRequest,
-    access_token, id_token, profile,
+    AccessTokenClaims, Binding, CertificateThumbprint, Decision, Effect, Held, Issue, OAuthError, Params, Proof,
+    TokenFacts, TokenRequest, access_token, dpop, id_token, profile,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +17,8 @@ use serde_json::Value;
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
+use crate::dpop::ShownProof;
+use crate::encryption;
 use crate::provider::Provider;
 use crate::refresh_uses::Place;
 use crate::registration;
@@ -31,6 +33,8 @@ pub struct TokenCall<'a> {
     pub query: &'a Params,
     /// The form.
     pub form: &'a Params,
+    /// The `DPoP` header.
+    pub dpop: Option<&'a str>,
     /// Certificate of the TLS client, if it showed one.
     pub certificate: Option<&'a CertificateThumbprint>,
     /// Where the request came from.
@@ -42,8 +46,6 @@ struct Drawn {
     jti: String,
     refresh_token: SecretString,
     refresh_hash: KeyedHash,
-    /// What the access token is bound to.
-    binding: Option<CertificateThumbprint>,
 }
 
 impl Provider {
@@ -55,20 +57,29 @@ impl Provider {
             Ok(claimed) => claimed,
             Err(error) => return Ok(Err(error)),
         };
+        // Before anything is spent: a client that is told to use a nonce comes again with the same assertion.
+        let shown = ShownProof { proof: call.dpop, method: "POST", path: paths::TOKEN, access_token: None };
+        let proof = match self.read_proof(shown, now) {
+            Ok(proof) => proof,
+            Err(error) => return Ok(Err(error)),
+        };
         let authenticated = match self.prove_client(&claimed, call.context, now).await? {
             Ok(authenticated) => authenticated,
             Err(error) => return Ok(Err(error)),
         };
-        let demanded = authenticated.client().certificate_bound_tokens;
-        let binding = match certificate::decide_binding(demanded, call.certificate) {
+        let held = Held { certificate: call.certificate, proof: proof.as_ref() };
+        let binding = match Binding::decide(authenticated.client(), held) {
             Ok(binding) => binding,
             Err(error) => return Ok(Err(error)),
         };
-        if let Err(error) = profile::check_binding(authenticated.client(), binding.is_some()) {
+        if let Err(error) = profile::check_binding(authenticated.client(), binding.confirmation().is_some()) {
             return Ok(Err(error));
         }
         match TokenRequest::parse(authenticated, call.form, &self.settings.features) {
-            Ok(request) => self.exchange(&request, binding, place.as_ref(), call.context, now).await,
+            Ok(request) => {
+                let request = request.bound_to(binding);
+                self.exchange(&request, proof.as_ref(), place.as_ref(), call.context, now).await
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -76,17 +87,22 @@ impl Provider {
     async fn exchange(
         &self,
         request: &TokenRequest<'_>,
-        binding: Option<CertificateThumbprint>,
+        proof: Option<&Proof>,
         place: Option<&Place<'_>>,
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
-        let drawn = self.draw(binding)?;
+        let drawn = self.draw()?;
         let prepared = self.prepared(&drawn);
         let offered = self.offered_hash(request.grant());
         let (decision, account) = self
             .db
             .write(async |tx| {
+                if let Some(proof) = proof
+                    && !self.spend_proof(tx, proof).await?
+                {
+                    return Ok((Decision { outcome: Err(dpop::replayed()), effects: Vec::new() }, None));
+                }
                 let mut overtaken = false;
                 loop {
                     let (facts, account) = load(tx, request.grant(), offered.as_ref(), now, place, overtaken).await?;
@@ -109,7 +125,7 @@ impl Provider {
                     place.won();
                 }
                 metrics::counter!("countersign_tokens_issued_total").increment(1);
-                self.sign_all(request.client().client(), &issue, account.as_ref(), &drawn, now).map(Ok)
+                self.sign_all(request, &issue, account.as_ref(), &drawn, now).map(Ok)
             }
             Err(error) => {
                 tracing::info!(code = error.code.as_str(), detail = %error.detail, "token request refused");
@@ -118,10 +134,10 @@ impl Provider {
         }
     }
 
-    fn draw(&self, binding: Option<CertificateThumbprint>) -> Result<Drawn, ServiceError> {
+    fn draw(&self) -> Result<Drawn, ServiceError> {
         let refresh_token = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
         let refresh_hash = self.vault.hash(Purpose::RefreshToken, refresh_token.expose_secret().as_bytes());
-        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, refresh_hash, binding })
+        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, refresh_hash })
     }
 
     fn prepared<'a>(&'a self, drawn: &'a Drawn) -> Prepared<'a> {
@@ -156,20 +172,21 @@ impl Provider {
 
     fn sign_all(
         &self,
-        client: &Client,
+        request: &TokenRequest<'_>,
         issue: &Issue,
         account: Option<&Account>,
         drawn: &Drawn,
         now: Timestamp,
     ) -> Result<Value, ServiceError> {
         let signing = |_| ServiceError::Internal("a token could not be signed");
+        let client = request.client().client();
         let keys = self.keys.current();
         let lifetimes = self.settings.lifetimes;
         let terms = access_token::Terms {
             jti: &drawn.jti,
             lifetime: lifetimes.access_token,
             audience: &issue.audience,
-            certificate: drawn.binding.as_ref(),
+            binding: request.binding(),
         };
         let claims = AccessTokenClaims::new(&self.settings.issuer, issue, &terms, now);
         let algorithm = issue.access_token_alg.unwrap_or(client.access_token_alg);
@@ -184,12 +201,14 @@ impl Provider {
                     algorithm: client.id_token_alg,
                 };
                 let claims = id_token::claims(account, grant, &terms, now);
-                Some(keys.signer(client.id_token_alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?)
+                let signed = keys.signer(client.id_token_alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;
+                Some(encryption::dress_id_token(signed, client)?)
             }
             _ => None,
         };
         let refresh = issue.refresh_token.then(|| drawn.refresh_token.expose_secret());
-        Ok(token::response(issue, &access, lifetimes.access_token, refresh, identity.as_deref()))
+        let kind = access_token::token_type(claims.cnf.as_ref());
+        Ok(token::response(issue, (kind, &access), lifetimes.access_token, refresh, identity.as_deref()))
     }
 }
 

@@ -1,62 +1,75 @@
-//! UserInfo (OpenID Connect Core, 5.3): the token is verified, its grant must stand, then the claims are released.
+//! UserInfo (OpenID Connect Core, 5.3): the grant of the token must stand, then the claims are released.
 
-use countersign_model::{GrantId, UserStatus};
-use countersign_protocol::bearer::{self, Refusal};
-use countersign_protocol::{
-    CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, scopes, userinfo, verify_access_token,
-};
+use countersign_model::{Client, GrantId, Timestamp};
+use countersign_protocol::bearer::Refusal;
+use countersign_protocol::jwe::Content;
+use countersign_protocol::{AccessTokenClaims, id_token, scopes, userinfo};
 use countersign_store::{GrantWithAccount, StoreError};
-use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use crate::ServiceError;
+use crate::encryption;
+use crate::presented_token::is_active;
 use crate::provider::Provider;
+use crate::resource_access::{ResourceCall, dead};
 
-/// A request for UserInfo.
-#[derive(Clone, Copy, Debug)]
-pub struct UserInfoCall<'a> {
-    /// The `Authorization` header.
-    pub authorization: Option<&'a str>,
-    /// The query; a token in it is refused.
-    pub query: &'a Params,
-    /// The form of a POST.
-    pub form: &'a Params,
-    /// Certificate of the TLS client, if it showed one.
-    pub certificate: Option<&'a CertificateThumbprint>,
+/// The claims of a person, as their client registered to get them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserInfo {
+    /// JSON.
+    Plain(Map<String, Value>),
+    /// A JWT: signed, encrypted or both.
+    Jwt(String),
 }
 
 impl Provider {
     /// The claims of the token's person, or why not.
-    pub async fn userinfo(&self, call: UserInfoCall<'_>) -> Result<Result<Map<String, Value>, Refusal>, ServiceError> {
-        let token = match bearer::find_token(call.authorization, call.query, call.form) {
-            Ok(token) => token,
+    pub async fn userinfo(&self, call: ResourceCall<'_>) -> Result<Result<UserInfo, Refusal>, ServiceError> {
+        let claims = match self.accept_token(call, scopes::OPENID).await? {
+            Ok(claims) => claims,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let keys = self.keys.current();
-        let verified =
-            verify_access_token(token.expose_secret(), &keys.stored, &self.settings.issuer, self.clock.now());
-        let claims = match verified {
-            Ok(claims) => claims,
-            Err(error) => return Ok(Err(error.into())),
+        let Some((found, client)) = self.released_by(&claims).await? else {
+            return Ok(Err(dead("the grant was revoked, or its person or client is not active")));
         };
-        let bound = claims.cnf.as_ref().map(|confirmation| confirmation.certificate.as_str());
-        if let Err(error) = certificate::check_binding(bound, call.certificate) {
-            return Ok(Err(error.into()));
+        let released = userinfo::claims(&found.account, &claims.scope(), &found.grant.claims.userinfo);
+        self.dress(released, &client, self.clock.now()).map(Ok)
+    }
+
+    /// The answer in the form the client registered: signed, encrypted, first the one and then the other (Core, 5.3.2).
+    fn dress(&self, claims: Map<String, Value>, client: &Client, now: Timestamp) -> Result<UserInfo, ServiceError> {
+        let rules = &client.responses;
+        if rules.userinfo_alg.is_none() && rules.userinfo_encryption.is_none() {
+            return Ok(UserInfo::Plain(claims));
         }
-        if let Err(refusal) = bearer::check_scope(&claims.scope(), scopes::OPENID) {
-            return Ok(Err(refusal));
-        }
-        let found = match claims.grant() {
-            Some(grant) => self.grant_of_token(&grant, &claims.jti).await?,
+        let claims = userinfo::signed_claims(claims, &self.settings.issuer, &client.id);
+        let signed = match rules.userinfo_alg {
+            Some(algorithm) => {
+                let failed = |_| ServiceError::Internal("UserInfo could not be signed");
+                Some(self.keys.current().signer(algorithm, now)?.sign(id_token::TYPE, &claims).map_err(failed)?)
+            }
             None => None,
         };
-        let standing =
-            found.filter(|found| found.grant.revoked_at.is_none() && found.account.user.status == UserStatus::Active);
-        let Some(found) = standing else {
-            let error = OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired");
-            return Ok(Err(error.with_detail("the grant was revoked or its person may not sign in").into()));
-        };
-        Ok(Ok(userinfo::claims(&found.account, &claims.scope(), &found.grant.claims.userinfo)))
+        match (&rules.userinfo_encryption, signed) {
+            (Some(rule), Some(signed)) => encryption::encrypt(Content::Signed(&signed), client, rule),
+            (Some(rule), None) => {
+                encryption::encrypt(Content::Claims(&Value::Object(claims).to_string()), client, rule)
+            }
+            (None, signed) => Ok(signed.unwrap_or_default()),
+        }
+        .map(UserInfo::Jwt)
+    }
+
+    /// What a token stands for, if it does.
+    async fn released_by(
+        &self,
+        claims: &AccessTokenClaims,
+    ) -> Result<Option<(GrantWithAccount, Client)>, ServiceError> {
+        let (Some(grant), Some(client)) = (claims.grant(), claims.client()) else { return Ok(None) };
+        let client = self.find_client(&client).await?.filter(|client| !client.disabled);
+        let found = self.grant_of_token(&grant, &claims.jti).await?;
+        let standing = found.filter(|found| found.grant.revoked_at.is_none() && is_active(&found.account));
+        Ok(standing.zip(client))
     }
 
     /// The grant of an access token that was not taken back. That the token was seen is noted: its client did get the

@@ -66,6 +66,10 @@ pub enum Purpose {
     UserCode,
     /// Nonces of the page where a device is allowed.
     DevicePage,
+    /// Ids of DPoP proofs.
+    DpopProof,
+    /// Nonces for DPoP proofs.
+    DpopNonce,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -99,6 +103,8 @@ impl Purpose {
         Self::DeviceCode,
         Self::UserCode,
         Self::DevicePage,
+        Self::DpopProof,
+        Self::DpopNonce,
         Self::KeyCheck,
     ];
 
@@ -129,6 +135,8 @@ impl Purpose {
             Self::DeviceCode => "device code",
             Self::UserCode => "user code",
             Self::DevicePage => "device page",
+            Self::DpopProof => "dpop proof",
+            Self::DpopNonce => "dpop nonce",
             Self::KeyCheck => "key check",
         }
     }

@@ -73,6 +73,7 @@ async fn token(node: &Provider, grant: &str) -> Result<Result<Value, OAuthError>
         authorization: None,
         query: &Params::default(),
         form: &form,
+        dpop: None,
         certificate: None,
         context: &context,
     })

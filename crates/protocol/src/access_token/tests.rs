@@ -20,7 +20,7 @@ fn issue(grant: Option<countersign_model::Grant>) -> Issue {
 }
 
 fn claims(audience: &[String]) -> AccessTokenClaims {
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience, certificate: None };
+    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience, binding: &Binding::default() };
     AccessTokenClaims::new(&issuer(), &issue(Some(grant("openid email"))), &terms, NOW)
 }
 
@@ -41,7 +41,7 @@ fn a_client_on_its_own_behalf_is_its_own_subject_rfc9068_2_2() {
         jti: "token-1",
         lifetime: Seconds::minutes(5),
         audience: &["https://api.example".to_owned()],
-        certificate: None,
+        binding: &Binding::default(),
     };
     let claims = AccessTokenClaims::new(&issuer(), &issue(None), &terms, NOW);
     assert_eq!((claims.sub.as_str(), claims.aud[0].as_str()), ("rp", "https://api.example"));

@@ -9,7 +9,7 @@ use super::response_type::ResponseType;
 use super::{Arrival, Params, Provider};
 use crate::error::{ErrorCode, OAuthError};
 use crate::resource::{self, Resources};
-use crate::{id_token, kernel, profile, scopes};
+use crate::{dpop, id_token, kernel, profile, scopes};
 
 /// A request under check; client and redirect URI are proven.
 pub(super) struct Asked<'a> {
@@ -29,6 +29,7 @@ pub(super) const IN_ORDER: &[(&str, Check)] = &[
     ("Multiple Response Types 2.1 and 5; JARM 2.3: response_mode", check_response_mode),
     ("RFC 6749 4.1.2.1; Core 3.2.2.1: state and nonce", check_state_and_nonce),
     ("RFC 7636 4.3: code_challenge", check_code_challenge),
+    ("RFC 9449 10: dpop_jkt", check_dpop_key),
     ("RFC 6749 3.3: scope", check_scope),
     ("RFC 6749 4.1.1: the code grant's own checks", check_code_grant),
     ("RFC 8707 2.1: resource", check_resources),
@@ -149,6 +150,15 @@ fn check_code_challenge(asked: &Asked<'_>, request: &mut AuthorizationRequest) -
     };
     request.code_challenge = challenge.filter(well_formed).map(str::to_owned);
     request.code_challenge.is_some().then_some(()).ok_or(invalid("The code_challenge is malformed"))
+}
+
+fn check_dpop_key(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
+    let thumbprint = asked.params.get("dpop_jkt").filter(|_| asked.provider.capabilities.features.dpop);
+    request.dpop_jkt = thumbprint.map(str::to_owned);
+    match thumbprint {
+        Some(text) if !dpop::is_thumbprint(text) => Err(invalid("The dpop_jkt is no thumbprint of a key")),
+        _ => Ok(()),
+    }
 }
 
 fn check_scope(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {

@@ -173,6 +173,8 @@ pub struct AuthorizationRequest {
     pub resources: Vec<String>,
     /// The pushed request it came as (RFC 9126), by keyed hash: answered once.
     pub pushed: Option<KeyedHash>,
+    /// DPoP key that the code is bound to (RFC 9449, 10).
+    pub dpop_jkt: Option<String>,
 }
 
 /// Where an answer goes and how: a proven redirect URI, the mode, the state to echo.

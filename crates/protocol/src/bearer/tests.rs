@@ -57,6 +57,18 @@ fn a_narrow_token_is_403_insufficient_scope_and_names_what_is_needed_rfc6750_3_1
     assert!(refusal.challenge().ends_with(r#"scope="openid""#));
 }
 
+#[test]
+fn both_schemes_are_listed_and_the_one_in_use_says_what_is_wrong_rfc9449_7_1() {
+    assert_eq!(find(Some("DPoP abc"), &[], &[]).as_deref(), Ok("abc"));
+    assert_eq!((scheme_of(Some("dpop abc")), scheme_of(Some("Bearer abc"))), (Scheme::Dpop, Scheme::Bearer));
+    let algorithms = r#"algs="RS256 PS256 ES256 EdDSA""#;
+    assert_eq!(Refusal::Missing.challenges(Scheme::Bearer), ["Bearer".to_owned(), format!("DPoP {algorithms}")]);
+    let refusal = Refusal::from(OAuthError::new(ErrorCode::UseDpopNonce, "Nonce"));
+    assert_eq!(refusal.status(), 401);
+    let told = format!(r#"DPoP error="use_dpop_nonce", error_description="Nonce", {algorithms}"#);
+    assert_eq!(refusal.challenges(Scheme::Dpop), [told, "Bearer".to_owned()]);
+}
+
 proptest! {
     #[test]
     fn an_arbitrary_header_never_panics(header in "\\PC{0,60}") {

@@ -3,11 +3,8 @@
 use countersign_model::{Encryption, ResponseRules, SigningAlgorithm};
 
 use super::{ClientMetadata, MetadataError};
+use crate::jwe;
 
-/// Key management of encrypted answers (RFC 7518, 4.1).
-pub const KEY_ENCRYPTION: &[&str] = &[];
-/// Content encryption of encrypted answers (RFC 7518, 5.1).
-pub const CONTENT_ENCRYPTION: &[&str] = &[];
 /// `enc` where none is named (OpenID Connect Registration, 2).
 const DEFAULT_ENC: &str = "A128CBC-HS256";
 
@@ -20,7 +17,6 @@ pub(super) fn algorithm(name: Option<&str>) -> Result<SigningAlgorithm, Metadata
 pub(super) fn rules(metadata: &ClientMetadata) -> Result<ResponseRules, MetadataError> {
     let optional = |name: &Option<String>| name.as_deref().map(|name| algorithm(Some(name))).transpose();
     let userinfo = metadata.userinfo_signed_response_alg.clone().filter(|name| name != "none");
-    let has_keys = metadata.jwks.is_some() || metadata.jwks_uri.is_some();
     let id_token_encryption = encryption(
         metadata.id_token_encrypted_response_alg.as_ref(),
         metadata.id_token_encrypted_response_enc.as_ref(),
@@ -29,8 +25,9 @@ pub(super) fn rules(metadata: &ClientMetadata) -> Result<ResponseRules, Metadata
         metadata.userinfo_encrypted_response_alg.as_ref(),
         metadata.userinfo_encrypted_response_enc.as_ref(),
     )?;
-    if (id_token_encryption.is_some() || userinfo_encryption.is_some()) && !has_keys {
-        return Err(MetadataError::new("encrypted answers need jwks or jwks_uri"));
+    let has_key = |rule: &Encryption| metadata.jwks.as_ref().is_some_and(|jwks| jwe::has_key(jwks, &rule.alg));
+    if ![&id_token_encryption, &userinfo_encryption].into_iter().flatten().all(has_key) {
+        return Err(MetadataError::new("encrypted answers need a key for them in jwks"));
     }
     Ok(ResponseRules {
         authorization_alg: optional(&metadata.authorization_signed_response_alg)?,
@@ -50,7 +47,7 @@ fn encryption(alg: Option<&String>, enc: Option<&String>) -> Result<Option<Encry
         }
         (Some(alg), enc) => (alg.as_str(), enc.map_or(DEFAULT_ENC, String::as_str)),
     };
-    for (name, known) in [(alg, KEY_ENCRYPTION), (enc, CONTENT_ENCRYPTION)] {
+    for (name, known) in [(alg, jwe::KEY_MANAGEMENT.as_slice()), (enc, &jwe::CONTENT_ENCRYPTION)] {
         if !known.contains(&name) {
             return Err(MetadataError::new(format!("encryption {name} is not supported")));
         }

@@ -4,6 +4,7 @@ use countersign_model::{AuditKind, AuthMethod, AuthorizationCode, Client, Grant,
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, check_standing, invalid_grant};
+use crate::binding::Binding;
 use crate::error::OAuthError;
 use crate::resource::{self, Target};
 use crate::{kernel, scopes};
@@ -14,6 +15,7 @@ pub(super) struct Exchange<'a> {
     pub(super) redirect_uri: &'a str,
     pub(super) verifier: Option<&'a SecretString>,
     pub(super) resources: &'a [String],
+    pub(super) binding: &'a Binding,
 }
 
 pub(super) fn decide(exchange: &Exchange<'_>, facts: TokenFacts, prepared: &Prepared<'_>, now: Timestamp) -> Decision {
@@ -44,6 +46,9 @@ fn check(exchange: &Exchange<'_>, code: &AuthorizationCode, grant: &Grant) -> Re
     }
     if code.redirect_uri != exchange.redirect_uri {
         return Err(invalid_grant("the redirect_uri is not the one of the authorization request"));
+    }
+    if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != exchange.binding.key() {
+        return Err(invalid_grant("the code is bound to another DPoP key"));
     }
     let verifier = exchange.verifier.map(ExposeSecret::expose_secret);
     if verifier.is_some_and(|verifier| !is_verifier(verifier)) {

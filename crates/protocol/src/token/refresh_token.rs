@@ -5,6 +5,7 @@ use countersign_model::{AuditKind, Grant, RefreshRule, RefreshToken, Scope, Seco
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, check_standing, invalid_grant};
+use crate::binding::Binding;
 use crate::error::OAuthError;
 use crate::kernel;
 use crate::resource::{self, Target};
@@ -17,6 +18,7 @@ pub(super) struct Usage<'a> {
     pub(super) token: &'a SecretString,
     pub(super) scope: Option<&'a str>,
     pub(super) resources: &'a [String],
+    pub(super) binding: &'a Binding,
 }
 
 /// What a use of a token is.
@@ -99,6 +101,9 @@ fn check(
     let client = usage.client.client();
     if token.client != client.id || grant.client != client.id || token.grant != grant.id {
         return Err(invalid_grant("the refresh token is another client's"));
+    }
+    if !usage.binding.fits(token.binding.as_ref()) {
+        return Err(invalid_grant("the refresh token is bound to another key"));
     }
     let scope = kernel::refresh(&kernel::Refresh {
         client: client.id.as_str(),

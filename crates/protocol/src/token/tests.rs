@@ -307,7 +307,7 @@ fn the_answer_names_type_life_and_scope_rfc6749_5_1() {
     let expected = json!({
         "access_token": "a", "token_type": "Bearer", "expires_in": 300, "scope": "email openid", "id_token": "i",
     });
-    assert_eq!(response(&issue, "a", Seconds::minutes(5), None, Some("i")), expected);
+    assert_eq!(response(&issue, ("Bearer", "a"), Seconds::minutes(5), None, Some("i")), expected);
 }
 
 #[test]

@@ -28,6 +28,9 @@ pub(super) fn check(features: &Features) -> Result<(), ConfigError> {
     if features.require_pushed_requests && !features.pushed_requests {
         return refuse("protocol.require_pushed_requests is true and protocol.pushed_requests is false");
     }
+    if features.dpop_nonce && !features.dpop {
+        return refuse("protocol.dpop_nonce is true and protocol.dpop is false");
+    }
     let told = features.backchannel_logout || features.frontchannel_logout || features.session_management;
     if told && !features.logout {
         return refuse("protocol.logout is false: clients would hear of logouts that nobody can ask for");

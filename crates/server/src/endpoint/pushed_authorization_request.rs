@@ -3,22 +3,26 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use countersign_protocol::{OAuthError, Params};
-use countersign_service::PushCall;
+use countersign_protocol::OAuthError;
+use countersign_service::{ClientCall, PushCall};
 
 use super::authorization::check_length;
 use crate::error;
 use crate::node::Node;
-use crate::request::{self, Body};
+use crate::request::{self, Body, ClientRequest};
 
 /// POST: a request.
 pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
-    let context = request::context(&node, &request);
-    let (authorization, query, form) = match parse(&request, &body) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return error::token_error(&refusal),
+    let response = match parse(&node, &request, &body) {
+        Ok((asked, dpop)) => push(&node, &asked, dpop).await,
+        Err(refusal) => error::token_error(&refusal),
     };
-    let call = PushCall { authorization, query: &query, form: &form, context: &context };
+    error::with_nonce(response, &node, &request)
+}
+
+async fn push(node: &Node, asked: &ClientRequest<'_>, dpop: Option<&str>) -> HttpResponse {
+    let ClientCall { authorization, query, form, context } = asked.call();
+    let call = PushCall { authorization, query, form, dpop, context };
     match node.provider.push_request(call).await {
         Ok(Ok(body)) => error::json(StatusCode::CREATED, &body),
         Ok(Err(refusal)) => error::token_error(&refusal),
@@ -26,8 +30,11 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
     }
 }
 
-fn parse<'a>(request: &'a HttpRequest, body: &[u8]) -> Result<(Option<&'a str>, Params, Params), OAuthError> {
+fn parse<'a>(
+    node: &Node,
+    request: &'a HttpRequest,
+    body: &[u8],
+) -> Result<(ClientRequest<'a>, Option<&'a str>), OAuthError> {
     check_length(body.len())?;
-    let authorization = request::authorization(request)?;
-    Ok((authorization, Params::parse_query(request.query_string())?, request::form(request, body)?))
+    Ok((ClientRequest::parse(node, request, body)?, request::proof(request)?))
 }

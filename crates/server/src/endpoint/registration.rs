@@ -25,6 +25,7 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
 
 /// GET: what a client registered.
 pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
+    request::name_client(&request, path.parse().ok());
     let asked = match Asked::parse(&node, &request) {
         Ok(asked) => asked,
         Err(refusal) => return error::bearer_refusal(&refusal.into()),
@@ -34,6 +35,7 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
 
 /// PUT: other metadata.
 pub async fn put(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
+    request::name_client(&request, path.parse().ok());
     let asked = match Asked::parse(&node, &request) {
         Ok(asked) => asked,
         Err(refusal) => return error::bearer_refusal(&refusal.into()),
@@ -43,6 +45,7 @@ pub async fn put(node: Data<Node>, path: Path<String>, request: HttpRequest, bod
 
 /// DELETE: the client goes.
 pub async fn delete(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
+    request::name_client(&request, path.parse().ok());
     let asked = match Asked::parse(&node, &request) {
         Ok(asked) => asked,
         Err(refusal) => return error::bearer_refusal(&refusal.into()),

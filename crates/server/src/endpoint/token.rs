@@ -3,26 +3,31 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use countersign_protocol::{OAuthError, Params};
+use countersign_protocol::OAuthError;
 use countersign_service::TokenCall;
 
 use crate::error;
 use crate::node::Node;
-use crate::request::{self, Body};
+use crate::request::{self, Body, ClientRequest};
 
 /// POST: an exchange.
 pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
-    let context = request::context(&node, &request);
-    let (authorization, query, form) = match parse(&request, &body) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return error::token_error(&refusal),
+    let response = match parse(&node, &request, &body) {
+        Ok((asked, dpop)) => exchange(&node, &request, &asked, dpop).await,
+        Err(refusal) => error::token_error(&refusal),
     };
+    error::with_nonce(response, &node, &request)
+}
+
+async fn exchange(node: &Node, request: &HttpRequest, asked: &ClientRequest<'_>, dpop: Option<&str>) -> HttpResponse {
+    let asked = asked.call();
     let call = TokenCall {
-        authorization,
-        query: &query,
-        form: &form,
-        certificate: request::certificate(&request),
-        context: &context,
+        authorization: asked.authorization,
+        query: asked.query,
+        form: asked.form,
+        dpop,
+        certificate: request::certificate(request),
+        context: asked.context,
     };
     match node.provider.token(call).await {
         Ok(Ok(body)) => error::json(StatusCode::OK, &body),
@@ -31,7 +36,10 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
     }
 }
 
-fn parse<'a>(request: &'a HttpRequest, body: &[u8]) -> Result<(Option<&'a str>, Params, Params), OAuthError> {
-    let authorization = request::authorization(request)?;
-    Ok((authorization, Params::parse_query(request.query_string())?, request::form(request, body)?))
+fn parse<'a>(
+    node: &Node,
+    request: &'a HttpRequest,
+    body: &[u8],
+) -> Result<(ClientRequest<'a>, Option<&'a str>), OAuthError> {
+    Ok((ClientRequest::parse(node, request, body)?, request::proof(request)?))
 }

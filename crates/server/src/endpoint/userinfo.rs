@@ -1,12 +1,13 @@
-//! `userinfo_endpoint` (OpenID Connect Core, 5.3; RFC 6750).
+//! `userinfo_endpoint` (OpenID Connect Core, 5.3; RFC 6750; RFC 9449, 7).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::{OAuthError, Params};
-use countersign_service::UserInfoCall;
+use countersign_service::UserInfo;
 
+use super::resource;
 use crate::error;
 use crate::node::Node;
 use crate::request::{self, Body};
@@ -24,16 +25,18 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
 }
 
 async fn answer(node: &Node, request: &HttpRequest, form: Result<Params, OAuthError>) -> HttpResponse {
-    let parsed = request::authorization(request)
-        .and_then(|authorization| Ok((authorization, Params::parse_query(request.query_string())?, form?)));
-    let (authorization, query, form) = match parsed {
-        Ok(parsed) => parsed,
-        Err(refusal) => return error::bearer_refusal(&refusal.into()),
+    let asked = match resource::Asked::parse(request, form) {
+        Ok(asked) => asked,
+        Err(refusal) => return resource::refused(node, request, &refusal.into()),
     };
-    let call = UserInfoCall { authorization, query: &query, form: &form, certificate: request::certificate(request) };
-    match node.provider.userinfo(call).await {
-        Ok(Ok(claims)) => error::json(StatusCode::OK, &claims.into()),
-        Ok(Err(refusal)) => error::bearer_refusal(&refusal),
+    let response = match node.provider.userinfo(asked.call()).await {
+        Ok(Ok(UserInfo::Plain(claims))) => error::json(StatusCode::OK, &claims.into()),
+        Ok(Ok(UserInfo::Jwt(jwt))) => HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((CONTENT_TYPE, "application/jwt"))
+            .body(jwt),
+        Ok(Err(refusal)) => return resource::refused(node, request, &refusal),
         Err(failure) => error::program_failure(&failure),
-    }
+    };
+    error::with_nonce(response, node, request)
 }

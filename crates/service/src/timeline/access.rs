@@ -1,32 +1,16 @@
 //! Who may read timelines over HTTP: an access token of ours with the scope `users.read`, and for people a role.
 
 use countersign_model::{Account, ClientId, Role, User, UserId, UserStatus};
-use countersign_protocol::bearer::{self, Refusal};
-use countersign_protocol::{
-    AccessTokenClaims, CertificateThumbprint, ErrorCode, OAuthError, Params, certificate, verify_access_token,
-};
-use secrecy::ExposeSecret;
+use countersign_protocol::bearer::Refusal;
 
 use super::Timeline;
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::provider::Provider;
+use crate::resource_access::{ResourceCall, dead};
 
 /// Lets a client read what is on record of people.
 const USERS_READ: &str = "users.read";
-
-/// A request to the admin API.
-#[derive(Clone, Copy, Debug)]
-pub struct AdminCall<'a> {
-    /// The `Authorization` header.
-    pub authorization: Option<&'a str>,
-    /// The query; a token in it is refused.
-    pub query: &'a Params,
-    /// Certificate of the TLS client, if it showed one.
-    pub certificate: Option<&'a CertificateThumbprint>,
-    /// Where the request came from.
-    pub context: &'a RequestContext,
-}
 
 /// Why the admin API does not answer.
 #[derive(Debug)]
@@ -65,8 +49,9 @@ impl Provider {
     /// The timeline of `who`, for who presents a token that allows it.
     pub async fn read_timeline(
         &self,
-        call: AdminCall<'_>,
+        call: ResourceCall<'_>,
         who: &str,
+        context: &RequestContext,
     ) -> Result<Result<Timeline, AdminRefusal>, ServiceError> {
         let caller = match self.find_caller(call).await? {
             Ok(caller) => caller,
@@ -76,13 +61,13 @@ impl Provider {
             return Ok(Err(AdminRefusal::Unknown));
         };
         let by = caller.person.as_ref().map_or("client", |person| person.as_str());
-        let read = self.reading_of(&account, call.context)?.client(&caller.client).detail("by", by).build();
+        let read = self.reading_of(&account, context)?.client(&caller.client).detail("by", by).build();
         self.write_events(&[read]).await?;
         self.timeline_of(&account).await.map(Ok)
     }
 
-    async fn find_caller(&self, call: AdminCall<'_>) -> Result<Result<Caller, Refusal>, ServiceError> {
-        let claims = match self.check_token(call) {
+    async fn find_caller(&self, call: ResourceCall<'_>) -> Result<Result<Caller, Refusal>, ServiceError> {
+        let claims = match self.accept_token(call, USERS_READ).await? {
             Ok(claims) => claims,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -102,21 +87,10 @@ impl Provider {
         let standing =
             found.filter(|found| found.grant.revoked_at.is_none() && found.account.user.status == UserStatus::Active);
         let Some(standing) = standing else {
-            let error = OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or expired");
-            return Ok(Err(error.with_detail("the grant was revoked or its person may not sign in").into()));
+            return Ok(Err(dead("the grant was revoked or its person may not sign in")));
         };
         let person = Some(standing.account.user.id.clone());
         Ok(reach_of(standing.account.user).map(|reach| Caller { reach, client, person }))
-    }
-
-    fn check_token(&self, call: AdminCall<'_>) -> Result<AccessTokenClaims, Refusal> {
-        let token = bearer::find_token(call.authorization, call.query, &Params::default())?;
-        let keys = self.keys.current();
-        let claims = verify_access_token(token.expose_secret(), &keys.stored, &self.settings.issuer, self.clock.now())?;
-        let bound = claims.cnf.as_ref().map(|confirmation| confirmation.certificate.as_str());
-        certificate::check_binding(bound, call.certificate)?;
-        bearer::check_scope(&claims.scope(), USERS_READ)?;
-        Ok(claims)
     }
 
     /// Whether the operator registered this client for the scope and it may still use it. Clients that registered

@@ -104,7 +104,9 @@ impl Family {
             resources: Resources { issuer: &self.issuer, servers: &[] },
         };
         let text = SecretString::from("token");
-        let usage = Usage { client: authenticated(client), token: &text, scope: None, resources: &[] };
+        let binding = crate::binding::Binding::default();
+        let client = authenticated(client);
+        let usage = Usage { client, token: &text, scope: None, resources: &[], binding: &binding };
         let decision = decide(&usage, facts, &prepared, self.now);
         for effect in &decision.effects {
             self.apply(effect);

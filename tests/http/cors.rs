@@ -1,0 +1,73 @@
+//! The Fetch standard's CORS protocol: scripts of a client's own origins read its answers, errors too (RFC 9700, 2.6).
+
+use countersign_tests::user_agent::{Answer, UserAgent};
+use reqwest::Method;
+
+use crate::fixture::{Provider, text};
+
+const OWN: &str = "https://spa.example.com";
+const EVIL: &str = "https://evil.example";
+
+#[tokio::test]
+async fn preflights_are_answered_where_scripts_call_and_nowhere_else() {
+    let provider = Provider::start().await;
+    let preflight = async |path: &str, origin: &str| {
+        let request = provider.http.request(Method::OPTIONS, provider.url(path)).header("origin", origin);
+        Answer::to(request.header("access-control-request-method", "POST")).await
+    };
+    for path in ["/token", "/userinfo", "/introspection", "/revocation", "/register", "/register/spa"] {
+        let answer = preflight(path, OWN).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, OWN), "{path}");
+        assert!(answer.header("access-control-allow-headers").contains("dpop"), "{path}");
+        assert!(!answer.header("access-control-allow-methods").is_empty(), "{path}");
+        assert_eq!(answer.header("vary"), "Origin", "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+        assert_eq!(preflight(path, "null").await.header("access-control-allow-origin"), "", "{path}");
+    }
+    assert_eq!(preflight("/authorization", OWN).await.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn answers_and_errors_are_for_the_clients_own_origins() {
+    let provider = Provider::start().await;
+    let granted = provider.grant(&UserAgent::new(), &provider.ask("spa")).await;
+    let form = |code: &str| {
+        [
+            ("grant_type", "authorization_code".to_owned()),
+            ("client_id", "spa".to_owned()),
+            ("code", code.to_owned()),
+            ("redirect_uri", granted.redirect_uri.clone()),
+            ("code_verifier", crate::fixture::VERIFIER.to_owned()),
+        ]
+    };
+    let token = async |code: &str, origin: &str| {
+        Answer::to(provider.http.post(provider.url("/token")).form(&form(code)).header("origin", origin)).await
+    };
+    for (origin, allowed) in [(OWN, OWN), (EVIL, ""), ("null", "")] {
+        let answer = token("abc", origin).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (400, allowed), "{origin}");
+        assert!(answer.header("vary").contains("Origin"));
+    }
+    let answer = token(&granted.code, OWN).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, OWN));
+    assert_eq!(answer.header("access-control-expose-headers"), "WWW-Authenticate, DPoP-Nonce");
+
+    let tokens = answer.json();
+    let userinfo = async |token: &str, origin: &str| {
+        let request = provider.http.get(provider.url("/userinfo")).bearer_auth(token);
+        Answer::to(request.header("origin", origin)).await
+    };
+    let access = text(&tokens, "access_token");
+    for (token, status) in [(access, 200), (&access[..access.len() - 4], 401)] {
+        for (origin, allowed) in [(OWN, OWN), (EVIL, "")] {
+            let answer = userinfo(token, origin).await;
+            assert_eq!((answer.status, answer.header("access-control-allow-origin")), (status, allowed), "{origin}");
+        }
+    }
+    // Nobody is named, so nothing of anybody is told.
+    let nobody = provider.http.post(provider.url("/token")).form(&[("grant_type", "x")]).header("origin", EVIL);
+    assert_eq!(Answer::to(nobody).await.header("access-control-allow-origin"), EVIL);
+    // Authorization is a place for browsers, not for scripts.
+    let page = provider.http.get(provider.ask("spa").url()).header("origin", OWN);
+    assert_eq!(Answer::to(page).await.header("access-control-allow-origin"), "");
+}

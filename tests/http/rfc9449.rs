@@ -1,0 +1,213 @@
+//! RFC 9449: tokens that work in the hands of one key's owner alone.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_tests::servers::DemoOptions;
+use countersign_tests::user_agent::{Answer, UserAgent};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use crate::fixture::{Granted, Provider, VERIFIER, assert_error, peek, text};
+
+/// A client's key for proofs.
+pub struct Prover {
+    pair: EcdsaKeyPair,
+}
+
+impl Prover {
+    pub fn new() -> Self {
+        Self { pair: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap() }
+    }
+
+    fn jwk(&self) -> Value {
+        let point = self.pair.public_key().as_ref();
+        let part = |from: usize| URL_SAFE_NO_PAD.encode(&point[from..from + 32]);
+        json!({"crv": "P-256", "kty": "EC", "x": part(1), "y": part(33)})
+    }
+
+    pub fn thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, self.jwk().to_string().as_bytes()))
+    }
+
+    /// A proof of a request, with more or other claims.
+    pub fn prove(&self, method: &str, url: &str, more: &Value) -> String {
+        let jti: [u8; 16] = aws_lc_rs::rand::generate(&SystemRandom::new()).unwrap().expose();
+        let mut claims = json!({"jti": URL_SAFE_NO_PAD.encode(jti), "htm": method, "htu": url, "iat": now()});
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk()});
+        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let message = format!("{}.{}", encode(&header), encode(&claims));
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    /// A proof of a GET with a token.
+    fn prove_token(&self, url: &str, token: &str, more: &Value) -> String {
+        let mut claims = json!({"ath": URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))});
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.prove("GET", url, &claims)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the client's clock, which is not the product's")]
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+impl Provider {
+    fn exchange(&self, granted: &Granted) -> RequestBuilder {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", &granted.client),
+            ("code", &granted.code),
+            ("redirect_uri", &granted.redirect_uri),
+            ("code_verifier", VERIFIER),
+        ];
+        self.token_request(&form)
+    }
+
+    fn renewal(&self, refresh_token: &str) -> RequestBuilder {
+        let form = [("grant_type", "refresh_token"), ("client_id", "spa"), ("refresh_token", refresh_token)];
+        self.token_request(&form)
+    }
+
+    async fn proven(&self, request: RequestBuilder, prover: &Prover) -> Answer {
+        Answer::to(request.header("dpop", prover.prove("POST", &self.url("/token"), &json!({})))).await
+    }
+}
+
+#[tokio::test]
+async fn a_bound_token_works_with_its_key_alone() {
+    let provider = Provider::start().await;
+    let (own, other) = (Prover::new(), Prover::new());
+    let metadata = Answer::to(provider.http.get(provider.url("/.well-known/openid-configuration"))).await.json();
+    assert_eq!(metadata["dpop_signing_alg_values_supported"], json!(["RS256", "PS256", "ES256", "EdDSA"]));
+    let ask = provider.ask("spa").with("scope", "openid offline_access");
+    let tokens = provider.proven(provider.exchange(&provider.fresh_grant(&ask).await), &own).await.json();
+    let access = text(&tokens, "access_token");
+    assert_eq!((&tokens["token_type"], &peek(access)["cnf"]), (&json!("DPoP"), &json!({"jkt": own.thumbprint()})));
+
+    let url = provider.url("/userinfo");
+    let get = |scheme: &str, proof: Option<String>| {
+        let request = provider.http.get(&url).header("authorization", format!("{scheme} {access}"));
+        proof.into_iter().fold(request, |request, proof| request.header("dpop", proof))
+    };
+    let proof = own.prove_token(&url, access, &json!({}));
+    assert_eq!(Answer::to(get("DPoP", Some(proof.clone()))).await.status, 200);
+    assert_eq!(Answer::to(get("dpop", Some(own.prove_token(&url, access, &json!({}))))).await.status, 200);
+    let invalid = "invalid_dpop_proof";
+    let refused = [
+        ("replayed", get("DPoP", Some(proof)), invalid),
+        ("no proof", get("DPoP", None), invalid),
+        ("another key", get("DPoP", Some(other.prove_token(&url, access, &json!({})))), "invalid_token"),
+        ("as a bearer token", get("Bearer", None), "invalid_token"),
+        (
+            "as a bearer token with a proof",
+            get("Bearer", Some(own.prove_token(&url, access, &json!({})))),
+            "invalid_token",
+        ),
+        ("of no token", get("DPoP", Some(own.prove("GET", &url, &json!({})))), invalid),
+        ("of another token", get("DPoP", Some(own.prove_token(&url, "abc", &json!({})))), invalid),
+        ("of another method", get("DPoP", Some(own.prove_token(&url, access, &json!({"htm": "POST"})))), invalid),
+        (
+            "of another address",
+            get("DPoP", Some(own.prove_token(&provider.url("/token"), access, &json!({})))),
+            invalid,
+        ),
+        ("old", get("DPoP", Some(own.prove_token(&url, access, &json!({"iat": now() - 3600})))), invalid),
+    ];
+    for (case, request, error) in refused {
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.status, 401, "{case}: {}", answer.body);
+        let challenges: Vec<&str> =
+            answer.headers.get_all("www-authenticate").iter().map(|it| it.to_str().unwrap()).collect();
+        assert!(challenges[0].contains(&format!(r#"error="{error}""#)), "{case}: {challenges:?}");
+        let schemes: Vec<&str> = challenges.iter().map(|it| it.split(' ').next().unwrap()).collect();
+        let used = if case.contains("bearer") { ["Bearer", "DPoP"] } else { ["DPoP", "Bearer"] };
+        assert_eq!(schemes, used, "{case}");
+        assert!(challenges.concat().contains(r#"algs="RS256 PS256 ES256 EdDSA""#), "{case}");
+    }
+    let two = get("DPoP", Some(own.prove_token(&url, access, &json!({})))).header("dpop", "another");
+    assert_eq!(Answer::to(two).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_proof_is_good_once_and_a_code_or_refresh_token_for_its_key() {
+    let provider = Provider::start().await;
+    let (own, other) = (Prover::new(), Prover::new());
+    // Section 11.1.
+    let proof = own.prove("POST", &provider.url("/token"), &json!({}));
+    let ask = provider.ask("spa").with("scope", "openid offline_access").with("dpop_jkt", own.thumbprint());
+    let granted = provider.fresh_grant(&ask).await;
+    let renewal = || provider.renewal("unknown").header("dpop", &proof);
+    assert_error(&Answer::to(renewal()).await, 400, "invalid_grant");
+    assert_error(&Answer::to(renewal()).await, 400, "invalid_dpop_proof");
+    // Section 10: the code is for the key that the request named.
+    assert_error(&provider.proven(provider.exchange(&granted), &other).await, 400, "invalid_grant");
+    assert_error(&Answer::to(provider.exchange(&granted)).await, 400, "invalid_grant");
+    let tokens = provider.proven(provider.exchange(&granted), &own).await.json();
+    let refresh = text(&tokens, "refresh_token");
+    // Section 5: a public client's refresh token too.
+    assert_error(&provider.proven(provider.renewal(refresh), &other).await, 400, "invalid_grant");
+    assert_error(&Answer::to(provider.renewal(refresh)).await, 400, "invalid_grant");
+    let next = provider.proven(provider.renewal(refresh), &own).await.json();
+    assert_eq!(next["token_type"], "DPoP");
+
+    let two = provider.renewal(text(&next, "refresh_token")).header("dpop", "a").header("dpop", "b");
+    assert_error(&Answer::to(two).await, 400, "invalid_dpop_proof");
+    let malformed = provider.answer(&UserAgent::new(), &provider.ask("spa").with("dpop_jkt", "short")).await;
+    assert_eq!(malformed.response()["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn a_client_may_register_that_it_always_proves() {
+    let provider = Provider::start().await;
+    let form = [("grant_type", "client_credentials")];
+    assert_error(&provider.token("prover", &form).await, 400, "invalid_dpop_proof");
+    let own = Prover::new();
+    let basic = crate::fixture::basic("prover", &crate::fixture::secret_of("prover"));
+    let request = || provider.token_request(&form).header("authorization", &basic);
+    let tokens = provider.proven(request(), &own).await.json();
+    assert_eq!(tokens["token_type"], "DPoP");
+    let told = provider.introspect("prover", text(&tokens, "access_token")).await;
+    assert_eq!((&told["token_type"], &told["cnf"]["jkt"]), (&json!("DPoP"), &json!(own.thumbprint())));
+    let hourly = own.prove("POST", &provider.url("/token"), &json!({"iat": now() + 3600}));
+    assert_error(&Answer::to(request().header("dpop", hourly)).await, 400, "invalid_dpop_proof");
+}
+
+#[tokio::test]
+async fn a_deployment_may_ask_for_its_nonces() {
+    let env = vec![("COUNTERSIGN__PROTOCOL__DPOP_NONCE".to_owned(), "true".to_owned())];
+    let provider = Provider::start_with(DemoOptions { env, ..DemoOptions::default() }).await;
+    let own = Prover::new();
+    let granted = provider.fresh_grant(&provider.ask("spa")).await;
+    // Section 8: 400 and the nonce to use; nothing is spent.
+    let asked = provider.proven(provider.exchange(&granted), &own).await;
+    assert_error(&asked, 400, "use_dpop_nonce");
+    let nonce = asked.header("dpop-nonce");
+    let with = |nonce: &str| own.prove("POST", &provider.url("/token"), &json!({"nonce": nonce}));
+    let wrong = Answer::to(provider.exchange(&granted).header("dpop", with("wrong"))).await;
+    assert_error(&wrong, 400, "use_dpop_nonce");
+    let answer = Answer::to(provider.exchange(&granted).header("dpop", with(nonce))).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(!answer.header("dpop-nonce").is_empty());
+    // Section 9: 401 at a resource.
+    let tokens = answer.json();
+    let (access, url) = (text(&tokens, "access_token"), provider.url("/userinfo"));
+    let get = |more: &Value| {
+        let request = provider.http.get(&url).header("authorization", format!("DPoP {access}"));
+        request.header("dpop", own.prove_token(&url, access, more))
+    };
+    let asked = Answer::to(get(&json!({}))).await;
+    assert_eq!(asked.status, 401);
+    assert!(asked.header("www-authenticate").starts_with(r#"DPoP error="use_dpop_nonce""#));
+    let answer = Answer::to(get(&json!({"nonce": asked.header("dpop-nonce")}))).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // Who sends no proof is bothered by none of it.
+    assert_eq!(provider.redeem(&provider.fresh_grant(&provider.ask("basic")).await).await["token_type"], "Bearer");
+}
