@@ -1,10 +1,12 @@
 //! RFC 9101 and OpenID Connect Core 1.0, 6: authorization requests that are objects of their client.
 
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_tests::user_agent::UserAgent;
+use countersign_tests::provider::serve_json;
+use countersign_tests::user_agent::{Answer, UserAgent};
 use serde_json::{Value, json};
 
 use crate::client_key::{SIGNER, STRANGER};
@@ -103,6 +105,44 @@ async fn unsigned_objects_are_for_who_registered_none() {
     assert_eq!(response["state"], "in the object");
     let ask = provider.ask("basic").with("request", unsigned(&claims(&provider, "basic")));
     assert_eq!(agent.get(&ask.url()).await.response()["error"], "invalid_request_object");
+}
+
+/// Core, 6.2: at addresses that were registered alone; RFC 9101, 10.4.
+#[tokio::test]
+async fn an_object_is_fetched_at_a_registered_address_and_its_keys_at_another() {
+    let served = Arc::new(Mutex::new((404, String::new())));
+    let object = Arc::clone(&served);
+    let host = serve_json(move |asked| match asked.path.as_str() {
+        "/jwks" => Some((200, SIGNER.jwks.to_string())),
+        _ => Some(object.lock().unwrap().clone()),
+    })
+    .await;
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    let metadata = json!({
+        "redirect_uris": ["https://rp.example.com/cb"], "jwks_uri": format!("{host}/jwks"),
+        "request_uris": [format!("{host}/object")],
+    });
+    let registered = Answer::to(provider.http.post(provider.url("/register")).json(&metadata)).await;
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    let id = registered.json()["client_id"].as_str().unwrap().to_owned();
+    let plain = provider.ask(&id).with("redirect_uri", "https://rp.example.com/cb");
+    let ask = |path: &str| plain.clone().with("request_uri", format!("{host}{path}"));
+    let error = async |ask: Ask| agent.get(&ask.url()).await.response()["error"].clone();
+
+    assert_eq!(error(ask("/object")).await, "invalid_request_uri", "404");
+    let mut claims = claims(&provider, &id);
+    claims["redirect_uri"] = json!("https://rp.example.com/cb");
+    let good = SIGNER.sign(TYPE, &claims);
+    *served.lock().unwrap() = (302, good.clone());
+    assert_eq!(error(ask("/object")).await, "invalid_request_uri", "a redirect");
+    *served.lock().unwrap() = (200, STRANGER.sign(TYPE, &claims));
+    assert_eq!(error(ask("/object")).await, "invalid_request_object", "another key");
+    *served.lock().unwrap() = (200, good);
+    assert_eq!(error(ask("/elsewhere")).await, "invalid_request_uri", "not registered");
+    assert_eq!(error(provider.ask("basic").with("request_uri", format!("{host}/object"))).await, "invalid_request_uri");
+    let response = provider.answer(&agent, &ask("/object#hash")).await.response();
+    assert_eq!(response["state"], "in the object");
 }
 
 #[tokio::test]

@@ -134,7 +134,10 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     }
     if let Some(origin) = &capabilities.mtls_origin {
         let alias = |path: &str| json!(format!("{origin}{path}"));
-        let aliases = json!({"token_endpoint": alias(paths::TOKEN), "userinfo_endpoint": alias(paths::USERINFO)});
+        let mut aliases = json!({"token_endpoint": alias(paths::TOKEN), "userinfo_endpoint": alias(paths::USERINFO)});
+        if features.pushed_requests {
+            aliases["pushed_authorization_request_endpoint"] = alias(paths::PUSHED_AUTHORIZATION_REQUEST);
+        }
         put("mtls_endpoint_aliases", aliases);
         put("tls_client_certificate_bound_access_tokens", json!(true));
     }

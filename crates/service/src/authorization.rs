@@ -46,7 +46,7 @@ impl Provider {
             Some(id) => self.find_client(&id).await?,
             None => None,
         };
-        match self.read_request(call.params, client.as_ref(), false, self.clock.now()).await? {
+        match self.read_request(call.params, client.as_ref(), false, call.context, self.clock.now()).await? {
             Err(Refusal::Page(error)) => {
                 tracing::info!(code = error.code.as_str(), detail = %error.detail, "authorization request refused on a page");
                 Ok(Answered::plain(Answer::Refused(error)))

@@ -457,7 +457,11 @@ async fn write_again(tx: &mut Tx, new: &NewGrant) -> Result<Grant, ServiceError>
     };
     tx.renew_code(&code.hash, code.expires_at).await?;
     let found = tx.find_code_with_grant(&code.hash).await?;
-    Ok(found.map(|found| found.grant).ok_or(ServiceError::Internal("a code was issued without a grant"))?)
+    let grant = found.map(|found| found.grant).ok_or(ServiceError::Internal("a code was issued without a grant"))?;
+    if let Some(event) = new.tokens.clone() {
+        tx.insert_audit_events(&[AuditEvent { grant: Some(grant.id.clone()), ..event }]).await?;
+    }
+    Ok(grant)
 }
 
 async fn write_rows(tx: &mut Tx, rows: &Rows, old: Option<KeyedHash>, now: Timestamp) -> Result<(), ServiceError> {

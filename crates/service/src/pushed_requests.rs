@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{AuditKind, AuditOutcome, Client, KeyedHash, PushedRequest, Timestamp};
+use countersign_outbound::documents;
 use countersign_protocol::authorization::{self, Carriage, Refusal};
 use countersign_protocol::discovery::paths;
-use countersign_protocol::request_object::{self, Expected, Opened};
+use countersign_protocol::request_object::{self, Expected, Opened, Unopened};
 use countersign_protocol::{Arrival, AuthorizationRequest, ErrorCode, OAuthError, Params, dpop, pushed_request};
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ use crate::clock::random;
 use crate::dpop::ShownProof;
 use crate::provider::Provider;
 use crate::vault::Purpose;
+
+/// Media type of a request object (RFC 9101, 5.2.3).
+const OBJECT_TYPE: &str = "application/oauth-authz-req+jwt, application/jwt";
 
 /// A request that its client pushes.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +65,7 @@ impl Provider {
         }
         // Whoever proves itself by the header needs not name itself in the form.
         let form = call.form.clone().with("client_id", client.id.as_str());
-        let bound = self.read_request(&form, Some(client), true, now).await?;
+        let bound = self.read_request(&form, Some(client), true, call.context, now).await?;
         let bound = bound.and_then(|request| dpop::bind_request(request, proof.as_ref()).map_err(Refusal::Page));
         match bound {
             Ok(_) if !self.spend_some_proof(proof.as_ref()).await? => Ok(Err(dpop::replayed())),
@@ -80,6 +84,7 @@ impl Provider {
         params: &Params,
         client: Option<&Client>,
         pushed: bool,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<Read, ServiceError> {
         let keys = self.keys.current();
@@ -102,9 +107,13 @@ impl Provider {
                 return found.map_or_else(|| refused(unknown_uri()), |request| Ok(Ok(request)));
             }
             Carriage::Object(object) => object.to_owned(),
-            Carriage::Reference(_) | Carriage::Plain => return refused(unknown_uri()),
+            Carriage::Reference(uri) => match self.fetch_object(uri, owner, context).await? {
+                Some(object) => object,
+                None => return refused(unknown_uri()),
+            },
+            Carriage::Plain => String::new(),
         };
-        match self.open_object(params, &object, owner, now) {
+        match self.open_object(params, &object, owner, now).await {
             Ok(Opened { params, signed }) => {
                 Ok(authorization::check(&params, client, &provider, Arrival { pushed, signed }))
             }
@@ -112,9 +121,48 @@ impl Provider {
         }
     }
 
-    fn open_object(&self, outer: &Params, object: &str, client: &Client, now: Timestamp) -> Result<Opened, OAuthError> {
-        let expected = Expected { client, jwks: client.keys.jwks.as_ref(), issuer: &self.settings.issuer };
-        request_object::open(outer, object, &expected, now).map_err(OAuthError::from)
+    /// Opens an object by the keys of its client; an unknown key has them fetched again, once.
+    async fn open_object(
+        &self,
+        outer: &Params,
+        object: &str,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Opened, OAuthError> {
+        let open = |jwks: Option<&Value>| {
+            request_object::open(outer, object, &Expected { client, jwks, issuer: &self.settings.issuer }, now)
+        };
+        // Nobody's keys are fetched for an object that needs none, or is refused whatever they are.
+        let mut opened = open(None);
+        if opened == Err(Unopened::UnknownKey) {
+            opened = open(self.client_keys(client, now).await.as_deref());
+        }
+        if opened == Err(Unopened::UnknownKey) {
+            opened = open(self.fresh_client_keys(client, now).await.as_deref());
+        }
+        opened.map_err(OAuthError::from)
+    }
+
+    /// The object at an address that `client` registered, with its fragment or without (Core, 6.2), if it can be had.
+    async fn fetch_object(
+        &self,
+        uri: &str,
+        client: &Client,
+        context: &RequestContext,
+    ) -> Result<Option<String>, ServiceError> {
+        let bare = uri.split('#').next().unwrap_or_default();
+        let registered = client.requests.request_uris.iter().any(|known| known == uri || known == bare);
+        let Some(http) = self.http.as_ref().filter(|_| registered && !client.disabled) else { return Ok(None) };
+        if let Some(wait) = self.charge_network(context, "request_uris", self.settings.address_limits.starts).await? {
+            return Err(ServiceError::Busy(wait));
+        }
+        match documents::fetch(http, uri, OBJECT_TYPE).await {
+            Ok(body) => Ok(String::from_utf8(body).ok().map(|text| text.trim().to_owned())),
+            Err(error) => {
+                tracing::info!(%error, client = %client.id, "a request object could not be fetched");
+                Ok(None)
+            }
+        }
     }
 
     /// A pushed request of `client` that waits; a page may be loaded again until the request is answered.
