@@ -217,7 +217,8 @@ impl Rp {
         if answer.status == 303 {
             let location = answer.location();
             assert!(location.as_str().starts_with(expected), "sent to {location}");
-            return Landed::Response(self.read(&location, expected));
+            let in_query = self.variant.response_type == "code" || ask.get("response_type").is_none();
+            return Landed::Response(self.read(&location, expected, in_query));
         }
         if self.variant.form_post && answer.body.contains("<form") {
             let form = answer.form("");
@@ -229,13 +230,13 @@ impl Rp {
     }
 
     /// The answer is where its mode says, and nowhere else.
-    fn read(&self, location: &Url, expected: &str) -> BTreeMap<String, String> {
+    fn read(&self, location: &Url, expected: &str, in_query: bool) -> BTreeMap<String, String> {
         let own: Vec<_> = Url::parse(expected).expect("a URL").query_pairs().into_owned().collect();
         let query: Vec<_> = location.query_pairs().into_owned().filter(|pair| !own.contains(pair)).collect();
         let fragment = location.fragment().unwrap_or_default();
         let fragment: Vec<_> = url::form_urlencoded::parse(fragment.as_bytes()).into_owned().collect();
         assert!(!self.variant.form_post, "asked for form_post, answered {location}");
-        if self.variant.response_type == "code" {
+        if in_query {
             return once(query.into_iter());
         }
         assert!(query.is_empty(), "an answer in the query: {location}");
