@@ -11,6 +11,8 @@ use crate::clock::Clock;
 /// For so long after the first use at another node a further one counts as parallel: what is under way there cannot be
 /// seen from here.
 const ELSEWHERE_MILLIS: i64 = 100;
+/// No longer than this are two requests tabs that got into each other's way, whatever is still open.
+const COMPANY: Seconds = Seconds::new(30);
 /// For so long a finished use is remembered; more than the above.
 const REMEMBERED: Seconds = Seconds::new(1);
 
@@ -63,7 +65,8 @@ impl Place<'_> {
     /// Whether this use, begun at `now`, is parallel to the one that spent the token at `consumed_at`.
     pub(crate) fn overlaps(&self, consumed_at: Timestamp, now: Timestamp) -> bool {
         let elsewhere = now.as_millis() < consumed_at.as_millis() + ELSEWHERE_MILLIS;
-        self.in_company || (elsewhere && !self.answered_here)
+        let together = self.in_company && now < consumed_at.plus(COMPANY);
+        together || (elsewhere && !self.answered_here)
     }
 
     /// It got the successor.
@@ -98,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_overlaps_is_parallel_however_long_it_takes() {
+    fn what_overlaps_is_parallel_for_half_a_minute() {
         let uses = uses();
         let first = uses.enter([1; 32], NOW);
         let second = uses.enter([1; 32], later(5000));
@@ -106,6 +109,8 @@ mod tests {
         drop(first);
         let third = uses.enter([1; 32], later(9000));
         assert!(second.overlaps(NOW, later(5000)) && third.overlaps(NOW, later(9000)));
+        let held_open = uses.enter([1; 32], later(30_000));
+        assert!(!held_open.overlaps(NOW, later(30_000)), "nobody hides a reuse by requests that he holds open");
         assert!(!uses.enter([2; 32], later(9000)).overlaps(NOW, later(9000)), "another token");
     }
 

@@ -52,7 +52,7 @@ impl Provider {
     /// Answers a token request (RFC 6749, 3.2): the body of the answer, or the error to send.
     pub async fn token(&self, call: TokenCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
         let now = self.clock.now();
-        let place = call.form.get("refresh_token").map(|token| self.enter_refresh(token, now));
+        let place = self.enter_refresh(call, now);
         let claimed = match self.claimed_client(call.authorization, call.query, call.form).await? {
             Ok(claimed) => claimed,
             Err(error) => return Ok(Err(error)),
@@ -156,8 +156,12 @@ impl Provider {
     }
 
     /// From here on other requests with this refresh token are parallel ones.
-    fn enter_refresh(&self, token: &str, now: Timestamp) -> Place<'_> {
-        self.refresh_uses.enter(self.vault.hash(Purpose::RefreshToken, token.as_bytes()), now)
+    /// Company is whoever shows the same token as the same client: a stranger who holds requests open with it is none.
+    fn enter_refresh(&self, call: TokenCall<'_>, now: Timestamp) -> Option<Place<'_>> {
+        let token = call.form.get("refresh_token")?;
+        let client = [call.form.get("client_id"), call.authorization].map(Option::unwrap_or_default);
+        let shown = SecretString::from([token, client[0], client[1]].join("\0"));
+        Some(self.refresh_uses.enter(self.vault.hash(Purpose::RefreshToken, shown.expose_secret().as_bytes()), now))
     }
 
     fn offered_hash(&self, grant: &RequestedGrant) -> Option<KeyedHash> {
