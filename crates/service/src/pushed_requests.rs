@@ -55,10 +55,17 @@ impl Provider {
             Ok(proof) => proof,
             Err(error) => return Ok(Err(error)),
         };
-        let client = match self.prove_client(&claimed, call.context, now).await? {
-            Ok(authenticated) => authenticated.client(),
+        let authenticated = match self.prove_client(&claimed, call.context, now).await? {
+            Ok(authenticated) => authenticated,
             Err(error) => return Ok(Err(error)),
         };
+        let client = authenticated.client();
+        // Anybody can be a public client; what the database keeps for strangers has a budget.
+        if !authenticated.is_confidential()
+            && let Some(wait) = self.charge_network(call.context, "pushes", self.settings.address_limits.starts).await?
+        {
+            return Err(ServiceError::Busy(wait));
+        }
         if call.form.has("request_uri") {
             let description = "A pushed request does not hold a request_uri";
             return Ok(Err(OAuthError::new(ErrorCode::InvalidRequest, description)));

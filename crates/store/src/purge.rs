@@ -14,6 +14,8 @@ use crate::{StoreError, Tx};
 
 /// How long rows stay after their end: a replay or a retry is still recognised that long.
 const KEPT: Seconds = Seconds::hours(24);
+/// How long a pushed request stays after its end: longer than any sign-in that began with it.
+const PUSHED_KEPT: Seconds = Seconds::hours(1);
 /// How long a grant stays after its last code and refresh token: longer than any access token lives.
 const GRANTS_KEPT: Seconds = Seconds::hours(24 * 7);
 /// How long a link stays after its end: whoever opens it late is told that it is over, not that it never was.
@@ -100,7 +102,7 @@ impl Tx {
         let ids = delete_batch!(self, spent_ids.hash: Vec<u8>, batch, ended);
         let ended = revoked_tokens::expires_at.lt(now.as_millis());
         let revoked = delete_batch!(self, revoked_tokens.jti: String, batch, ended);
-        let by_expiry = pushed_requests::expires_at.lt(kept);
+        let by_expiry = pushed_requests::expires_at.lt(now.minus(PUSHED_KEPT).as_millis());
         let pushed = delete_batch!(self, pushed_requests.hash: Vec<u8>, batch, by_expiry);
         Ok(Purged {
             codes,

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use crate::db::on;
 use crate::row::Row;
 use crate::schema::{
-    browser_sessions, factors, federated_identities, grants, known_devices, legacy_credentials, links,
+    browser_sessions, consents, factors, federated_identities, grants, known_devices, legacy_credentials, links,
     password_credentials, recovery_codes, remembered_logins, terms_acceptances, unfinished_accounts, users,
 };
 use crate::{StoreError, Tx};
@@ -152,6 +152,7 @@ impl Tx {
             terms_acceptances.user_id,
             known_devices.user_id,
             remembered_logins.user_id,
+            consents.user_id,
             users.id
         );
         Ok(())

@@ -207,7 +207,13 @@ fn check_by_machine(asked: &Asked<'_>, request: &AuthorizationRequest) -> Result
 fn check_resources(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let Provider { issuer, capabilities, .. } = *asked.provider;
     request.resources = resource::asked(asked.params)?;
-    resource::check(&request.resources, asked.client, &Resources { issuer, servers: &capabilities.resources })
+    let resources = Resources { issuer, servers: &capabilities.resources };
+    resource::check(&request.resources, asked.client, &resources)?;
+    // The token of this very answer: what it is for must be clear now, not when the person has signed in.
+    if request.response_type.has_token() {
+        resource::decide(&[], &request.resources, &request.scope, asked.client, &resources)?;
+    }
+    Ok(())
 }
 
 fn check_prompt(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
