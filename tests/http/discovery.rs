@@ -26,7 +26,7 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         list("response_types_supported"),
         ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"]
     );
-    assert_eq!(list("subject_types_supported"), ["public"]);
+    assert_eq!(list("subject_types_supported"), ["public", "pairwise"]);
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
     assert_eq!(
         list("id_token_signing_alg_values_supported").into_iter().collect::<BTreeSet<_>>(),

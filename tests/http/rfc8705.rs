@@ -84,6 +84,69 @@ async fn a_certificate_changes_nothing_for_clients_that_did_not_ask() {
     assert_eq!(userinfo(&plain, &provider.url("/userinfo"), access).await.status, 200);
 }
 
+/// A client on its own behalf, and the status of its request at `token` over `http`.
+async fn register_and_ask(plain: &Client, http: &Client, issuer: &Provider, token: &str, metadata: &Value) -> u16 {
+    let answer = Answer::to(plain.post(issuer.url("/register")).json(metadata)).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let client = answer.json();
+    let form = [("grant_type", "client_credentials"), ("client_id", text(&client, "client_id"))];
+    Answer::to(http.post(token).form(&form)).await.status
+}
+
+#[tokio::test]
+async fn a_certificate_proves_its_client_section_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
+    let file = folder.path().join("clients-ca.pem");
+    std::fs::write(&file, authority_certificate.pem()).unwrap();
+    let env = vec![("COUNTERSIGN__SERVER__MTLS_CA_FILE".to_owned(), file.display().to_string())];
+    let flags = vec!["--tls".to_owned()];
+    let provider = Provider::start_with(DemoOptions { flags, env, ..DemoOptions::default() }).await;
+    let ca = Certificate::from_pem(&std::fs::read(provider.demo.ca_file.as_ref().unwrap()).unwrap()).unwrap();
+
+    let (own, own_identity) = self_signed();
+    let key = KeyPair::generate().unwrap();
+    let named = CertificateParams::new(["client.example.com".to_owned()]).unwrap();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let issued = named.signed_by(&key, &issuer).unwrap();
+    let issued = Identity::from_pem(format!("{}{}", issued.pem(), key.serialize_pem()).as_bytes()).unwrap();
+    let plain = http(&ca, None);
+    let (own_http, named_http) = (http(&ca, Some(own_identity)), http(&ca, Some(issued)));
+    let stranger = http(&ca, Some(self_signed().1));
+    let discovered = Answer::to(plain.get(provider.url("/.well-known/openid-configuration"))).await.json();
+    let methods = discovered["token_endpoint_auth_methods_supported"].to_string();
+    assert!(methods.contains("\"tls_client_auth\"") && methods.contains("self_signed_tls_client_auth"));
+    let token = text(&discovered["mtls_endpoint_aliases"], "token_endpoint").to_owned();
+
+    let base = |more: Value| {
+        let mut base =
+            serde_json::json!({"grant_types": ["client_credentials"], "response_types": [], "scope": "jobs"});
+        base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        base
+    };
+    // 2.2: the very certificate that was registered, whoever signed it.
+    let x5c = base64::engine::general_purpose::STANDARD.encode(&own);
+    let by_itself = base(serde_json::json!({
+        "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": {"keys": [{"kty": "EC", "x5c": [x5c]}]},
+    }));
+    // 2.1: a certificate that names the client, by somebody trusted.
+    let by_name = base(serde_json::json!({
+        "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "client.example.com",
+    }));
+    for (metadata, right, wrong) in [
+        (&by_itself, &own_http, [&named_http, &stranger, &plain]),
+        (&by_name, &named_http, [&own_http, &stranger, &plain]),
+    ] {
+        assert_eq!(register_and_ask(&plain, right, &provider, &token, metadata).await, 200);
+        for http in wrong {
+            assert_eq!(register_and_ask(&plain, http, &provider, &token, metadata).await, 401);
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_tls_no_alias_is_published() {
     let provider = Provider::start().await;

@@ -21,6 +21,17 @@ pub struct Authentication {
     pub facts: FactSet,
     /// Policy that ran.
     pub policy: String,
+    /// What the client of a grant knows the person by, if that is another identifier than everybody's (OpenID Connect
+    /// Core, 8.1).
+    #[serde(default)]
+    pub subject: Option<String>,
+}
+
+impl Authentication {
+    /// `sub` of the tokens under a grant.
+    pub fn subject(&self) -> &str {
+        self.subject.as_deref().unwrap_or_else(|| self.user.as_str())
+    }
 }
 
 /// Claims asked for by name (`claims` parameter, OpenID Connect Core, 5.5), already limited to what the client may see.

@@ -84,7 +84,7 @@ impl AccessTokenClaims {
         let audience = if terms.audience.is_empty() { vec![issuer.to_string()] } else { terms.audience.to_vec() };
         Self {
             iss: issuer.to_string(),
-            sub: authentication.map_or_else(itself, |authentication| authentication.user.to_string()),
+            sub: authentication.map_or_else(itself, |authentication| authentication.subject().to_owned()),
             aud: audience,
             client_id: itself(),
             iat: now.as_secs(),

@@ -210,7 +210,7 @@ fn check_audience(aud: Option<&Value>, client: &Client, issuer: &Issuer) -> Resu
 }
 
 /// Endpoints whose address stands for us in an audience.
-const ENDPOINTS: [&str; 1] = [paths::TOKEN];
+const ENDPOINTS: [&str; 2] = [paths::TOKEN, paths::PUSHED_AUTHORIZATION_REQUEST];
 
 /// When the assertion ends, skew included.
 fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, AssertionError> {

@@ -1,6 +1,6 @@
 //! What the provider says of itself (OpenID Connect Discovery, 3; RFC 8414, 2). Only what is true.
 
-use countersign_model::{AuthMethod, SigningAlgorithm};
+use countersign_model::{AuthMethod, SigningAlgorithm, SubjectType};
 use serde_json::{Map, Value, json};
 
 use crate::authorization::{Prompt, ResponseMode, ResponseType};
@@ -83,7 +83,7 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("response_types_supported", json!(types.map(ResponseType::as_str).collect::<Vec<_>>()));
     put("response_modes_supported", json!(supported_modes(features)));
     put("grant_types_supported", json!(grant_types(features)));
-    put("subject_types_supported", json!(["public"]));
+    put("subject_types_supported", json!(supported_subjects(features)));
     put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
     put("token_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));
     put("token_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
@@ -167,6 +167,10 @@ pub(crate) fn is_supported(method: AuthMethod, capabilities: &Capabilities) -> b
         AuthMethod::TlsClientAuth => capabilities.mtls_origin.is_some() && capabilities.mtls_authority,
         _ => true,
     }
+}
+
+fn supported_subjects(features: &Features) -> Vec<SubjectType> {
+    [SubjectType::Public].into_iter().chain(features.pairwise.then_some(SubjectType::Pairwise)).collect()
 }
 
 fn supported_auth_methods(capabilities: &Capabilities) -> Vec<&'static str> {

@@ -55,12 +55,12 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
     let authentication = &grant.authentication;
     let mut claims = userinfo::named(account, &grant.claims.id_token);
     if terms.tied.access_token.is_none() && terms.tied.code.is_none() {
-        claims.extend(userinfo::claims(account, &grant.scope, &[]));
+        claims.extend(userinfo::claims(account, authentication, &grant.scope, &[]));
     }
     let hash = |text: Option<&str>| text.map(|text| json!(left_half_hash(terms.algorithm, text)));
     let own = [
         ("iss", Some(json!(terms.issuer.as_str()))),
-        ("sub", Some(json!(authentication.user.as_str()))),
+        ("sub", Some(json!(authentication.subject()))),
         ("aud", Some(json!(grant.client.as_str()))),
         ("azp", Some(json!(grant.client.as_str()))),
         ("exp", Some(json!(now.plus(terms.lifetime).as_secs()))),

@@ -1,6 +1,6 @@
 //! Whether a session may answer an authorization request, or the person must act (OpenID Connect Core, 3.1.2.1-3.1.2.3).
 
-use countersign_model::{Client, FactSet, Timestamp, UserId};
+use countersign_model::{Client, FactSet, Timestamp};
 
 use crate::authorization::AuthorizationRequest;
 use crate::error::{ErrorCode, OAuthError};
@@ -9,8 +9,8 @@ use crate::policy_choice::{LoginPolicy, may_use};
 /// What is known of a login: of the browser's session, or of the one that just ended in `issue`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionFacts {
-    /// The person.
-    pub user: UserId,
+    /// What the client knows the person by.
+    pub subject: String,
     /// When they proved themselves.
     pub auth_time: Timestamp,
     /// Authentication context of the policy that ran.
@@ -61,7 +61,7 @@ pub fn decide_session(demand: &Demand<'_>, session: Option<&SessionFacts>, now: 
     };
     if fresh || !is_recent_enough(request, client, session.auth_time, now) {
         interact(request, true, ErrorCode::LoginRequired, "The session is too old for this request")
-    } else if !is_wanted_subject(request, &session.user) {
+    } else if !is_wanted_subject(request, &session.subject) {
         interact(request, true, ErrorCode::LoginRequired, "The session is not of the person asked for")
     } else if !meets(session.facts, &alternatives) {
         let code = if request.essential_acr.is_empty() {
@@ -83,7 +83,7 @@ pub fn decide_session(demand: &Demand<'_>, session: Option<&SessionFacts>, now: 
 pub fn check_login(demand: &Demand<'_>, login: &SessionFacts, now: Timestamp) -> Result<(), OAuthError> {
     let (request, client) = (demand.request, demand.client);
     let refused = |code, description| Err(OAuthError::new(code, description));
-    if !is_wanted_subject(request, &login.user) {
+    if !is_wanted_subject(request, &login.subject) {
         return refused(ErrorCode::LoginRequired, "Another person signed in than was asked for");
     }
     if !meets(login.facts, &demanded_facts(demand)?) {
@@ -143,8 +143,8 @@ fn chosen_facts(demand: &Demand<'_>) -> Vec<FactSet> {
     demand.login_policies.iter().filter(allowed).map(|policy| policy.facts).collect()
 }
 
-fn is_wanted_subject(request: &AuthorizationRequest, user: &UserId) -> bool {
-    request.hint.iter().chain(&request.subject).all(|wanted| wanted == user.as_str())
+fn is_wanted_subject(request: &AuthorizationRequest, subject: &str) -> bool {
+    request.hint.iter().chain(&request.subject).all(|wanted| wanted == subject)
 }
 
 fn meets(facts: FactSet, alternatives: &[FactSet]) -> bool {

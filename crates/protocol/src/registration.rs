@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 pub use answer::describe;
 pub use grants::{IMPLICIT, RESPONSE_TYPES, canonical_response_type};
 pub use metadata::ClientMetadata;
+pub use subject::check_sector;
 pub use text::MAX_TEXT;
 
 use crate::discovery::Capabilities;

@@ -157,6 +157,7 @@ pub(crate) fn authentication() -> Authentication {
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
         facts: FactSet::EMPTY.with(Fact::Password).with(Fact::Mailbox),
         policy: "email".to_owned(),
+        subject: None,
     }
 }
 

@@ -1,19 +1,24 @@
 //! Claims about a person (OpenID Connect Core, 5.1, 5.3 and 5.4).
 
 use countersign_model::account::PostalAddress;
-use countersign_model::{Account, ClientId, FactorKind, Scope};
+use countersign_model::{Account, Authentication, ClientId, FactorKind, Scope};
 use serde_json::{Map, Value, json};
 
 use crate::issuer::Issuer;
 use crate::scopes;
 
-/// The UserInfo response: `sub` always, then what `scope` stands for and what was asked for by name; a claim without a
-/// value is left out (Core, 5.3.2).
-pub fn claims(account: &Account, scope: &Scope, requested: &[String]) -> Map<String, Value> {
+/// The UserInfo response: `sub` always, as the client's tokens have it, then what `scope` stands for and what was asked
+/// for by name; a claim without a value is left out (Core, 5.3.2).
+pub fn claims(
+    account: &Account,
+    authentication: &Authentication,
+    scope: &Scope,
+    requested: &[String],
+) -> Map<String, Value> {
     let by_scope = scopes::CLAIMS.iter().filter(|(value, _)| scope.contains(value)).flat_map(|(_, claims)| *claims);
     let wanted: Vec<&str> = by_scope.copied().chain(requested.iter().map(String::as_str)).collect();
     let mut claims = collect(account, &wanted);
-    claims.insert("sub".to_owned(), json!(account.user.id.as_str()));
+    claims.insert("sub".to_owned(), json!(authentication.subject()));
     claims
 }
 

@@ -17,7 +17,7 @@ use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
 use crate::clock::random;
 use crate::flow::{Answer, Answered, NewFlow, Origin, Visit};
-use crate::issue::{SignedInNow, session_facts};
+use crate::issue::SignedInNow;
 use crate::provider::Provider;
 use crate::session::{Candidate, SignedIn};
 
@@ -85,7 +85,7 @@ impl Provider {
             return Ok(answered);
         }
         let candidate = self.candidate(&signed_in, &request, client, &policy, now);
-        let facts = candidate.as_ref().map(|candidate| session_facts(&candidate.authentication));
+        let facts = candidate.as_ref().map(|candidate| self.session_facts(&candidate.authentication, client));
         let demand = Demand { request: &request, client, policy: &policy, login_policies: self.policies.login() };
         match interaction::decide_session(&demand, facts.as_ref(), now) {
             SessionDecision::Refuse(error) => self.refuse(target, &error, client, call.context).await,
@@ -135,7 +135,7 @@ impl Provider {
         if !fresh.is_silent() {
             fresh.prompt = PromptSet::default();
         }
-        let facts = session_facts(&session.authentication);
+        let facts = self.session_facts(&session.authentication, client);
         let demand = Demand { request: &fresh, client, policy, login_policies: self.policies.login() };
         // As of the sign-in itself: it is the one that was asked for.
         let decision = interaction::decide_session(&demand, Some(&facts), facts.auth_time);

@@ -70,9 +70,6 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Client, MetadataError> {
         let rules = Rules { registrant, capabilities: &self.capabilities, loopback: self.calls_this_host() };
-        if metadata.sector_identifier_uri.is_some() {
-            return Err(MetadataError::new("sector_identifier_uri is not supported"));
-        }
         let client = registration::check(id, metadata, &rules, now)?;
         let (default_policy, allowed_policies) = allowed_policies(metadata, &self.policies)?;
         Ok(Client { default_policy, allowed_policies, ..client })

@@ -9,7 +9,7 @@ use countersign_model::{
     KeyedHash, RememberedLogin, Seconds, SessionId, Ticket, Timestamp, UserId, UserStatus,
 };
 use countersign_protocol::interaction::{self, Demand};
-use countersign_protocol::{AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, SessionFacts, profile};
+use countersign_protocol::{AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, profile};
 use countersign_store::Tx;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -241,6 +241,7 @@ impl Provider {
             amr: issued.amr.clone(),
             facts: countersign_flow::fact_set(&issued.facts),
             policy: issued.policy.clone(),
+            subject: None,
         })
     }
 
@@ -253,7 +254,7 @@ impl Provider {
     ) -> Result<(), OAuthError> {
         // Without a request there is nothing to meet yet: the client's next one will be checked.
         let Some((request, client)) = visit.request() else { return Ok(()) };
-        let login = session_facts(authentication);
+        let login = self.session_facts(authentication, client);
         let demand = Demand { request, client, policy: &authentication.policy, login_policies: self.policies.login() };
         interaction::check_login(&demand, &login, now)
     }
@@ -358,7 +359,9 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Option<NewGrant>, ServiceError> {
         let Some((request, client)) = visit.request() else { return Ok(None) };
-        authentication.acr = interaction::decide_acr(request, &session_facts(&authentication), self.policies.login());
+        let login = self.session_facts(&authentication, client);
+        authentication.acr = interaction::decide_acr(request, &login, self.policies.login());
+        authentication.subject = self.pairwise_subject(client, &authentication.user);
         let grant = Grant {
             id: GrantId::new(now, random()?),
             client: client.id.clone(),
@@ -434,17 +437,6 @@ fn refused(visit: &Visit<'_>, issued: &Issued, reason: &str, now: Timestamp) -> 
         .detail("policy", issued.policy.as_str())
         .detail("reason", reason)
         .build())
-}
-
-/// The session a login stands for.
-pub(crate) fn session_facts(authentication: &Authentication) -> SessionFacts {
-    SessionFacts {
-        user: authentication.user.clone(),
-        auth_time: authentication.auth_time,
-        acr: authentication.acr.clone(),
-        facts: authentication.facts,
-        may_answer: true,
-    }
 }
 
 /// What was granted in a transaction whose answer was lost: the code is still to be redeemed, its grant is the one to

@@ -52,6 +52,7 @@ mod revocation;
 mod secrets;
 mod session;
 mod settings;
+mod subjects;
 mod telephone;
 mod timeline;
 mod token;

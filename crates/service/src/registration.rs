@@ -115,7 +115,10 @@ impl Provider {
         let drawn = Drawn::new()?;
         let access_token =
             self.vault.hash(KeyPurpose::RegistrationAccess, drawn.access_token.expose_secret().as_bytes());
-        let read = parse(body).and_then(|members| self.read_metadata(members, drawn.id.clone(), access_token, now));
+        let read = match parse(body) {
+            Ok(members) => self.read_metadata(members, drawn.id.clone(), access_token, now).await,
+            Err(error) => Err(error),
+        };
         let mut client = match read {
             Ok(client) => client,
             Err(error) => return Ok(Err(error.into())),
@@ -167,7 +170,7 @@ impl Provider {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let now = self.clock.now();
-        let new = match self.read_replacement(body, &known, now) {
+        let new = match self.read_replacement(body, &known, now).await {
             Ok(new) => new,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -272,7 +275,7 @@ impl Provider {
     }
 
     /// The new client, without secrets.
-    fn read_metadata(
+    async fn read_metadata(
         &self,
         members: Map<String, Value>,
         id: ClientId,
@@ -291,13 +294,14 @@ impl Provider {
         }
         let mut client = self.check_client(id, &metadata, Registrant::Client, now)?;
         self.check_policy(&client)?;
+        self.check_sector(&metadata).await?;
         client.first_party = settings.first_party && !metadata.countersign_ask_consent.unwrap_or(false);
         let metadata = registration::describe(&client, members);
         client.registration = Some(SelfRegistration { access_token, metadata });
         Ok(client)
     }
 
-    fn read_replacement(&self, body: &[u8], known: &Client, now: Timestamp) -> Result<Client, MetadataError> {
+    async fn read_replacement(&self, body: &[u8], known: &Client, now: Timestamp) -> Result<Client, MetadataError> {
         let mut members = parse(body)?;
         let own = members.remove("client_id");
         if own.as_ref().and_then(Value::as_str) != Some(known.id.as_str()) {
@@ -313,7 +317,7 @@ impl Provider {
             return Err(MetadataError::new("client_secret is not the client's: it can not choose one itself"));
         }
         let access_token = known.registration.as_ref().map(|own| own.access_token).unwrap_or_default();
-        let mut client = self.read_metadata(members, known.id.clone(), access_token, now)?;
+        let mut client = self.read_metadata(members, known.id.clone(), access_token, now).await?;
         if clients::needs_secret(&client) {
             client.secrets.clone_from(&known.secrets);
         }

@@ -32,7 +32,8 @@ impl Provider {
         let Some((found, client)) = self.released_by(&claims).await? else {
             return Ok(Err(dead("the grant was revoked, or its person or client is not active")));
         };
-        let released = userinfo::claims(&found.account, &claims.scope(), &found.grant.claims.userinfo);
+        let grant = &found.grant;
+        let released = userinfo::claims(&found.account, &grant.authentication, &claims.scope(), &grant.claims.userinfo);
         self.dress(released, &client, self.clock.now()).map(Ok)
     }
 

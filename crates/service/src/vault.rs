@@ -58,6 +58,8 @@ pub enum Purpose {
     AccountPage,
     /// Tokens by which clients register and look after their registration.
     RegistrationAccess,
+    /// Identifiers of people that the clients of one sector see.
+    PairwiseSubject,
     /// Ids of client assertions.
     ClientAssertion,
     /// Codes that devices poll with.
@@ -99,6 +101,7 @@ impl Purpose {
         Self::Device,
         Self::AccountPage,
         Self::RegistrationAccess,
+        Self::PairwiseSubject,
         Self::ClientAssertion,
         Self::DeviceCode,
         Self::UserCode,
@@ -131,6 +134,7 @@ impl Purpose {
             Self::Device => "device",
             Self::AccountPage => "account page",
             Self::RegistrationAccess => "registration access",
+            Self::PairwiseSubject => "pairwise subject",
             Self::ClientAssertion => "client assertion",
             Self::DeviceCode => "device code",
             Self::UserCode => "user code",

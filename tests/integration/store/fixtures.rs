@@ -112,6 +112,7 @@ pub fn authentication(number: u32) -> Authentication {
         amr: vec!["pwd".to_owned()],
         facts: FactSet::EMPTY.with(Fact::Password).with(Fact::Mailbox),
         policy: "email".to_owned(),
+        subject: None,
     }
 }
 

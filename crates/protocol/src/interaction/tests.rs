@@ -6,7 +6,7 @@ use crate::testing::{NOW, authorize, client, later, login_policies, user_id};
 
 fn session(facts: &[Fact]) -> SessionFacts {
     SessionFacts {
-        user: user_id(),
+        subject: user_id().to_string(),
         auth_time: later(-100),
         acr: "urn:acr:email".to_owned(),
         facts: facts.iter().copied().collect(),

@@ -7,6 +7,17 @@ use url::Url;
 
 use super::{ClientMetadata, MetadataError};
 
+/// Whether the document at `sector_identifier_uri`, a JSON array, lists every redirect URI (Core, 8.1).
+pub fn check_sector(document: &[u8], redirect_uris: &[String]) -> Result<(), MetadataError> {
+    let Ok(listed) = serde_json::from_slice::<Vec<String>>(document) else {
+        return Err(MetadataError::new("sector_identifier_uri is no JSON array of redirect URIs"));
+    };
+    match redirect_uris.iter().find(|uri| !listed.contains(uri)) {
+        Some(missing) => Err(MetadataError::new(format!("sector_identifier_uri does not list {missing}"))),
+        None => Ok(()),
+    }
+}
+
 /// The host of `sector_identifier_uri`, or else the only one of the redirect URIs.
 pub(super) fn sector(metadata: &ClientMetadata) -> Result<Option<String>, MetadataError> {
     if metadata.subject_type != Some(SubjectType::Pairwise) {

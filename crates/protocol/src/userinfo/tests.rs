@@ -1,7 +1,7 @@
 use countersign_model::{Factor, FactorId};
 
 use super::*;
-use crate::testing::{NOW, account, scope, user_id};
+use crate::testing::{NOW, account, authentication, scope, user_id};
 
 fn with_factor(kind: FactorKind, value: &str) -> Account {
     let factor = Factor {
@@ -18,7 +18,7 @@ fn with_factor(kind: FactorKind, value: &str) -> Account {
 }
 
 fn value(account: &Account, scope_text: &str) -> Value {
-    Value::Object(claims(account, &scope(scope_text), &[]))
+    Value::Object(claims(account, &authentication(), &scope(scope_text), &[]))
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn every_claim_of_a_scope_can_be_found_where_it_has_a_value() {
     ] {
         *field = every();
     }
-    let claims = claims(&full, &scope("profile email address phone"), &[]);
+    let claims = claims(&full, &authentication(), &scope("profile email address phone"), &[]);
     for name in scopes::CLAIMS.iter().flat_map(|(_, names)| *names) {
         assert!(claims.contains_key(*name), "{name}");
     }
@@ -83,5 +83,5 @@ fn a_phone_told_is_verified_only_when_it_is_the_bound_one() {
 fn claims_asked_for_by_name_are_added_and_sub_is_never_replaced() {
     let names = ["email", "sub", "nonsense"].map(str::to_owned);
     let expected = json!({ "sub": user_id(), "email": "alice@example.com" });
-    assert_eq!(Value::Object(claims(&account(), &scope("openid"), &names)), expected);
+    assert_eq!(Value::Object(claims(&account(), &authentication(), &scope("openid"), &names)), expected);
 }
