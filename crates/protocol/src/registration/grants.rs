@@ -2,7 +2,7 @@
 
 use super::{ClientMetadata, MetadataError};
 use crate::features::Features;
-use crate::token::GRANT_TYPES;
+use crate::token;
 
 /// The grant type of tokens that come from the authorization endpoint itself (OpenID Connect Registration, 2).
 pub const IMPLICIT: &str = "implicit";
@@ -12,14 +12,6 @@ const CODE: &str = "authorization_code";
 /// none of OpenID Connect's (Core, 3) and `none` proves nothing to anybody.
 pub const RESPONSE_TYPES: [&str; 6] =
     ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"];
-
-/// Grant types that a switch stands before.
-const SWITCHED: [(&str, fn(&Features) -> bool); 4] = [
-    (IMPLICIT, |features| features.implicit || features.hybrid),
-    ("urn:ietf:params:oauth:grant-type:device_code", |features| features.device),
-    ("urn:ietf:params:oauth:grant-type:token-exchange", |features| features.token_exchange),
-    ("urn:ietf:params:oauth:grant-type:jwt-bearer", |features| features.jwt_bearer),
-];
 
 /// `text` with its words in order, if it is a response type: their order says nothing (RFC 6749, 3.1.1).
 pub fn canonical_response_type(text: &str) -> Option<&'static str> {
@@ -91,8 +83,6 @@ fn is_on(response_type: &str, features: &Features) -> bool {
 }
 
 fn is_supported(grant: &str, features: &Features) -> bool {
-    match SWITCHED.iter().find(|(name, _)| *name == grant) {
-        Some((_, is_on)) => is_on(features),
-        None => GRANT_TYPES.contains(&grant),
-    }
+    let is_implicit = grant == IMPLICIT && (features.implicit || features.hybrid);
+    is_implicit || token::grant_types(features).contains(&grant)
 }
