@@ -61,7 +61,7 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         .iter()
         .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
         .collect();
-    assert_eq!(endpoints.len(), 7, "{endpoints:?}");
+    assert_eq!(endpoints.len(), 9, "{endpoints:?}");
     for (name, url) in endpoints {
         let url = url.as_str().unwrap();
         assert!(url.starts_with(&format!("{}/", provider.demo.issuer)), "{name}: {url}");

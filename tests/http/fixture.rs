@@ -146,10 +146,7 @@ fn common_clients() -> Value {
             }))
         ),
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
-        client(
-            "signed",
-            &json!({"userinfo_signed_response_alg": "RS256", "introspection_signed_response_alg": "ES256"})
-        ),
+        client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
         client(
             "prover",
             &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "dpop_bound_access_tokens": true})

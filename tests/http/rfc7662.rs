@@ -49,8 +49,8 @@ async fn a_client_is_told_of_its_own_tokens_and_nobody_elses() {
     // Section 2.2 and 4: inactive, and not a word more.
     let code = provider.grant(&UserAgent::new(), &ask).await.code;
     for (case, client, token) in [
-        ("another client", "post", access),
-        ("another client, refresh token", "post", refresh),
+        ("another client", "es256", access),
+        ("another client, refresh token", "es256", refresh),
         ("nonsense", "basic", "abc"),
         ("ID token", "basic", text(&tokens, "id_token")),
         ("code", "basic", &code),
@@ -98,9 +98,16 @@ async fn who_asks_must_prove_who_it_is() {
 async fn an_answer_is_signed_for_who_accepts_it_rfc9701() {
     let provider = Provider::start().await;
     let tokens = provider.redeem(&provider.fresh_grant(&provider.ask("signed")).await).await;
-    let ask = async |client: &str, token: &str| {
+    let metadata = json!({
+        "redirect_uris": ["https://told.example.com/cb"],
+        "countersign_policy": "lab",
+        "introspection_signed_response_alg": "ES256",
+    });
+    let registration = provider.http.post(provider.url("/register")).json(&metadata);
+    let told = Answer::to(registration.bearer_auth("demo-initial-access-token")).await.json();
+    let ask = async |client: &str, secret: &str, token: &str| {
         let request = provider.http.post(provider.url("/introspection")).form(&[("token", token)]);
-        let request = request.header("authorization", basic(client, &secret_of(client))).header("accept", SIGNED);
+        let request = request.header("authorization", basic(client, secret)).header("accept", SIGNED);
         let answer = Answer::to(request).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, SIGNED), "{}", answer.body);
         assert_not_cached(&answer);
@@ -108,8 +115,12 @@ async fn an_answer_is_signed_for_who_accepts_it_rfc9701() {
     };
     let access = text(&tokens, "access_token");
     // Section 6: RS256 by default, else what was registered.
-    for (client, algorithm, active) in [("signed", Algorithm::ES256, true), ("basic", Algorithm::RS256, false)] {
-        let (header, claims) = provider.verify(&ask(client, access).await, algorithm).await;
+    let (other, secret) = (text(&told, "client_id"), text(&told, "client_secret"));
+    let own = secret_of("signed");
+    for (client, secret, algorithm, active) in
+        [("signed", own.as_str(), Algorithm::RS256, true), (other, secret, Algorithm::ES256, false)]
+    {
+        let (header, claims) = provider.verify(&ask(client, secret, access).await, algorithm).await;
         assert_eq!(header.typ.as_deref(), Some("token-introspection+jwt"));
         assert_eq!((&claims["iss"], &claims["aud"]), (&json!(provider.demo.issuer), &json!(client)));
         assert!(claims["iat"].is_i64());
