@@ -2,6 +2,8 @@ use countersign_model::{KeyedHash, TokenBinding};
 use proptest::prelude::*;
 
 use super::*;
+use crate::binding::Held;
+use crate::dpop::Proof;
 use crate::resource::Resources;
 use crate::testing::{
     NOW, authenticated, client, grant, issuer, later, other_client, public_client, refresh_token, scope,
@@ -91,6 +93,14 @@ impl Family {
         parallel: bool,
     ) -> (Result<Issue, OAuthError>, Vec<Effect>) {
         let (token, successor) = self.at(hash).clone();
+        // Whoever refreshes holds the key that the token is bound to.
+        let proof = match &token.binding {
+            Some(TokenBinding::Dpop(key)) => {
+                Some(Proof { thumbprint: key.clone(), jti: "1".to_owned(), expires_at: NOW })
+            }
+            _ => None,
+        };
+        let binding = Binding::decide(client, Held { proof: proof.as_ref(), certificate: None }).unwrap();
         let successor = successor.map(|hash| Box::new(self.at(&hash).0.clone()));
         let revoked_at = self.revoked.then_some(NOW);
         let grant = Box::new(Grant { revoked_at, ..grant("openid") });
@@ -104,7 +114,6 @@ impl Family {
             resources: Resources { issuer: &self.issuer, servers: &[] },
         };
         let text = SecretString::from("token");
-        let binding = crate::binding::Binding::default();
         let client = authenticated(client);
         let usage = Usage { client, token: &text, scope: None, resources: &[], binding: &binding };
         let decision = decide(&usage, facts, &prepared, self.now);
