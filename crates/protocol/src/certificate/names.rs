@@ -140,6 +140,7 @@ mod tests {
         params.subject_alt_names.push(SanType::URI("https://rp.example.com/id".try_into().unwrap()));
         params.subject_alt_names.push(SanType::Rfc822Name("rp@example.com".try_into().unwrap()));
         params.subject_alt_names.push(SanType::IpAddress("192.0.2.7".parse().unwrap()));
+        params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CountryName, "US");
         params.distinguished_name.push(DnType::OrganizationName, "Duck, Pond + Clinic");
         params.distinguished_name.push(DnType::CommonName, "rp one");
