@@ -118,15 +118,3 @@ async fn a_step_is_finished_when_the_browser_goes_away_half_way() {
     }
     panic!("the step was given up");
 }
-
-#[tokio::test]
-async fn consent_that_cannot_be_asked_for_is_an_error() {
-    let provider = Provider::start().await;
-    // Nobody has consented to a client that is not the operator's own, whether or not the request says so.
-    for prompt in ["consent", "login", "none"] {
-        let answer = UserAgent::new().get(&provider.ask("foreign").with("prompt", prompt).url()).await;
-        assert_eq!(answer.response().get("error").map(String::as_str), Some("consent_required"), "{prompt}");
-    }
-    let answer = UserAgent::new().get(&provider.ask("foreign").url()).await;
-    assert_eq!(answer.response().get("error").map(String::as_str), Some("consent_required"));
-}

@@ -33,6 +33,9 @@ pub const EVERYTHING: &str = "openid profile email address phone offline_access"
 const ODD_ID: &str = "odd%3A+client:&x=1/?";
 const ODD_SECRET: &str = "p+q %2B:&=/? \u{fc} \u{2014} end";
 
+/// Where the client `leaving` wants browsers to be sent after a logout.
+pub const AFTER_LOGOUT: &str = "https://leaving.example.com/after";
+
 /// Every client's own secret.
 pub fn secret_of(client: &str) -> String {
     if client == ODD_ID { ODD_SECRET.to_owned() } else { format!("{client}-secret-0123456789") }
@@ -109,7 +112,26 @@ fn common_clients() -> Value {
         ),
         client("strict", &json!({"countersign_required_acr": ["urn:countersign:acr:password-email"]})),
         client("query", &json!({})),
-        client("foreign", &json!({"countersign_first_party": false})),
+        client(
+            "foreign",
+            &json!({
+                "countersign_first_party": false,
+                "client_name": "Foreign <App>",
+                "logo_uri": "https://foreign.example.com/logo.svg?x=1",
+                "policy_uri": "https://foreign.example.com/privacy",
+                "tos_uri": "https://foreign.example.com/terms",
+            })
+        ),
+        client(
+            "foreign-native",
+            &public(&json!({
+                "countersign_first_party": false,
+                "application_type": "native",
+                "redirect_uris": ["https://foreign-native.example.com/cb"],
+            }))
+        ),
+        client("leaving", &json!({"post_logout_redirect_uris": [AFTER_LOGOUT]})),
+        client("framed", &json!({"frontchannel_logout_uri": "https://framed.example.com/out?x=1"})),
         client("two", &json!({"redirect_uris": ["https://two.example.com/cb", "https://two.example.com/other"]})),
         client("codeonly", &json!({"grant_types": ["authorization_code"], "scope": "openid email offline_access"})),
         client("narrow", &json!({"scope": "openid"})),
@@ -300,7 +322,7 @@ impl Provider {
     pub async fn token(&self, client: &str, form: &[(&str, &str)]) -> Answer {
         let secret = secret_of(client);
         let request = match client {
-            "spa" | "native" => self.token_request(&[form, &[("client_id", client)]].concat()),
+            "spa" | "native" | "foreign-native" => self.token_request(&[form, &[("client_id", client)]].concat()),
             "post" => self.token_request(&[form, &[("client_id", client), ("client_secret", &secret)]].concat()),
             _ => self.token_request(form).header("authorization", basic(client, &secret)),
         };

@@ -37,6 +37,7 @@ mod keys;
 mod legacy;
 mod links;
 mod locked;
+mod logout;
 mod outbox;
 mod passkeys;
 mod people;

@@ -103,8 +103,14 @@ audit_kinds! {
     LinkSent = "link.sent",
     /// A mailed link was used.
     LinkUsed = "link.used",
-    /// Sessions were ended early.
+    /// Sessions were ended.
     SessionEnded = "session.ended",
+    /// A person allowed a client what it asked for.
+    ConsentGiven = "consent.given",
+    /// A person denied a client what it asked for.
+    ConsentDenied = "consent.denied",
+    /// A person took back what they had allowed a client.
+    ConsentWithdrawn = "consent.withdrawn",
     /// A person of an upstream provider was linked to an account.
     FederationLinked = "federation.linked",
     /// A person of an upstream provider may not be linked.

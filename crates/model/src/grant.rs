@@ -66,6 +66,23 @@ pub struct Grant {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// What a person allowed a client, remembered until they withdraw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Who allowed it.
+    pub user: UserId,
+    /// Whom.
+    pub client: ClientId,
+    /// Scope values.
+    pub scope: Scope,
+    /// Claims by name.
+    pub claims: RequestedClaims,
+    /// Resource servers.
+    pub resources: Vec<String>,
+    /// When they were asked last.
+    pub given_at: Timestamp,
+}
+
 /// An authorization code (RFC 6749, 4.1.2): single use, bound to client, redirect URI and PKCE challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizationCode {

@@ -33,7 +33,9 @@ pub use client_rules::{
 pub use device_code::{DeviceCode, DeviceState};
 pub use fact::{Fact, FactSet, ProvenFact};
 pub use federation::FederatedIdentity;
-pub use grant::{Authentication, AuthorizationCode, Grant, PushedRequest, RefreshToken, RequestedClaims, TokenBinding};
+pub use grant::{
+    Authentication, AuthorizationCode, Consent, Grant, PushedRequest, RefreshToken, RequestedClaims, TokenBinding,
+};
 pub use id::{
     AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
 };

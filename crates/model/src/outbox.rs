@@ -39,7 +39,7 @@ pub struct OutboxMessage {
     pub id: OutboxId,
     /// Unique: the effect (instance, step, visit, send) that caused it.
     pub idempotency_key: String,
-    /// `email`, `sms`, `voice` or `webhook`; `none` leaves nothing but its row.
+    /// `email`, `sms`, `voice`, `webhook` or `logout`; `none` leaves nothing but its row.
     pub channel: String,
     /// Whom it is about.
     pub subject: Option<UserId>,

@@ -4,6 +4,7 @@ pub mod documents;
 pub mod error;
 pub mod http;
 pub mod legacy;
+pub mod logout;
 pub mod mail;
 pub mod mask;
 pub mod telephone;

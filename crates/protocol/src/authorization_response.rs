@@ -59,6 +59,13 @@ impl AuthorizationResponse {
         Self::new(target, issuer, parameters)
     }
 
+    /// This answer with what the client's pages need to see the session change (Session Management, 2).
+    #[must_use]
+    pub fn with_session_state(mut self, state: Option<String>) -> Self {
+        self.parameters.extend(state.map(|state| ("session_state", state)));
+        self
+    }
+
     /// The answer with an error (RFC 6749, 4.1.2.1; RFC 9207, 2).
     pub fn error(target: ResponseTarget, issuer: &Issuer, error: &OAuthError) -> Self {
         let mut parameters = vec![("error", error.code.as_str().to_owned())];

@@ -32,6 +32,10 @@ pub mod paths {
     pub const INTROSPECTION: &str = "/introspection";
     /// `revocation_endpoint`.
     pub const REVOCATION: &str = "/revocation";
+    /// `end_session_endpoint`.
+    pub const END_SESSION: &str = "/end_session";
+    /// `check_session_iframe`.
+    pub const CHECK_SESSION: &str = "/check_session";
     /// `registration_endpoint`.
     pub const REGISTRATION: &str = "/register";
 }
@@ -132,6 +136,9 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     if capabilities.features.dpop {
         put("dpop_signing_alg_values_supported", signing);
     }
+    for (name, value) in logout_metadata(issuer, capabilities.features) {
+        put(name, value);
+    }
     if let Some(origin) = &capabilities.mtls_origin {
         let alias = |path: &str| json!(format!("{origin}{path}"));
         let mut aliases = json!({"token_endpoint": alias(paths::TOKEN), "userinfo_endpoint": alias(paths::USERINFO)});
@@ -189,6 +196,27 @@ const REQUEST_ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "none
 fn supported_modes(features: &Features) -> Vec<&'static str> {
     let modes = ResponseMode::ALL.into_iter().filter(|mode| features.signed_responses || !mode.is_signed());
     modes.map(ResponseMode::as_str).chain(features.signed_responses.then_some("jwt")).collect()
+}
+
+/// RP-Initiated Logout, 2.1; Back-Channel Logout, 2.1; Front-Channel Logout, 3; Session Management, 3.3. What is told
+/// always names the session.
+fn logout_metadata(issuer: &Issuer, features: Features) -> Vec<(&'static str, Value)> {
+    let mut members = Vec::new();
+    if features.logout {
+        members.push(("end_session_endpoint", json!(issuer.endpoint(paths::END_SESSION))));
+    }
+    if features.backchannel_logout {
+        members.push(("backchannel_logout_supported", json!(true)));
+        members.push(("backchannel_logout_session_supported", json!(true)));
+    }
+    if features.frontchannel_logout {
+        members.push(("frontchannel_logout_supported", json!(true)));
+        members.push(("frontchannel_logout_session_supported", json!(true)));
+    }
+    if features.session_management {
+        members.push(("check_session_iframe", json!(issuer.endpoint(paths::CHECK_SESSION))));
+    }
+    members
 }
 
 fn supported_scopes(capabilities: &Capabilities) -> Vec<&str> {

@@ -182,6 +182,14 @@
     }, Math.min(wait, 0x7fffffff));
   });
 
+  // Applications have been told of the logout in their frames, or took too long: the browser goes on.
+  const after = document.querySelector("[data-after-frames]");
+  if (after) {
+    const goOn = () => window.location.assign(after.href);
+    window.addEventListener("load", goOn, { once: true });
+    window.setTimeout(goOn, 5000);
+  }
+
   // The answer to the application goes on its way.
   const now = document.querySelector("form[data-submit-now]");
   if (now) now.requestSubmit();

@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 /// Longest life that browsers give a cookie.
 const DEVICE_LIFE: Duration = Duration::days(400);
 
+const BROWSER_STATE: &str = "cs_state";
+
 /// How cookies are named and marked. Ports of one host share cookies, so the names are the provider's own.
 #[derive(Clone, Copy, Debug)]
 pub struct CookieJar {
@@ -43,7 +45,32 @@ impl CookieJar {
             cookie.set_max_age(DEVICE_LIFE);
             cookie
         });
-        secrets.into_iter().filter_map(cookie).chain(device).collect()
+        let gone = changes.signed_out.then(|| {
+            let mut cookie = self.cookie("cs_session", "");
+            cookie.set_max_age(Duration::ZERO);
+            cookie
+        });
+        secrets.into_iter().filter_map(cookie).chain(device).chain(gone).collect()
+    }
+
+    /// Whether the browser keeps a state that pages of clients watch.
+    pub fn has_browser_state(self, request: &HttpRequest) -> bool {
+        request.cookie(&self.name(BROWSER_STATE)).is_some_and(|cookie| !cookie.value().is_empty())
+    }
+
+    /// The cookie that says whether the session is the same; empty: nobody is signed in. The page of
+    /// `check_session_iframe` reads it from within pages of other sites, so it is neither `HttpOnly` nor `SameSite`.
+    pub fn browser_state(self, state: &str) -> Cookie<'static> {
+        let mut cookie = self.cookie(BROWSER_STATE, state);
+        cookie.set_http_only(false);
+        // `SameSite=None` is for secure cookies alone.
+        cookie.set_same_site(if self.secure { SameSite::None } else { SameSite::Lax });
+        cookie
+    }
+
+    /// The name of that cookie.
+    pub fn browser_state_name(self) -> String {
+        self.name(BROWSER_STATE)
     }
 
     /// The cookie that keeps a chosen language.

@@ -4,9 +4,12 @@ mod account;
 mod admin;
 mod asset;
 mod authorization;
+mod check_session;
+mod consent;
 mod device;
 mod device_authorization;
 mod discovery;
+mod end_session;
 mod federation;
 mod flow;
 mod flow_state;
@@ -18,6 +21,7 @@ mod pushed_authorization_request;
 mod registration;
 mod resource;
 mod revocation;
+mod select_account;
 mod telephone;
 mod token;
 mod userinfo;
@@ -26,7 +30,7 @@ use actix_web::guard::{self, Guard};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::Features;
 use countersign_protocol::device::VERIFICATION;
 use countersign_protocol::discovery::paths;
@@ -100,6 +104,25 @@ pub fn routes(routes: &mut ServiceConfig) {
                 .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
         )
         .service(
+            web::resource(paths::END_SESSION)
+                .guard(on(|features| features.logout))
+                .route(web::get().to(end_session::get))
+                .route(web::post().to(end_session::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(
+            web::resource(format!("{}/confirm", paths::END_SESSION))
+                .guard(on(|features| features.logout))
+                .route(web::post().to(end_session::confirm))
+                .default_service(web::to(|| async { method_not_allowed("POST") })),
+        )
+        .service(
+            web::resource(paths::CHECK_SESSION)
+                .guard(on(|features| features.session_management))
+                .route(web::get().to(check_session::get))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(
             web::resource(paths::REGISTRATION)
                 .route(web::post().to(registration::post))
                 .route(preflight("POST"))
@@ -140,6 +163,18 @@ pub fn routes(routes: &mut ServiceConfig) {
             web::resource("/link/{token}")
                 .route(web::get().to(link::get))
                 .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
+        .service(
+            web::resource("/consent/{id}")
+                .route(web::get().to(consent::get))
+                .route(web::post().to(consent::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
+        )
+        .service(
+            web::resource("/select_account/{id}")
+                .route(web::get().to(select_account::get))
+                .route(web::post().to(select_account::post))
+                .default_service(web::to(|| async { method_not_allowed("GET, POST") })),
         )
         .service(
             web::resource("/account")
@@ -194,7 +229,7 @@ fn read_only(path: &str, get: actix_web::Route, head: actix_web::Route) -> actix
     web::resource(path).route(get).route(head).route(options).default_service(others)
 }
 
-async fn not_found(node: Data<Node>, request: HttpRequest) -> impl Responder {
+async fn not_found(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     if !wants_page(&request) {
         return HttpResponse::NotFound().finish();
     }

@@ -1,5 +1,6 @@
 //! Turns what a use case answers into pages and redirects.
 
+use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
@@ -33,7 +34,7 @@ pub fn answer(node: &Node, request: &HttpRequest, locale: Locale, answered: Answ
         }
         Answer::Link(link) => dead_link(node, request, locale, *link),
     };
-    set_cookies(node, request, locale, &answered.cookies, &mut response);
+    set_cookies(node, request, &answered.cookies, &mut response);
     response
 }
 
@@ -47,7 +48,7 @@ pub fn respond(
 ) -> HttpResponse {
     page.request_id = request::context(node, request).request_id;
     let mut response = HttpResponse::build(status);
-    for header in page_headers(forms) {
+    for header in page_headers(forms, &page) {
         response.insert_header(header);
     }
     if node.cookies.secure {
@@ -71,17 +72,24 @@ fn see_other(location: &str) -> HttpResponse {
         .finish()
 }
 
-fn set_cookies(
-    node: &Node,
-    request: &HttpRequest,
-    locale: Locale,
-    changes: &CookieChanges,
-    response: &mut HttpResponse,
-) {
+/// The state that pages of clients watch, where it changes or the browser lost it.
+fn browser_state(node: &Node, request: &HttpRequest, changes: &CookieChanges) -> Option<Cookie<'static>> {
+    let known = node.cookies.has_browser_state(request);
+    if changes.signed_out {
+        return known.then(|| node.cookies.browser_state(""));
+    }
+    let kept = node.cookies.read(request).session.filter(|_| !known);
+    let session = changes.session.clone().or(kept)?;
+    node.provider.browser_state(&session).map(|state| node.cookies.browser_state(&state))
+}
+
+/// What the browser is to keep and to forget; the language too, when it was chosen by this very address.
+pub fn set_cookies(node: &Node, request: &HttpRequest, changes: &CookieChanges, response: &mut HttpResponse) {
     let mut cookies = node.cookies.write(changes);
     if request.query_string().split('&').any(|pair| pair.starts_with("lang=")) {
-        cookies.push(node.cookies.locale(locale.as_str()));
+        cookies.push(node.cookies.locale(request::locale(node, request, None).as_str()));
     }
+    cookies.extend(browser_state(node, request, changes));
     for cookie in &cookies {
         // A cookie of ours always is a valid header.
         let _ = response.add_cookie(cookie);

@@ -36,8 +36,8 @@ pub use brand::Brand;
 pub use headers::{FormAction, page_headers};
 pub use locale::{Locale, LocaleHints, choose_locale};
 pub use view::{
-    BoxView, ChoiceView, ControlView, FieldView, FormView, HiddenView, NoticeView, OptionView, PageRequest, QrView,
-    ScopeView, Tone, values,
+    AccountOption, AskerView, BoxView, ChoiceView, ControlView, FieldView, FormView, HiddenView, NoticeView,
+    OptionView, PageRequest, QrView, ScopeView, Tone, values,
 };
 
 use asset::Assets;

@@ -4,14 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::language::{Entry, Purpose as PolicyPurpose};
 use countersign_model::{
-    Account, AuditEvent, AuditKind, AuditOutcome, BrowserSession, FactorId, FactorKind, Grant, GrantId, RecoveryCode,
-    RememberedLogin, Seconds, SessionId, Timestamp, UserStatus,
+    Account, AuditEvent, AuditKind, AuditOutcome, BrowserSession, ClientId, Consent, FactorId, FactorKind, Grant,
+    GrantId, RecoveryCode, RememberedLogin, Seconds, SessionId, Timestamp, UserStatus,
 };
 use countersign_store::Tx;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
+use crate::consent::withdraw_consent;
 use crate::effects::mailbox_of;
 use crate::flow::{ACCOUNT, Answer, Answered, NewFlow, Response};
 use crate::notices::Notice;
@@ -45,6 +46,8 @@ pub enum AccountDeed {
     Forget(String),
     /// Take back what an application may do.
     Withdraw(String),
+    /// Take back everything an application was allowed.
+    WithdrawConsent(String),
     /// Unbind an authenticator app or a passkey.
     RemoveFactor(String),
     /// Sign out here.
@@ -79,6 +82,8 @@ pub struct OwnAccount {
     pub remembered: Vec<(String, RememberedLogin)>,
     /// Applications with access, each with its display name.
     pub grants: Vec<(String, Grant)>,
+    /// What applications were allowed, each with its display name.
+    pub consents: Vec<(String, Consent)>,
     /// Recovery codes, spent or not.
     pub recovery_codes: Vec<RecoveryCode>,
     /// Policies that change something, by id.
@@ -170,20 +175,24 @@ impl Provider {
                 let recovery_codes = tx.list_recovery_codes(user).await?;
                 let mut named = Vec::with_capacity(grants.len());
                 for grant in grants {
-                    let client = tx.find_client(&grant.client).await?;
-                    named.push((client.map_or_else(|| grant.client.to_string(), |client| client.name), grant));
+                    named.push((name_of_client(tx, &grant.client).await?, grant));
                 }
-                Ok::<_, ServiceError>(Some((account, sessions, remembered, named, recovery_codes)))
+                let mut consents = Vec::new();
+                for consent in tx.list_consents_of_user(user).await? {
+                    consents.push((name_of_client(tx, &consent.client).await?, consent));
+                }
+                Ok::<_, ServiceError>(Some((account, sessions, remembered, named, consents, recovery_codes)))
             })
             .await?;
         let active = found.filter(|(account, ..)| account.user.status == UserStatus::Active);
-        Ok(active.map(|(account, sessions, remembered, grants, recovery_codes)| OwnAccount {
+        Ok(active.map(|(account, sessions, remembered, grants, consents, recovery_codes)| OwnAccount {
             nonce: self.form_nonce(session),
             account,
             session: session.id.clone(),
             sessions,
             remembered: remembered.into_iter().map(|login| (remembered_id(&login), login)).collect(),
             grants,
+            consents,
             recovery_codes,
             actions: self.list_enrolments(),
         }))
@@ -233,10 +242,19 @@ impl Provider {
                 }
             }
             AccountDeed::Withdraw(id) => match id.parse::<GrantId>() {
-                Ok(id) if tx.list_grants_of_user(user).await?.iter().any(|own| own.id == id) => {
-                    tx.revoke_grant(&id, now).await?
-                }
-                _ => false,
+                Ok(id) => match tx.list_grants_of_user(user).await?.into_iter().find(|own| own.id == id) {
+                    // The client would have it back at once from what it was allowed before.
+                    Some(own) => {
+                        tx.delete_consent(user, &own.client).await?;
+                        tx.revoke_grant(&id, now).await?
+                    }
+                    None => false,
+                },
+                Err(_) => false,
+            },
+            AccountDeed::WithdrawConsent(id) => match id.parse::<ClientId>() {
+                Ok(client) => withdraw_consent(tx, user, &client, now).await?,
+                Err(_) => false,
             },
             AccountDeed::RemoveFactor(id) => self.remove_factor(tx, session, id, context, now).await?,
             AccountDeed::SignOut => {
@@ -304,6 +322,11 @@ impl Provider {
     }
 }
 
+/// How a client is called; one that is gone by its id.
+async fn name_of_client(tx: &mut Tx, id: &ClientId) -> Result<String, ServiceError> {
+    Ok(tx.find_client(id).await?.map_or_else(|| id.to_string(), |client| client.name))
+}
+
 /// An authenticator app or a passkey, never the last second factor of who has one: mailbox and phone stay.
 async fn remove_factor(tx: &mut Tx, session: &BrowserSession, id: &str) -> Result<Option<Account>, ServiceError> {
     let user = &session.authentication.user;
@@ -323,7 +346,8 @@ async fn remove_factor(tx: &mut Tx, session: &BrowserSession, id: &str) -> Resul
     Ok(removed.then_some(account))
 }
 
-async fn forget_browser(tx: &mut Tx, session: &BrowserSession, now: Timestamp) -> Result<(), ServiceError> {
+/// Forgets every login that the session's browser remembers.
+pub(crate) async fn forget_browser(tx: &mut Tx, session: &BrowserSession, now: Timestamp) -> Result<(), ServiceError> {
     for login in tx.list_remembered_logins(&session.token, now).await? {
         tx.delete_remembered_login(&session.token, &login.policy).await?;
     }
@@ -339,7 +363,7 @@ const fn notice_of(deed: &AccountDeed) -> &'static str {
     match deed {
         AccountDeed::EndSession(_) => "session_ended",
         AccountDeed::Forget(_) => "forgotten",
-        AccountDeed::Withdraw(_) => "withdrawn",
+        AccountDeed::Withdraw(_) | AccountDeed::WithdrawConsent(_) => "withdrawn",
         AccountDeed::RemoveFactor(_) => "removed",
         AccountDeed::EndOtherSessions | AccountDeed::SignOut => "signed_out",
     }
@@ -355,6 +379,7 @@ fn change_event(
         AccountDeed::EndSession(_) | AccountDeed::EndOtherSessions | AccountDeed::SignOut => AuditKind::SessionEnded,
         AccountDeed::Forget(_) => AuditKind::LoginForgotten,
         AccountDeed::Withdraw(_) => AuditKind::UserChanged,
+        AccountDeed::WithdrawConsent(_) => AuditKind::ConsentWithdrawn,
         AccountDeed::RemoveFactor(_) => AuditKind::FactorUnbound,
     };
     Ok(audit::event(context, now, kind, AuditOutcome::Success)?

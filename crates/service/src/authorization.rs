@@ -6,9 +6,10 @@ use countersign_model::{
     Timestamp,
 };
 use countersign_protocol::authorization::{self, Refusal};
+use countersign_protocol::consent::{self, AccountDecision};
 use countersign_protocol::interaction::{self, Demand};
 use countersign_protocol::{
-    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Params, PromptSet, ResponseTarget,
+    AuthorizationRequest, AuthorizationResponse, OAuthError, Params, Prompt, PromptSet, ResponseTarget,
     SessionDecision, choose_policy,
 };
 
@@ -39,6 +40,15 @@ pub struct AuthorizeCall<'a> {
     pub context: &'a RequestContext,
 }
 
+/// What a person has allowed since.
+#[derive(Clone, Copy)]
+pub(crate) struct Agreed {
+    /// What the code is derived from.
+    pub(crate) seed: [u8; 16],
+    /// When the login was found good enough.
+    pub(crate) since: Timestamp,
+}
+
 impl Provider {
     /// Answers an authorization request (RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2).
     pub async fn authorize(&self, call: AuthorizeCall<'_>) -> Result<Answered, ServiceError> {
@@ -62,20 +72,15 @@ impl Provider {
         }
     }
 
-    async fn answer_request(
+    /// Answers a checked request: by a session, a page, or an error.
+    pub(crate) async fn answer_request(
         &self,
-        request: AuthorizationRequest,
+        mut request: AuthorizationRequest,
         client: &Client,
         call: AuthorizeCall<'_>,
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         let target = request.target(client).ok_or(ServiceError::Internal("a checked redirect URI does not hold"))?;
-        if !client.first_party {
-            // Nobody has consented, whatever the request says, and there is no page to ask on yet; for first-party
-            // clients the operator has.
-            let error = OAuthError::new(ErrorCode::ConsentRequired, "Consent cannot be asked for");
-            return self.refuse(target, &error, client, call.context).await;
-        }
         let policy = match choose_policy(&request, client, self.policies.login()) {
             Ok(policy) => policy,
             Err(error) => return self.refuse(target, &error, client, call.context).await,
@@ -83,6 +88,11 @@ impl Provider {
         let signed_in = self.load_signed_in(call.cookies, now).await?;
         if let Some(answered) = self.answer_by_ticket(&request, client, &policy, &signed_in, call).await? {
             return Ok(answered);
+        }
+        match consent::decide_account(&request, signed_in.accounts()) {
+            AccountDecision::Known => request.prompt = request.prompt.without(Prompt::SelectAccount),
+            AccountDecision::Choose(_) => return self.ask_account(request, &signed_in).await,
+            AccountDecision::Refuse(error) => return self.refuse(target, &error, client, call.context).await,
         }
         let candidate = self.candidate(&signed_in, &request, client, &policy, now);
         let facts = candidate.as_ref().map(|candidate| self.session_facts(&candidate.authentication, client));
@@ -109,8 +119,8 @@ impl Provider {
         candidate: Candidate,
         call: AuthorizeCall<'_>,
     ) -> Result<Answered, ServiceError> {
-        let signed =
-            self.issue_silently(request.clone(), client, signed_in, candidate.authentication, None, call).await?;
+        let authentication = candidate.authentication;
+        let signed = self.issue_silently(request.clone(), client, signed_in, authentication, None, None, call).await?;
         Ok(Answered::plain(Answer::Respond(signed.response)))
     }
 
@@ -143,7 +153,7 @@ impl Provider {
             return Ok(None);
         }
         let authentication = session.authentication.clone();
-        match self.issue_silently(fresh, client, signed_in, authentication, Some(&session.id), call).await {
+        match self.issue_silently(fresh, client, signed_in, authentication, Some(&session.id), None, call).await {
             Ok(signed) => Ok(Some(Answered::plain(Answer::Respond(signed.response)))),
             // Another request had it.
             Err(ServiceError::Lost) => Ok(None),
@@ -151,7 +161,21 @@ impl Provider {
         }
     }
 
+    /// Answers a request that its person has allowed.
+    pub(crate) async fn issue_agreed(
+        &self,
+        request: AuthorizationRequest,
+        client: &Client,
+        signed_in: &SignedIn,
+        authentication: Authentication,
+        agreed: Agreed,
+        call: AuthorizeCall<'_>,
+    ) -> Result<SignedInNow, ServiceError> {
+        self.issue_silently(request, client, signed_in, authentication, None, Some(agreed), call).await
+    }
+
     /// Answers by a login that was made before; its original authentication is kept.
+    #[expect(clippy::too_many_arguments, reason = "each is another fact of the answer")]
     async fn issue_silently(
         &self,
         request: AuthorizationRequest,
@@ -159,6 +183,7 @@ impl Provider {
         signed_in: &SignedIn,
         authentication: Authentication,
         ticket: Option<&SessionId>,
+        agreed: Option<Agreed>,
         call: AuthorizeCall<'_>,
     ) -> Result<SignedInNow, ServiceError> {
         let at = authentication.auth_time;
@@ -175,7 +200,7 @@ impl Provider {
         let origin = Origin::Request(Box::new(request));
         let visit = Visit {
             flow: FlowId::new(random()?),
-            seed: random()?,
+            seed: agreed.map_or_else(random, |agreed| Ok(agreed.seed))?,
             version: 0,
             context: call.context,
             locale: call.locale,
@@ -188,6 +213,7 @@ impl Provider {
             subject: None,
             approved: None,
             ticket,
+            agreed: agreed.map(|agreed| agreed.since),
             evidence: None,
         };
         self.issue(&visit, &issued, &[], self.clock.now()).await

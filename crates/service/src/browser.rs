@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
+use crate::provider::Provider;
 use crate::vault::{Purpose, Vault};
 
 /// Secrets of cookies are 256 bits, 43 characters of base64url.
@@ -44,6 +45,8 @@ pub struct CookieChanges {
     pub session: Option<SecretString>,
     /// Secret of the device cookie: it proves nothing, and only tells a new device from a known one.
     pub device: Option<SecretString>,
+    /// The session is over: its cookie goes.
+    pub signed_out: bool,
 }
 
 /// A browser that flows can be bound to.
@@ -77,6 +80,19 @@ impl BrowserCookies {
         let secret = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
         let hash = vault.hash(Purpose::BrowserBinding, secret.expose_secret().as_bytes());
         Ok(BoundBrowser { hash, new_secret: Some(secret) })
+    }
+}
+
+impl Provider {
+    /// What the browser of the session with this secret keeps where the page of `check_session_iframe` reads it: nothing
+    /// can be done with it but to see that it changed.
+    pub fn browser_state(&self, session: &SecretString) -> Option<String> {
+        let token = hash(&self.vault, Purpose::Session, session)?;
+        self.settings.features.session_management.then(|| self.browser_state_of(&token))
+    }
+
+    pub(crate) fn browser_state_of(&self, token: &KeyedHash) -> String {
+        URL_SAFE_NO_PAD.encode(&self.vault.derive(Purpose::BrowserState, &[token])[..16])
     }
 }
 

@@ -52,6 +52,10 @@ impl Held<'_> {
                 "policy": login.policy, "device": login.device, "created_at": login.created_at.as_secs(),
                 "expires_at": login.expires_at.as_secs(),
             })).collect::<Vec<_>>(),
+            "consents": own.consents.iter().map(|(name, consent)| json!({
+                "application": name, "client": consent.client, "scope": consent.scope.to_string(),
+                "claims": consent.claims, "at": consent.given_at.as_secs(),
+            })).collect::<Vec<_>>(),
             "applications": own.grants.iter().map(|(name, grant)| json!({
                 "name": name, "client": grant.client.as_str(), "scope": grant.scope.to_string(),
                 "created_at": grant.created_at.as_secs(),

@@ -24,6 +24,8 @@ pub(crate) struct FrontChannel<'a> {
     pub(crate) code: &'a str,
     /// Id of the access token, as the audit has it.
     pub(crate) jti: &'a str,
+    /// What the client's pages need to see the session change.
+    pub(crate) session_state: Option<String>,
 }
 
 /// Header type of a signed answer (JARM names none).
@@ -48,6 +50,7 @@ impl Provider {
             id_token: identity.as_deref(),
         };
         let response = AuthorizationResponse::success(answer.target, &self.settings.issuer, &granted);
+        let response = response.with_session_state(answer.session_state);
         self.deliver(response, answer.client, now)
     }
 

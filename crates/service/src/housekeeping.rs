@@ -16,10 +16,14 @@ impl Provider {
     pub async fn purge_expired(&self) -> Result<(), ServiceError> {
         loop {
             let now = self.clock.now();
+            let ended = self.end_overdue_sessions(BATCH).await?;
+            if ended > 0 {
+                self.outbox.notify_one();
+            }
             let purged = self.db.write(async |tx| tx.purge_expired(now, BATCH).await).await?;
             let unused = self.remove_unused_clients(BATCH).await?;
             let unfinished = self.remove_unfinished_accounts().await?;
-            if purged.total() == 0 && unused == 0 && unfinished == 0 {
+            if purged.total() == 0 && unused == 0 && unfinished == 0 && ended == 0 {
                 return Ok(());
             }
             tracing::debug!(rows = purged.total(), "expired rows were removed");

@@ -8,8 +8,11 @@ use countersign_model::{
     Account, AuditEvent, AuditKind, AuditOutcome, Authentication, AuthorizationCode, BrowserSession, Grant, GrantId,
     KeyedHash, RememberedLogin, Seconds, SessionId, Ticket, Timestamp, UserId, UserStatus,
 };
+use countersign_protocol::consent::ConsentDecision;
 use countersign_protocol::interaction::{self, Demand};
-use countersign_protocol::{AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, profile};
+use countersign_protocol::{
+    AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, profile, session_state,
+};
 use countersign_store::Tx;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -55,7 +58,7 @@ struct Rows {
     key: String,
     user: UserId,
     session: Option<BrowserSession>,
-    /// Session that is used again, of a silent login.
+    /// Session of the login: that which is used again, of a silent one.
     used: SessionId,
     grant: Option<NewGrant>,
     remembered: Option<RememberedLogin>,
@@ -85,6 +88,18 @@ enum Written {
     Refused(OAuthError),
 }
 
+impl Rows {
+    /// The login without what the client would get: its person is asked first. A silent one will be told of then.
+    fn withhold_grant(&mut self, silent: bool) {
+        self.grant = None;
+        let issued = [AuditKind::CodeIssued, AuditKind::TokenIssued];
+        self.events.retain(|event| !issued.contains(&event.kind) && !silent);
+        for event in &mut self.events {
+            event.grant = None;
+        }
+    }
+}
+
 impl Provider {
     /// Signs the person in, once however often it is tried: every secret is derived from the flow.
     pub(crate) async fn issue(
@@ -95,20 +110,30 @@ impl Provider {
         now: Timestamp,
     ) -> Result<SignedInNow, ServiceError> {
         let authentication = Self::authentication(visit, issued, now)?;
-        if let Err(error) = self.check_login(visit, &authentication, now) {
+        // What was good enough when the person was asked for consent still is, however long they thought about it.
+        let checked = self.check_login(visit, &authentication, visit.agreed.unwrap_or(now));
+        let consent = match checked {
+            Ok(()) => self.decide_consent(visit, &issued.user).await?,
+            Err(error) => ConsentDecision::Refuse(error),
+        };
+        if let ConsentDecision::Refuse(error) = consent {
             self.write_refused(visit, issued, effects, &error, now).await?;
             return self.respond_error(visit, &error);
         }
+        let asks = consent == ConsentDecision::Ask;
         let code = self.derive_secret(Purpose::AuthorizationCode, visit, issued);
         let session = if issued.silent { None } else { Some(self.derive_secret(Purpose::Session, visit, issued)) };
         let jti = URL_SAFE_NO_PAD.encode(random::<16>()?);
-        let rows = self.rows(
+        let mut rows = self.rows(
             visit,
             issued,
             authentication,
             &Secrets { code: &code, session: session.as_ref(), jti: &jti },
             now,
         )?;
+        if asks {
+            rows.withhold_grant(issued.silent);
+        }
         let prepared = self.prepare(visit, effects, now).await?;
         let written = self.db.write(async |tx| self.write_login(tx, visit, &rows, &prepared, now).await).await;
         let (account, grant) = match written.map_err(as_lost)? {
@@ -124,18 +149,31 @@ impl Provider {
         metrics::counter!("countersign_logins_total", "policy" => issued.policy.clone()).increment(1);
         let device = session.as_ref().map(|_| self.device_secret(visit));
         let response = match visit.origin {
+            Origin::Request(_) if asks => self.ask_consent(visit, &rows.used, &issued.policy, now).await?,
             Origin::Request(_) => {
                 let (request, client) = visit.request().ok_or(ServiceError::Internal("an answer without a request"))?;
                 let grant = grant.ok_or(ServiceError::Internal("an answer without a grant"))?;
                 let target = visit.target()?;
                 let (code, account) = (code.expose_secret(), &*account);
-                let answer = FrontChannel { request, client, target, grant: &grant, account, code, jti: &jti };
+                let session_state = self.session_state(visit, &rows)?;
+                let answer =
+                    FrontChannel { request, client, target, grant: &grant, account, code, jti: &jti, session_state };
                 self.answer_granted(answer, now)?
             }
             Origin::Client(_) | Origin::Device { .. } => Response::Redirect(self.way_back(visit.origin, visit.client)),
             Origin::Account => Response::Redirect(self.account_after(&issued.policy)),
         };
         Ok(SignedInNow { response, session, device })
+    }
+
+    /// What the client's pages need to see the browser's session change (Session Management, 2).
+    fn session_state(&self, visit: &Visit<'_>, rows: &Rows) -> Result<Option<String>, ServiceError> {
+        let Some((request, client)) = visit.request() else { return Ok(None) };
+        let session = rows.session.as_ref().or(visit.signed_in.session.as_ref());
+        let Some(session) = session.filter(|_| self.settings.features.session_management) else { return Ok(None) };
+        let salt = URL_SAFE_NO_PAD.encode(random::<12>()?);
+        let browser = self.browser_state_of(&session.token);
+        Ok(session_state::compute(&client.id, request.redirect_uri.as_str(), &browser, &salt))
     }
 
     /// The account page, which tells that something was changed if that was what the policy was for.
@@ -496,6 +534,10 @@ async fn move_remembered(
         }
     }
     if let Some(ended) = tx.find_session_by_token(old).await? {
+        // Whoever was signed in is so still, as far as their clients are concerned.
+        if ended.authentication.user == session.authentication.user {
+            tx.move_grants(&ended.id, &session.id).await?;
+        }
         tx.end_session(&ended.id, now).await?;
     }
     Ok(())

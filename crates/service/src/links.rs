@@ -65,6 +65,7 @@ impl Provider {
             subject: None,
             approved: None,
             ticket: None,
+            agreed: None,
             evidence: None,
         };
         let effect = Effect::SendLink {

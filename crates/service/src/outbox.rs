@@ -19,6 +19,7 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::mail_text::{MailTexts, MailValues, lifetime_in_words};
 use crate::provider::Provider;
+use crate::session_end;
 use crate::settings::MailIdentity;
 use crate::telephone::{CallTicket, REFUSED, StatusTicket};
 use crate::vault::{Purpose, Vault};
@@ -38,10 +39,10 @@ const UNDER_WAY: usize = 48;
 /// Without a wake-up, the outbox is looked at this often: messages of nodes that died, and second tries.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// A message to a person, or to a webhook. Sealed as long as it waits. What a message has no use for stays empty.
+/// A message to a person, a webhook or a client. Sealed as long as it waits. What a message has no use for stays empty.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Letter {
-    /// Address, number, or name of the webhook.
+    /// Address, number, name of the webhook, or id of the client.
     pub(crate) to: String,
     /// Message template.
     pub(crate) template: String,
@@ -65,7 +66,7 @@ pub(crate) struct Letter {
     pub(crate) device: String,
     /// Of a call: what answering it proves.
     pub(crate) call: Option<CallPlan>,
-    /// Of a webhook: the body, JSON.
+    /// Of a webhook: the body, JSON. Of a client: what it is told, JSON.
     pub(crate) payload: String,
 }
 
@@ -179,6 +180,8 @@ impl OutboxWorker {
         self.provider
             .db
             .write(async |tx| {
+                self.provider.queue_logouts(tx, now).await?;
+                tx.requeue_abandoned_messages(session_end::CHANNEL, now).await?;
                 let overdue = tx.fail_overdue_messages(now).await?;
                 let events = overdue
                     .iter()
@@ -237,6 +240,7 @@ impl OutboxWorker {
             "sms" => self.send_text(message, &letter).await.map(Some),
             "voice" => self.place_call(message, &letter).await.map(Some),
             "webhook" => self.provider.deliver_webhook(&letter.to, &letter.payload, &message.id).await.map(|()| None),
+            session_end::CHANNEL => self.provider.deliver_logout(&letter.payload, &message.id).await.map(|()| None),
             // Nobody is there to be sent anything; the row alone was wanted.
             NOWHERE => return Fate::Delivered(None),
             _ => return Fate::Refused("no carrier for this channel"),

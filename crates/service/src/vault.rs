@@ -72,6 +72,12 @@ pub enum Purpose {
     DpopProof,
     /// Nonces for DPoP proofs.
     DpopNonce,
+    /// What pages of clients may see of a session: that it changed.
+    BrowserState,
+    /// The question whether to log out.
+    Logout,
+    /// Requests that wait for a consent or for the choice of an account.
+    Consent,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -108,6 +114,9 @@ impl Purpose {
         Self::DevicePage,
         Self::DpopProof,
         Self::DpopNonce,
+        Self::BrowserState,
+        Self::Logout,
+        Self::Consent,
         Self::KeyCheck,
     ];
 
@@ -141,6 +150,9 @@ impl Purpose {
             Self::DevicePage => "device page",
             Self::DpopProof => "dpop proof",
             Self::DpopNonce => "dpop nonce",
+            Self::BrowserState => "browser state",
+            Self::Logout => "logout",
+            Self::Consent => "consent",
             Self::KeyCheck => "key check",
         }
     }

@@ -1,6 +1,7 @@
 //! Sign-in sessions of browsers.
 
 use countersign_model::{BrowserSession, ClientId, KeyedHash, SessionId, Ticket, Timestamp, UserId};
+use diesel::dsl::{exists, not};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
     SelectableHelper,
@@ -9,7 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::on;
 use crate::row::{Row, millis, time, to_json};
-use crate::schema::browser_sessions;
+use crate::schema::{browser_sessions, remembered_logins};
 use crate::{StoreError, Tx};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -110,6 +111,47 @@ impl Tx {
         let live = browser_sessions::table.filter(user_id.eq(user.as_str()).and(ended_at.is_null()));
         let query = diesel::update(live).set(ended_at.eq(now.as_millis()));
         on!(self, |c| query.execute(c).await)
+    }
+
+    /// Ends up to `limit` sessions whose time is over at `now`, and those not used since `idle_since` of browsers that
+    /// remember no login, and answers them. Their clients are to be told.
+    pub async fn end_overdue_sessions(
+        &mut self,
+        now: Timestamp,
+        idle_since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<BrowserSession>, StoreError> {
+        use browser_sessions::{ended_at, expires_at, id, seen_at, token};
+        let millis = now.as_millis();
+        let remembers = remembered_logins::table
+            .filter(remembered_logins::browser.eq(token).and(remembered_logins::expires_at.gt(millis)));
+        let idle = seen_at.le(idle_since.as_millis()).and(not(exists(remembers)));
+        let over = ended_at.is_null().and(expires_at.le(millis).or(idle));
+        let query = browser_sessions::table.filter(over).select(id).limit(i64::from(limit));
+        let ids: Vec<String> = on!(self, |c| query.load(c).await)?;
+        let still_open = browser_sessions::table.filter(id.eq_any(ids).and(ended_at.is_null()));
+        let query = diesel::update(still_open).set(ended_at.eq(millis));
+        let rows: Vec<SessionRow> = on!(self, |c| query.returning(SessionRow::as_returning()).get_results(c).await)?;
+        rows.into_iter().map(SessionRow::into_noun).collect()
+    }
+
+    /// Takes up to `limit` sessions that ended and whose clients nobody has told yet: each is answered once.
+    pub async fn claim_untold_sessions(
+        &mut self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<BrowserSession>, StoreError> {
+        use browser_sessions::{ended_at, id, told_at};
+        let untold = ended_at.is_not_null().and(told_at.is_null());
+        let query = browser_sessions::table.filter(untold).order(ended_at).select(id).limit(i64::from(limit));
+        let ids: Vec<String> = on!(self, |c| query.load(c).await)?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let still_untold = browser_sessions::table.filter(id.eq_any(ids).and(told_at.is_null()));
+        let query = diesel::update(still_untold).set(told_at.eq(now.as_millis()));
+        let rows: Vec<SessionRow> = on!(self, |c| query.returning(SessionRow::as_returning()).get_results(c).await)?;
+        rows.into_iter().map(SessionRow::into_noun).collect()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Standing authorizations: parents of codes and tokens.
 
-use countersign_model::{Account, Grant, GrantId, Timestamp, UserId};
-use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use countersign_model::{Account, ClientId, Grant, GrantId, SessionId, Timestamp, UserId};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
+    SelectableHelper,
+};
 use diesel_async::RunQueryDsl;
 
 use crate::credentials::PasswordRow;
@@ -74,6 +77,41 @@ impl Tx {
         let query = live.order((grants::created_at.desc(), grants::id.desc())).limit(MOST);
         let rows: Vec<GrantRow> = on!(self, |c| query.select(GrantRow::as_select()).load(c).await)?;
         rows.into_iter().map(GrantRow::into_noun).collect()
+    }
+
+    /// The grants given in the browser session `session` that stood at `at`; a thousand at most.
+    pub async fn list_grants_of_session(
+        &mut self,
+        session: &SessionId,
+        at: Timestamp,
+    ) -> Result<Vec<Grant>, StoreError> {
+        use grants::{created_at, id, revoked_at, session_id};
+        let stood = revoked_at.is_null().or(revoked_at.ge(at.as_millis()).assume_not_null());
+        let query = grants::table.filter(session_id.eq(session.as_str())).filter(stood);
+        let query = query.order((created_at, id)).limit(MOST);
+        let rows: Vec<GrantRow> = on!(self, |c| query.select(GrantRow::as_select()).load(c).await)?;
+        rows.into_iter().map(GrantRow::into_noun).collect()
+    }
+
+    /// Lets `new` stand for `old` where grants of the session are looked for: the same person signed in again. What
+    /// tokens say of their session stays.
+    pub async fn move_grants(&mut self, old: &SessionId, new: &SessionId) -> Result<usize, StoreError> {
+        let query = diesel::update(grants::table.filter(grants::session_id.eq(old.as_str())))
+            .set(grants::session_id.eq(new.as_str()));
+        on!(self, |c| query.execute(c).await)
+    }
+
+    /// Takes every grant of `user` to `client` back and says how many.
+    pub async fn revoke_grants_of_client(
+        &mut self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        use grants::{client_id, revoked_at, user_id};
+        let live = user_id.eq(user.as_str()).and(client_id.eq(client.as_str())).and(revoked_at.is_null());
+        let query = diesel::update(grants::table.filter(live)).set(revoked_at.eq(now.as_millis()));
+        on!(self, |c| query.execute(c).await)
     }
 
     /// Takes a grant back, and with it everything under it: false when it was revoked before or never was.

@@ -7,6 +7,7 @@ mod audit_events;
 mod authorization_codes;
 mod browser_sessions;
 mod clients;
+mod consents;
 mod credentials;
 mod db;
 mod device_codes;

@@ -132,6 +132,19 @@ impl Tx {
         rows.into_iter().map(OutboxRow::into_noun).collect()
     }
 
+    /// Gives messages of `channel` back whose node did not come back: for receivers whom a second one does no harm.
+    pub async fn requeue_abandoned_messages(&mut self, channel: &str, now: Timestamp) -> Result<usize, StoreError> {
+        let millis = now.as_millis();
+        let abandoned = outbox::state.eq(CLAIMED).and(outbox::channel.eq(channel)).and(outbox::expires_at.gt(millis));
+        let abandoned = outbox::table.filter(abandoned).filter(outbox::claimed_until.le(millis).assume_not_null());
+        let query = diesel::update(abandoned).set((
+            outbox::state.eq(QUEUED),
+            outbox::due_at.eq(millis),
+            outbox::claimed_until.eq(None::<i64>),
+        ));
+        on!(self, |c| query.execute(c).await)
+    }
+
     /// Notes who took a message and under what name: false when there is no such message.
     pub async fn set_outbox_reference(
         &mut self,

@@ -118,6 +118,7 @@ diesel::table! {
         ticket_until -> Nullable<BigInt>,
         device -> Nullable<Text>,
         address -> Nullable<Text>,
+        told_at -> Nullable<BigInt>,
     }
 }
 
@@ -330,6 +331,7 @@ diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(authorization_codes -> grants (grant_id));
 diesel::joinable!(refresh_tokens -> grants (grant_id));
 
+diesel::allow_tables_to_appear_in_same_query!(browser_sessions, remembered_logins);
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     password_credentials,

@@ -246,6 +246,7 @@ impl Tx {
         let query = diesel::delete(known_devices::table.filter(known_devices::user_id.eq(id)));
         on!(self, |c| query.execute(c).await)?;
         self.delete_remembered_logins_of_user(user).await?;
+        self.delete_consents_of_user(user).await?;
         self.end_sessions_of_user(user, now).await?;
         self.revoke_grants_of_user(user, now).await?;
         self.revoke_links_of_user(user, now).await?;

@@ -1,3 +1,6 @@
+DROP INDEX browser_sessions_idle;
+DROP INDEX browser_sessions_untold;
+ALTER TABLE browser_sessions DROP COLUMN told_at;
 DROP TABLE consents;
 DROP TABLE device_codes;
 DROP TABLE revoked_tokens;

@@ -61,3 +61,9 @@ CREATE TABLE consents (
     given_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, client_id)
 ) STRICT;
+
+-- When the clients of a session were told of its end (Back-Channel Logout); what ended before nobody waits for.
+ALTER TABLE browser_sessions ADD COLUMN told_at INTEGER;
+UPDATE browser_sessions SET told_at = ended_at;
+CREATE INDEX browser_sessions_untold ON browser_sessions (ended_at) WHERE ended_at IS NOT NULL AND told_at IS NULL;
+CREATE INDEX browser_sessions_idle ON browser_sessions (seen_at) WHERE ended_at IS NULL;

@@ -7,6 +7,7 @@ use fantoccini::Locator;
 
 use super::Eyes;
 use crate::journey::{EMAIL_USER, PHONE_USER, Person, another_code};
+use crate::relying_party::RelyingParty;
 use crate::steps::{LEGACY, LEGACY_NAME, NEW_PASSWORD, PHONE, totp};
 
 const NUMBER: &str = "+12025550147";
@@ -23,6 +24,32 @@ impl Eyes<'_> {
         self.tour_factors(demo).await;
         self.tour_end_of_account(demo).await;
         self.tour_help(demo).await;
+        self.tour_questions(demo).await;
+    }
+
+    /// What is asked outside of flows: consent, which account, whether to log out.
+    async fn tour_questions(&mut self, demo: &Demo) {
+        let app = RelyingParty::register(demo).await;
+        self.browser.open(&app.request(&[("scope", "openid profile email phone address offline_access")])).await;
+        self.browser.type_into("email", "alice@example.com").await;
+        self.browser.type_into("password", "meadow-lark-2291-kite").await;
+        self.browser.post_and_leave("login").await;
+        self.browser.find(Locator::Css("button[value='allow']")).await.unwrap();
+        self.look("consent").await;
+        self.browser.post_and_leave("allow").await;
+        self.browser.wait_for_url(&app.origin).await;
+        self.browser.open(&app.request(&[("prompt", "select_account")])).await;
+        self.browser.find(Locator::Css("button[value='other']")).await.unwrap();
+        self.look("select-account").await;
+        self.browser.open(&format!("{}/account", demo.issuer)).await;
+        self.browser.find(Locator::Css("button[value='withdraw_consent']")).await.unwrap();
+        self.look("account-consents").await;
+        self.browser.open(&format!("{}/end_session?client_id={}", demo.issuer, app.id)).await;
+        self.browser.find(Locator::Css("button[value='stay']")).await.unwrap();
+        self.look("logout").await;
+        self.browser.post_and_leave("logout").await;
+        self.browser.find(Locator::Css(".notice.success")).await.unwrap();
+        self.look("logged-out").await;
     }
 
     async fn begin(&self, demo: &Demo, policy: &str) {

@@ -123,6 +123,18 @@ impl PromptSet {
         (!contradictory).then_some(set)
     }
 
+    /// This set and `prompt`.
+    #[must_use]
+    pub const fn with(self, prompt: Prompt) -> Self {
+        Self(self.0 | prompt.bit())
+    }
+
+    /// This set but for `prompt`.
+    #[must_use]
+    pub const fn without(self, prompt: Prompt) -> Self {
+        Self(self.0 & !prompt.bit())
+    }
+
     /// Whether `prompt` is in it.
     pub const fn contains(self, prompt: Prompt) -> bool {
         self.0 & prompt.bit() != 0

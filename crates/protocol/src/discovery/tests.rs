@@ -51,7 +51,7 @@ fn what_is_off_or_empty_is_said_or_left_out() {
     ] {
         assert!(metadata.get(name).is_none(), "{name}");
     }
-    for name in ["registration_endpoint", "end_session_endpoint", "acr_values_supported", "service_documentation"] {
+    for name in ["registration_endpoint", "acr_values_supported", "service_documentation"] {
         assert!(metadata.get(name).is_none(), "{name}");
     }
     for (name, value) in metadata.as_object().unwrap() {
@@ -77,4 +77,26 @@ fn consent_is_advertised_only_where_there_is_a_page_for_it() {
         metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("consent"))
     };
     assert!(prompts(true) && !prompts(false));
+}
+
+#[test]
+fn logout_is_advertised_as_far_as_it_is_on() {
+    let said = |features| metadata(&issuer(), &Capabilities { features, ..capabilities() });
+    let on = said(Features::ALL);
+    assert_eq!(on["end_session_endpoint"], "https://op.example/end_session");
+    assert_eq!(on["check_session_iframe"], "https://op.example/check_session");
+    let kinds = ["backchannel_logout", "frontchannel_logout"];
+    for name in kinds.iter().flat_map(|kind| [format!("{kind}_supported"), format!("{kind}_session_supported")]) {
+        assert_eq!(on[&name], true, "{name}");
+    }
+    let off = said(Features {
+        logout: false,
+        backchannel_logout: false,
+        frontchannel_logout: false,
+        session_management: false,
+        ..Features::SAFE
+    });
+    for (name, _) in off.as_object().unwrap() {
+        assert!(!name.contains("session") && !name.contains("logout"), "{name}");
+    }
 }

@@ -37,7 +37,7 @@ pub struct Registration {
     pub unused_days: u32,
     /// Policies they may name, the first by default; empty: any.
     pub policies: Vec<String>,
-    /// Whether they are taken for the operator's own, which skip consent; there is no consent page for others yet.
+    /// Whether they are taken for the operator's own, which skip consent.
     pub first_party: bool,
 }
 
@@ -49,13 +49,6 @@ impl Registration {
         }
         if token.as_ref().is_some_and(|token| token.expose_secret().len() < 16) {
             return refuse("registration.initial_access_token is shorter than 16 characters");
-        }
-        if self.by != RegistrationBy::Nobody && !self.first_party {
-            return refuse(
-                "registration.first_party is false, and there is no page yet on which people could consent: clients \
-                 that register themselves could sign nobody in. Let nobody register (registration.by), or take all \
-                 of them for your own",
-            );
         }
         Ok(())
     }

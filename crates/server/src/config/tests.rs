@@ -45,7 +45,6 @@ fn unsafe_and_contradictory_settings_are_refused_with_their_reason() {
         (json!({"server": {"issuer": "https://login.example.com/?a=b"}}), "issuer"),
         (json!({"server": {"issuer": "https://login.example.com/realm"}}), "has a path"),
         (json!({"policies": {"demo": true}}), "password alone"),
-        (json!({"registration": {"by": "everybody"}}), "no page yet on which people could consent"),
         (json!({"server": {"allow_http": true}, "policies": {"demo": true, "directory": "policies"}}), "built in"),
         (json!({"server": {"tls_cert_file": "a.pem"}}), "go together"),
         (json!({"server": {"listen": []}}), "names no address"),

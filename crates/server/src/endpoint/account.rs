@@ -62,6 +62,7 @@ fn read_deed(form: &Params) -> Option<AccountDeed> {
         "end_session" => AccountDeed::EndSession(id()),
         "end_all_sessions" => AccountDeed::EndOtherSessions,
         "forget_remembered" => AccountDeed::Forget(id()),
+        "withdraw_consent" => AccountDeed::WithdrawConsent(id()),
         "withdraw_grant" => AccountDeed::Withdraw(id()),
         "remove_factor" => AccountDeed::RemoveFactor(id()),
         "logout" => AccountDeed::SignOut,
@@ -144,6 +145,12 @@ fn view(own: OwnAccount) -> AccountView {
         scopes: grant.scope.to_string().split(' ').map(str::to_owned).collect(),
         since: Some(grant.created_at),
     };
+    let consent = |(application, consent): (String, countersign_model::Consent)| AccountGrant {
+        id: consent.client.to_string(),
+        application,
+        scopes: consent.scope.iter().map(str::to_owned).collect(),
+        since: Some(consent.given_at),
+    };
     AccountView {
         nonce: own.nonce,
         name: account.user.profile.name.clone().unwrap_or_default(),
@@ -155,6 +162,7 @@ fn view(own: OwnAccount) -> AccountView {
         sessions: own.sessions.into_iter().map(session).collect(),
         remembered: own.remembered.into_iter().map(remembered).collect(),
         grants: own.grants.into_iter().map(grant).collect(),
+        consents: own.consents.into_iter().map(consent).collect(),
         actions: own.actions,
         notice: None,
     }

@@ -69,6 +69,7 @@ fn read_form(params: &Params) -> FlowForm {
     FlowForm { fields, ..form }
 }
 
-fn gone() -> Answered {
+/// There is nothing here for this browser.
+pub(super) fn gone() -> Answered {
     Answered { answer: Answer::Gone, cookies: CookieChanges::default() }
 }

@@ -1,7 +1,7 @@
 //! What the own account page shows: filled by its endpoint, shown by the template `account`.
 //!
 //! Every form of the page posts to `/account` with `nonce`, `do` and, for one row of a list, `id`. `do` is an id of
-//! [`AccountView::actions`], or `end_session`, `forget_remembered`, `withdraw_grant`, `remove_factor`, `end_all_sessions`,
+//! [`AccountView::actions`], or `end_session`, `forget_remembered`, `withdraw_grant`, `withdraw_consent`, `remove_factor`, `end_all_sessions`,
 //! `export`, `logout`.
 
 use countersign_model::Timestamp;
@@ -30,6 +30,8 @@ pub struct AccountView {
     pub remembered: Vec<AccountRemembered>,
     /// Applications with access.
     pub grants: Vec<AccountGrant>,
+    /// What applications of others were allowed.
+    pub consents: Vec<AccountGrant>,
     /// What can be changed: policies of purpose `enrol` whose policy is loaded, by id (`change-password`, `change-email`,
     /// `change-phone`, `totp-enrol`, `passkey-enrol`, `recovery-codes-enrol`, `close-account`).
     pub actions: Vec<String>,
@@ -89,7 +91,7 @@ pub struct AccountRemembered {
 /// What an application may do.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AccountGrant {
-    /// Id that `withdraw_grant` posts.
+    /// Id that `withdraw_grant` or `withdraw_consent` posts.
     pub id: String,
     /// Its display name.
     pub application: String,

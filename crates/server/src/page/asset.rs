@@ -40,6 +40,7 @@ impl Assets {
         let mut assets = Self { by_path: BTreeMap::new() };
         assets.insert("pages", "css", include_str!("../../assets/pages.css"));
         assets.insert("pages", "js", include_str!("../../assets/pages.js"));
+        assets.insert("check_session", "js", include_str!("../../assets/check_session.js"));
         assets.insert("passkey", "js", include_str!("../../assets/passkey.js"));
         for brand in brands.values() {
             let id = brand.id();

@@ -42,8 +42,14 @@ pub struct PageRequest {
     pub values: BTreeMap<String, String>,
     /// `consent`: what the application asks for.
     pub scopes: Vec<ScopeView>,
+    /// `consent`: what else the application shows of itself.
+    pub asker: Option<AskerView>,
+    /// `select_account`: the browser's accounts.
+    pub accounts: Vec<AccountOption>,
     /// `form_post`: the fields of the response, for the client at `form.action`.
     pub hidden: Vec<HiddenView>,
+    /// `logged_out`: addresses of applications that hear of the logout in the browser.
+    pub frames: Vec<String>,
     /// `terms`: the document; none where it is missing.
     pub terms: Option<TermsView>,
     /// `totp_enrol`: the picture to scan.
@@ -102,7 +108,8 @@ pub mod values {
     pub const ENDS_IN: &str = "ends_in";
     /// How long to wait before trying again.
     pub const RETRY_AFTER: &str = "retry_after";
-    /// `message`, `flow_gone`, `out_of_date`: a path of this server where the person goes on.
+    /// `message`, `flow_gone`, `out_of_date`: a path of this server where the person goes on; `logged_out`: the address that
+    /// the application registered for that.
     pub const HREF: &str = "href";
     /// A dead link's page: where LOGIN leads.
     pub const LOGIN: &str = "login";
@@ -243,6 +250,32 @@ pub struct ScopeView {
     pub name: String,
     /// The words for a scope that has no text, from its registration.
     pub description: Option<String>,
+}
+
+/// What an application registered to be shown of itself.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AskerView {
+    /// Address of its logo.
+    pub logo: Option<String>,
+    /// Its home page.
+    pub home: Option<String>,
+    /// What it does with data.
+    pub policy: Option<String>,
+    /// Its terms of service.
+    pub terms: Option<String>,
+    /// Whose data it asks for: the account, as its person knows it.
+    pub account: String,
+}
+
+/// An account that may be chosen, posted as `account=<id>`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AccountOption {
+    /// Its id.
+    pub id: String,
+    /// The person's name; empty: none is on file.
+    pub name: String,
+    /// Mail address or user name.
+    pub address: String,
 }
 
 /// A field of a `form_post` response.

@@ -168,6 +168,7 @@ pub(super) fn respond(flow: FlowId, stored: StoredAnswer) -> Answered {
                 binding: None,
                 session: session.map(SecretString::from),
                 device: device.map(SecretString::from),
+                ..CookieChanges::default()
             },
         },
     }

@@ -76,6 +76,7 @@ impl Provider {
             subject: None,
             approved: None,
             ticket: None,
+            agreed: None,
             evidence: None,
         };
         let mut facts = self.opening_facts(&visit, Some(new.policy), now);

@@ -1,6 +1,6 @@
 //! One visit of a person to a flow: what the steps of a use case share.
 
-use countersign_model::{Client, ClientId, FlowId, KeyedHash, SessionId, UserId};
+use countersign_model::{Client, ClientId, FlowId, KeyedHash, SessionId, Timestamp, UserId};
 use countersign_protocol::{AuthorizationRequest, ResponseTarget};
 use secrecy::SecretString;
 
@@ -37,6 +37,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) approved: Option<u32>,
     /// The session whose ticket answers the request.
     pub(crate) ticket: Option<&'a SessionId>,
+    /// The person has allowed the client what it asks for; the login was found good enough for that at this time.
+    pub(crate) agreed: Option<Timestamp>,
     /// Credentials and links that were found out for this answer.
     pub(crate) evidence: Option<&'a Evidence>,
 }
@@ -65,6 +67,7 @@ impl<'a> Visit<'a> {
             subject: running.instance.account(),
             approved: None,
             ticket: None,
+            agreed: None,
             evidence: None,
         }
     }

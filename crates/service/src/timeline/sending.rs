@@ -85,6 +85,7 @@ impl Sending {
             "sms" => "Text message",
             "voice" => "Call",
             "webhook" => "Webhook",
+            "logout" => "Logout told to the application",
             _ => return "Nothing was sent".to_owned(),
         };
         match &self.template {

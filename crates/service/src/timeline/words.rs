@@ -221,6 +221,7 @@ fn advise_lost(sends: &[Sending]) -> Option<Advice> {
     let next = match newest.channel.as_str() {
         "email" => "Check the mail address on file and the relay.",
         "webhook" => "Tell the operator of the webhook.",
+        "logout" => "Tell the operator of the application.",
         _ => {
             "Check the phone: switched on, able to receive texts and calls. The other of Send Code and Call Me may work."
         }

@@ -120,12 +120,19 @@ pub(super) fn hostile(mut request: PageRequest) -> PageRequest {
     if let Some(own) = &mut request.account {
         (own.name, own.nonce, own.email) = (attack(), attack(), Some(attack()));
         own.sessions.iter_mut().for_each(|session| (session.id, session.device) = (attack(), Some(attack())));
+        own.consents.iter_mut().for_each(|consent| (consent.id, consent.application) = (attack(), attack()));
         own.grants.iter_mut().for_each(|grant| (grant.application, grant.scopes) = (attack(), vec![attack()]));
         own.factors.iter_mut().for_each(|factor| factor.name = Some(attack()));
     }
     request.recovery_codes.iter_mut().for_each(|code| *code = attack());
     request.fields.iter_mut().for_each(|field| field.value = attack());
     request.scopes.iter_mut().for_each(|scope| (scope.name, scope.description) = (attack(), Some(attack())));
+    if let Some(asker) = &mut request.asker {
+        (asker.logo, asker.home) = (Some(attack()), Some(attack()));
+        (asker.policy, asker.terms, asker.account) = (Some(attack()), Some(attack()), attack());
+    }
+    request.accounts.iter_mut().for_each(|own| (own.id, own.name, own.address) = (attack(), attack(), attack()));
+    request.frames.iter_mut().for_each(|frame| *frame = attack());
     request.hidden.iter_mut().for_each(|field| (field.name, field.value) = (attack(), attack()));
     if let Some(form) = &mut request.form {
         (form.action, form.nonce, form.start) = (attack(), attack(), Some(attack()));

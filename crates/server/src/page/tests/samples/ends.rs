@@ -1,7 +1,7 @@
 //! Where a flow stops, and pages outside of flows.
 
 use super::*;
-use crate::page::{HiddenView, ScopeView};
+use crate::page::{AccountOption, AskerView, HiddenView, ScopeView};
 
 pub(super) fn stop_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
     let mut all: Vec<_> = [
@@ -54,7 +54,31 @@ pub(super) fn plain_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> 
     consent.scopes = ["openid", "email", "offline_access", "reports.export"]
         .map(|name| ScopeView { name: name.to_owned(), description: Some("export reports".to_owned()) })
         .into();
+    consent.asker = Some(AskerView {
+        logo: Some("https://app.example.com/logo.svg".to_owned()),
+        home: Some("https://app.example.com/".to_owned()),
+        policy: Some("https://app.example.com/privacy".to_owned()),
+        terms: Some("https://app.example.com/terms".to_owned()),
+        account: "alice@example.com".to_owned(),
+    });
+    let mut select_account = flow_page("select_account", locale, &[]);
+    select_account.accounts = [("1", "Alice Archer", "alice@example.com"), ("2", "", "legacy.provider")]
+        .map(|(id, name, address)| AccountOption {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            address: address.to_owned(),
+        })
+        .into();
+    let mut logout = page("logout", locale);
+    logout.form = Some(FormView { action: "/end_session/confirm".to_owned(), ..FormView::default() });
+    let mut logged_out = page("logged_out", locale).with_value(values::HREF, "https://app.example.com/after?state=x");
+    logged_out.frames = vec!["https://app.example.com/front?iss=http%3A%2F%2Flocalhost%3A8080&sid=1".to_owned()];
     vec![
+        ("select_account", select_account),
+        ("logout", logout.clone()),
+        ("logout_nobody", PageRequest { application: None, ..logout }),
+        ("logged_out", logged_out),
+        ("logged_out_here", page("logged_out", locale)),
         ("flow_gone", page("flow_gone", locale)),
         ("out_of_date", page("out_of_date", locale).with_value(values::HREF, "/flow/AAAAAAAAAAAAAAAAAAAAAA")),
         ("error", error),

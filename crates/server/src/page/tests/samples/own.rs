@@ -81,6 +81,12 @@ pub(super) fn own_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
             scopes: vec!["openid".to_owned(), "email".to_owned(), "cases.read".to_owned()],
             since: at(0),
         }],
+        consents: vec![AccountGrant {
+            id: "lab-app".to_owned(),
+            application: "Lab App".to_owned(),
+            scopes: vec!["openid".to_owned(), "phone".to_owned()],
+            since: at(0),
+        }],
         actions: [
             "change-password",
             "change-email",

@@ -1,0 +1,75 @@
+//! Whether a person must be asked what a client may have (OpenID Connect Core, 3.1.2.4), and which of their accounts is
+//! meant (3.1.2.1, `select_account`).
+
+use std::collections::BTreeSet;
+
+use countersign_model::{ApplicationType, Client, Consent, UserId};
+
+use crate::authorization::{AuthorizationRequest, Prompt};
+use crate::error::{ErrorCode, OAuthError};
+
+/// What becomes of a request whose person is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsentDecision {
+    /// It may be answered.
+    Given,
+    /// The person is asked.
+    Ask,
+    /// The client hears that they would have to be.
+    Refuse(OAuthError),
+}
+
+/// Decides whether the person must be asked. `remembered` is what they allowed the client before.
+pub fn decide(request: &AuthorizationRequest, client: &Client, remembered: Option<&Consent>) -> ConsentDecision {
+    let known = client.first_party || (!is_anybody(client) && remembered.is_some_and(|known| covers(known, request)));
+    if known && !request.demands_consent() {
+        ConsentDecision::Given
+    } else if request.is_silent() {
+        ConsentDecision::Refuse(OAuthError::new(ErrorCode::ConsentRequired, "The person must be asked for consent"))
+    } else {
+        ConsentDecision::Ask
+    }
+}
+
+/// A native application without a secret: any program on the device can say that it is this one (RFC 8252, 8.6), so that
+/// what was allowed once says nothing of who asks now.
+fn is_anybody(client: &Client) -> bool {
+    client.application_type == ApplicationType::Native && client.is_public()
+}
+
+/// Whether everything that is asked for was allowed.
+fn covers(known: &Consent, request: &AuthorizationRequest) -> bool {
+    let has = |known: &[String], asked: &[String]| asked.iter().all(|one| known.contains(one));
+    request.scope.is_subset(&known.scope)
+        && has(&known.claims.userinfo, &request.claims.userinfo)
+        && has(&known.claims.id_token, &request.claims.id_token)
+        && has(&known.resources, &request.resources)
+}
+
+/// What becomes of a request before its person is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountDecision {
+    /// There is nothing to choose, or nobody wants it chosen.
+    Known,
+    /// The person is shown these accounts.
+    Choose(Vec<UserId>),
+    /// The client hears that they would have to choose.
+    Refuse(OAuthError),
+}
+
+/// Decides whether the person chooses among `accounts`, those this browser is signed in as.
+pub fn decide_account(request: &AuthorizationRequest, accounts: impl IntoIterator<Item = UserId>) -> AccountDecision {
+    let accounts: BTreeSet<UserId> = accounts.into_iter().collect();
+    let is_named = request.hint.is_some() || request.subject.is_some();
+    if request.is_silent() && accounts.len() > 1 && !is_named {
+        let error = OAuthError::new(ErrorCode::AccountSelectionRequired, "The person must choose an account");
+        return AccountDecision::Refuse(error);
+    }
+    if request.prompt.contains(Prompt::SelectAccount) && !accounts.is_empty() {
+        return AccountDecision::Choose(accounts.into_iter().collect());
+    }
+    AccountDecision::Known
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! `/consent/{id}`: what a client of others asks for, and what the person says to it.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use countersign_model::FlowId;
+use countersign_service::{ConsentPage, PendingCall};
+use url::Url;
+
+use super::flow::gone;
+use crate::error;
+use crate::flow_page;
+use crate::node::Node;
+use crate::page::{AskerView, FormAction, FormView, Locale, PageRequest, ScopeView};
+use crate::request::{self, Body};
+
+/// GET: the question.
+pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
+    let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
+    let locale = request::locale(&node, &request, None);
+    let Ok(id) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
+    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), context: &context };
+    match node.provider.show_consent(call).await {
+        Ok(Ok(consent)) => page(&node, &request, locale, consent),
+        Ok(Err(answered)) => flow_page::answer(&node, &request, locale, answered),
+        Err(failure) => error::person_failure(&node, &request, &failure),
+    }
+}
+
+/// POST: the answer.
+pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
+    let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
+    let locale = request::locale(&node, &request, None);
+    let Ok(id) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
+    let form = match request::form(&request, &body) {
+        Ok(form) => form,
+        Err(refusal) => return error::refused_page(&node, &request, &refusal),
+    };
+    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let allowed = form.get("do") == Some("allow");
+    match node.provider.answer_consent(call, form.get("nonce").unwrap_or_default(), allowed).await {
+        Ok(answered) => flow_page::answer(&node, &request, locale, answered),
+        Err(failure) => error::person_failure(&node, &request, &failure),
+    }
+}
+
+fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage) -> HttpResponse {
+    let forms = FormAction::AndTo(Url::parse(&consent.redirect_uri).into_iter().collect());
+    let brand = consent.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
+    let shown = |uri: Option<String>| uri.filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"));
+    let page = PageRequest {
+        application: Some(consent.client.name),
+        here: flow_page::here(request, false),
+        form: Some(FormView { action: consent.action, nonce: consent.nonce, start: None }),
+        scopes: consent.scope.iter().map(|name| ScopeView { name: name.to_owned(), description: None }).collect(),
+        asker: Some(AskerView {
+            logo: shown(consent.shown.logo_uri),
+            home: shown(consent.client.uri),
+            policy: shown(consent.shown.policy_uri),
+            terms: shown(consent.shown.tos_uri),
+            account: consent.account,
+        }),
+        ..PageRequest::new("consent", locale, &brand)
+    };
+    flow_page::respond(node, request, StatusCode::OK, page, &forms)
+}

@@ -1,0 +1,216 @@
+//! Consent: what a client asks for, what the person says, what is remembered of it (OpenID Connect Core, 3.1.2.4).
+
+use countersign_model::{
+    AuditKind, AuditOutcome, Authentication, Client, ClientId, Consent, Scope, SessionId, Timestamp, UserId,
+};
+use countersign_protocol::consent::{self, ConsentDecision};
+use countersign_protocol::{AuthorizationRequest, AuthorizationResponse, ErrorCode, OAuthError, Params};
+use countersign_store::Tx;
+
+use crate::ServiceError;
+use crate::audit::{self, RequestContext};
+use crate::authorization::{Agreed, AuthorizeCall};
+use crate::flow::{Answer, Answered, ClientView, Response, Visit};
+use crate::pending::{Found, Pending, PendingCall, Question, gone};
+use crate::provider::Provider;
+use crate::select_account::name_of;
+use crate::session::Candidate;
+
+/// The page that asks.
+#[derive(Clone, Debug)]
+pub struct ConsentPage {
+    /// Where its form posts to.
+    pub action: String,
+    /// Nonce of its form.
+    pub nonce: String,
+    /// Who asks.
+    pub client: ClientView,
+    /// The client's other addresses that people see.
+    pub shown: countersign_model::ShownUris,
+    /// Scope values asked for.
+    pub scope: Scope,
+    /// Whose they are, as they know themselves.
+    pub account: String,
+    /// Where the answer goes in the end.
+    pub redirect_uri: String,
+}
+
+impl Provider {
+    /// Whether the person of `visit` must be asked before its request is answered.
+    pub(crate) async fn decide_consent(
+        &self,
+        visit: &Visit<'_>,
+        user: &UserId,
+    ) -> Result<ConsentDecision, ServiceError> {
+        let Some((request, client)) = visit.request() else { return Ok(ConsentDecision::Given) };
+        if visit.agreed.is_some() {
+            return Ok(ConsentDecision::Given);
+        }
+        let remembered = self.find_remembered_consent(user, client).await?;
+        Ok(consent::decide(request, client, remembered.as_ref()))
+    }
+
+    async fn find_remembered_consent(&self, user: &UserId, client: &Client) -> Result<Option<Consent>, ServiceError> {
+        if client.first_party {
+            return Ok(None);
+        }
+        Ok(self.db.read(async |tx| tx.find_consent(user, &client.id).await).await?)
+    }
+
+    /// Sends the person of a login to the question; the request waits.
+    pub(crate) async fn ask_consent(
+        &self,
+        visit: &Visit<'_>,
+        session: &SessionId,
+        policy: &str,
+        now: Timestamp,
+    ) -> Result<Response, ServiceError> {
+        let (request, _) = visit.request().ok_or(ServiceError::Internal("consent without a request"))?;
+        let (id, seed) = self.pending_of(&visit.seed);
+        let pending = Pending {
+            question: Question::Consent,
+            request: request.clone(),
+            session: session.clone(),
+            policy: policy.to_owned(),
+            since: now,
+            seed,
+        };
+        self.wait_for_answer(id, &pending).await
+    }
+
+    /// The page that asks.
+    pub async fn show_consent(&self, call: PendingCall<'_>) -> Result<Result<ConsentPage, Answered>, ServiceError> {
+        let Some(found) = self.find_pending(call, Question::Consent).await? else { return Ok(Err(gone())) };
+        let user = &found.session.authentication.user;
+        let account = self.db.read(async |tx| tx.find_account(user).await).await?;
+        let account = account.map(|account| name_of(&account.user)).unwrap_or_default();
+        Ok(Ok(ConsentPage {
+            action: format!("/consent/{}", call.id),
+            nonce: self.pending_nonce(call.id, &found.session),
+            client: self.client_view(Some(&found.client)),
+            shown: found.client.shown.clone(),
+            scope: found.pending.request.scope.clone(),
+            account,
+            redirect_uri: found.pending.request.redirect_uri.as_str().to_owned(),
+        }))
+    }
+
+    /// The person's answer: the client gets its code, or hears that it was denied.
+    pub async fn answer_consent(
+        &self,
+        call: PendingCall<'_>,
+        nonce: &str,
+        allowed: bool,
+    ) -> Result<Answered, ServiceError> {
+        let found = self.find_pending(call, Question::Consent).await?;
+        let Some(found) = found.filter(|found| self.is_pending_nonce(call.id, &found.session, nonce)) else {
+            return Ok(gone());
+        };
+        if !allowed {
+            return self.deny(&found, call.context).await;
+        }
+        // The login that was found good enough is there still, or the client is to ask anew.
+        let now = self.clock.now();
+        let Some(candidate) = self.login_of(&found) else { return Ok(gone()) };
+        self.remember_consent(&found, &candidate.authentication.user, call.context, now).await?;
+        let agreed = Agreed { seed: found.pending.seed, since: found.pending.since };
+        let params = Params::default();
+        let call = AuthorizeCall { params: &params, cookies: call.cookies, locale: call.locale, context: call.context };
+        let request = found.pending.request.clone();
+        let answered =
+            self.issue_agreed(request, &found.client, &found.signed_in, candidate.authentication, agreed, call).await?;
+        Ok(Answered::plain(Answer::Respond(answered.response)))
+    }
+
+    /// The login by which the request is answered: a remembered one of that policy, or the session itself.
+    fn login_of(&self, found: &Found) -> Option<Candidate> {
+        let policy = &found.pending.policy;
+        let remembered = found.signed_in.remembered.iter().find(|login| login.policy == *policy);
+        let session = &found.session.authentication;
+        let own = (session.policy == *policy).then_some(session);
+        let authentication: &Authentication = remembered.map(|login| &login.authentication).or(own)?;
+        Some(Candidate { policy: policy.clone(), authentication: authentication.clone() })
+    }
+
+    async fn deny(&self, found: &Found, context: &RequestContext) -> Result<Answered, ServiceError> {
+        let user = &found.session.authentication.user;
+        let event = consent_event(AuditKind::ConsentDenied, user, &found.client.id, context, self.clock.now())?;
+        self.write_events(&[event]).await?;
+        let target = found.pending.request.target(&found.client);
+        let target = target.ok_or(ServiceError::Internal("a redirect URI is no longer registered"))?;
+        let error = OAuthError::new(ErrorCode::AccessDenied, "The person denied the request");
+        let response = AuthorizationResponse::error(target, &self.settings.issuer, &error);
+        let response = self.deliver(response, &found.client, self.clock.now())?;
+        Ok(Answered::plain(Answer::Respond(response)))
+    }
+
+    async fn remember_consent(
+        &self,
+        found: &Found,
+        user: &UserId,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let (request, client) = (&found.pending.request, &found.client.id);
+        let event = audit_scope(consent_event(AuditKind::ConsentGiven, user, client, context, now)?, &request.scope);
+        self.db
+            .write(async |tx| {
+                let before = tx.find_consent(user, client).await?;
+                tx.upsert_consent(&joined(before, request, user, now)).await?;
+                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                Ok::<_, ServiceError>(())
+            })
+            .await
+    }
+}
+
+/// Forgets what `user` allowed `client` and takes back what came of it: false when there was nothing.
+pub(crate) async fn withdraw_consent(
+    tx: &mut Tx,
+    user: &UserId,
+    client: &ClientId,
+    now: Timestamp,
+) -> Result<bool, ServiceError> {
+    let known = tx.delete_consent(user, client).await?;
+    let revoked = tx.revoke_grants_of_client(user, client, now).await?;
+    Ok(known || revoked > 0)
+}
+
+/// What was allowed before and what is allowed now.
+fn joined(before: Option<Consent>, request: &AuthorizationRequest, user: &UserId, now: Timestamp) -> Consent {
+    let mut consent = before.unwrap_or_else(|| Consent {
+        user: user.clone(),
+        client: request.client.clone(),
+        scope: Scope::default(),
+        claims: countersign_model::RequestedClaims::default(),
+        resources: Vec::new(),
+        given_at: now,
+    });
+    consent.scope = consent.scope.union(&request.scope);
+    for (known, asked) in [
+        (&mut consent.claims.userinfo, &request.claims.userinfo),
+        (&mut consent.claims.id_token, &request.claims.id_token),
+    ] {
+        let new: Vec<String> = asked.iter().filter(|claim| !known.contains(claim)).cloned().collect();
+        known.extend(new);
+    }
+    let new: Vec<String> = request.resources.iter().filter(|uri| !consent.resources.contains(uri)).cloned().collect();
+    consent.resources.extend(new);
+    consent.given_at = now;
+    consent
+}
+
+fn consent_event(
+    kind: AuditKind,
+    user: &UserId,
+    client: &ClientId,
+    context: &RequestContext,
+    now: Timestamp,
+) -> Result<countersign_model::AuditEvent, ServiceError> {
+    Ok(audit::event(context, now, kind, AuditOutcome::Success)?.subject(Some(user)).client(client).build())
+}
+
+fn audit_scope(mut event: countersign_model::AuditEvent, scope: &Scope) -> countersign_model::AuditEvent {
+    event.detail.insert("scope".to_owned(), scope.to_string().into());
+    event
+}

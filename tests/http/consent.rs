@@ -1,0 +1,188 @@
+//! OpenID Connect Core 1.0: consent (3.1.2.4, 3.1.2.1 `prompt=consent`), the choice of an account (`prompt=select_account`);
+//! OpenID Connect Registration 1.0, 2: what a client shows of itself.
+
+use countersign_tests::user_agent::{Answer, UserAgent};
+
+use crate::fixture::{ALICE, Ask, DONALD, Granted, Provider, peek, redirect_uri_of, text};
+
+impl Provider {
+    /// Alice signs in, if she must; what comes then.
+    async fn arrive(&self, agent: &UserAgent, ask: &Ask) -> Answer {
+        agent.follow(self.answer(agent, ask).await).await
+    }
+
+    async fn allowed(&self, agent: &UserAgent, ask: &Ask) -> Granted {
+        let page = self.arrive(agent, ask).await;
+        let answer = agent.press(&page, "allow", &[]).await;
+        granted(ask, &answer)
+    }
+}
+
+fn granted(ask: &Ask, answer: &Answer) -> Granted {
+    let code = answer.response()["code"].clone();
+    Granted { client: ask.client.clone(), code, redirect_uri: redirect_uri_of(&ask.client) }
+}
+
+fn asks(answer: &Answer) -> bool {
+    answer.status == 200 && answer.body.contains(r#"value="allow""#)
+}
+
+#[tokio::test]
+async fn a_client_of_others_is_asked_for_once_per_set_of_scopes() {
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    let ask = |scope: &str| provider.ask("foreign").with("scope", scope);
+    let silent = |scope: &str| ask(scope).with("prompt", "none");
+    let page = provider.arrive(&agent, &ask("openid email")).await;
+    assert!(asks(&page), "{}", page.body);
+    assert!(page.body.contains("see your email address") && !page.body.contains("see your phone number"));
+    assert!(page.body.contains(ALICE.0), "whose they are");
+    assert_eq!(agent.get(&silent("openid email").url()).await.response()["error"], "consent_required");
+    // 3.1.2.6: denied.
+    let denied = agent.press(&page, "deny", &[]).await.response();
+    assert_eq!((denied["error"].as_str(), denied["state"].as_str()), ("access_denied", "state-1"));
+    assert_eq!(denied["iss"], provider.demo.issuer);
+    assert_eq!(agent.get(&silent("openid email").url()).await.response()["error"], "consent_required");
+
+    let tokens = provider.redeem(&provider.allowed(&agent, &ask("openid email")).await).await;
+    assert_eq!(provider.userinfo(text(&tokens, "access_token")).await.json()["email"], ALICE.0);
+    for scope in ["openid email", "openid"] {
+        assert!(agent.get(&ask(scope).url()).await.response().contains_key("code"), "{scope}");
+        assert!(agent.get(&silent(scope).url()).await.response().contains_key("code"), "{scope}");
+    }
+    assert_eq!(agent.get(&silent("openid phone").url()).await.response()["error"], "consent_required");
+    provider.allowed(&agent, &ask("openid phone")).await;
+    assert!(agent.get(&silent("openid email phone").url()).await.response().contains_key("code"), "both together");
+    let by_name = silent("openid").with("claims", r#"{"userinfo":{"birthdate":null}}"#);
+    assert_eq!(agent.get(&by_name.url()).await.response()["error"], "consent_required");
+}
+
+#[tokio::test]
+async fn prompt_consent_asks_for_every_client_and_a_native_one_is_asked_for_always() {
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    for client in ["basic", "foreign"] {
+        let ask = provider.ask(client).with("prompt", "consent");
+        provider.allowed(&agent, &ask).await;
+        assert!(asks(&provider.arrive(&agent, &ask).await), "{client}");
+    }
+    // RFC 8252, 8.6.
+    let native = provider.ask("foreign-native");
+    provider.allowed(&agent, &native).await;
+    assert!(asks(&provider.arrive(&agent, &native).await));
+    let silent = agent.get(&native.with("prompt", "none").url()).await.response();
+    assert_eq!(silent["error"], "consent_required");
+}
+
+/// 3.1.2.1: a login that was demanded was made before the question, and is not demanded again after it.
+#[tokio::test]
+async fn a_fresh_login_and_consent_go_together() {
+    let provider = Provider::start_with_clock().await;
+    let agent = UserAgent::new();
+    for (name, value) in [("prompt", "login consent"), ("max_age", "0")] {
+        let ask = provider.ask("foreign").with("scope", "openid profile").with(name, value);
+        let page = provider.arrive(&agent, &ask).await;
+        if name == "max_age" {
+            assert_eq!(page.status, 303, "it was allowed before");
+            continue;
+        }
+        assert!(asks(&page));
+        provider.demo.move_clock(std::time::Duration::from_mins(2));
+        let tokens = provider.redeem(&granted(&ask, &agent.press(&page, "allow", &[]).await)).await;
+        let claims = peek(text(&tokens, "id_token"));
+        assert!(claims["iat"].as_i64().unwrap() - claims["auth_time"].as_i64().unwrap() >= 120);
+    }
+}
+
+#[tokio::test]
+async fn the_question_is_this_browsers_alone_and_its_answer_is_one() {
+    let provider = Provider::start().await;
+    let (alice, donald) = (UserAgent::new(), UserAgent::new());
+    let ask = provider.ask("foreign");
+    let page = provider.arrive(&alice, &ask).await;
+    let signed_in = donald.sign_in(&donald.get(&provider.ask("basic").url()).await, DONALD.0, DONALD.1).await;
+    assert_eq!(signed_in.status, 303);
+    for agent in [&donald, &UserAgent::new()] {
+        assert_eq!(agent.get(page.url.as_str()).await.status, 410);
+        assert_eq!(agent.press(&page, "allow", &[]).await.status, 410);
+    }
+    let forged = [("do".to_owned(), "allow".to_owned()), ("nonce".to_owned(), "AAAA".to_owned())];
+    assert_eq!(alice.post(page.url.as_str(), &forged).await.status, 410);
+    let (first, second) = (alice.press(&page, "allow", &[]).await, alice.press(&page, "allow", &[]).await);
+    assert_eq!(first.response()["code"], second.response()["code"], "one code, however often it is pressed");
+    provider.redeem(&granted(&ask, &first)).await;
+}
+
+/// Registration, 2: name, logo, policy and terms; escaped, and no other picture may be loaded.
+#[tokio::test]
+async fn the_page_shows_what_the_client_registered() {
+    let provider = Provider::start().await;
+    let page = provider.arrive(&UserAgent::new(), &provider.ask("foreign")).await;
+    assert!(page.body.contains("Foreign &lt;App&gt; asks for your permission") && !page.body.contains("<App>"));
+    for shown in [
+        r#"src="https://foreign.example.com/logo.svg?x=1""#,
+        r#"href="https://foreign.example.com/privacy""#,
+        r#"href="https://foreign.example.com/terms""#,
+    ] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("img-src 'self' data: https://foreign.example.com/logo.svg;"), "{policy}");
+    assert!(policy.contains("form-action 'self' https://foreign.example.com"), "{policy}");
+    let spanish = provider.ask("foreign").with("ui_locales", "es");
+    let agent = UserAgent::new();
+    let first = agent.get(&spanish.url()).await;
+    let page = agent.sign_in(&first, ALICE.0, ALICE.1).await;
+    let page = agent.get(&format!("{}?lang=es", page.url)).await;
+    assert!(page.body.contains("solicita su permiso"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_withdrawn_on_the_account_page() {
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    let ask = provider.ask("foreign").with("scope", "openid offline_access");
+    let tokens = provider.redeem(&provider.allowed(&agent, &ask).await).await;
+    let page = agent.get(&provider.url("/account")).await;
+    assert!(page.body.contains("Foreign &lt;App&gt;"));
+    let done = agent.press(&page, "withdraw_consent", &[]).await;
+    assert_eq!(done.location().query(), Some("notice=withdrawn"));
+    assert_eq!(provider.userinfo(text(&tokens, "access_token")).await.status, 401);
+    let refreshed = provider.refresh("foreign", text(&tokens, "refresh_token"), "").await;
+    assert_eq!(refreshed.json()["error"], "invalid_grant");
+    assert!(asks(&provider.arrive(&agent, &ask).await), "asked anew");
+    let page = agent.get(&provider.url("/account")).await;
+    assert!(!page.body.contains("withdraw_consent"));
+}
+
+/// 3.1.2.1, `select_account`: the browser's accounts are shown; another one signs in.
+#[tokio::test]
+async fn an_account_is_chosen_or_another_signs_in() {
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    let ask = provider.ask("basic").with("prompt", "select_account");
+    assert!(
+        provider.answer(&agent, &ask).await.response().contains_key("code"),
+        "nobody was signed in: nothing to choose"
+    );
+    let choice = agent.follow(agent.get(&ask.url()).await).await;
+    assert!(choice.body.contains(ALICE.0) && choice.body.contains("Use another account"), "{}", choice.body);
+    let user = choice.body.split(r#"name="account" value=""#).nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let chosen = agent.press(&choice, "", &[("account", &user)]).await;
+    assert!(chosen.response().contains_key("code"));
+
+    let strange = agent.press(&choice, "", &[("account", "01890000-0000-7000-8000-000000000001")]).await;
+    assert_eq!(strange.status, 410);
+    assert_eq!(UserAgent::new().get(choice.url.as_str()).await.status, 410);
+
+    let other = agent.press(&choice, "other", &[]).await;
+    assert!(other.asks_for_password(), "{}", other.body);
+    let code = agent.sign_in(&other, DONALD.0, DONALD.1).await.response()["code"].clone();
+    let granted = Granted { client: "basic".to_owned(), code, redirect_uri: redirect_uri_of("basic") };
+    let tokens = provider.redeem(&granted).await;
+    let again = agent.follow(agent.get(&ask.url()).await).await;
+    assert!(again.body.contains(DONALD.0) && !again.body.contains(ALICE.0));
+    assert!(peek(text(&tokens, "id_token"))["sub"].is_string());
+    let silent = provider.ask("basic").with("prompt", "none select_account");
+    assert_eq!(agent.get(&silent.url()).await.response()["error"], "invalid_request");
+}

@@ -1,0 +1,281 @@
+//! The end of sessions, and how the clients of each hear of it (OpenID Connect Back-Channel Logout).
+
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+
+use countersign_model::{AuditKind, ClientId, LogoutRules, OutboxState, Seconds};
+use countersign_protocol::Params;
+use countersign_service::{LogoutAnswer, LogoutCall, Provider};
+use countersign_tests::provider::{ALICE, Asked, HOSPITAL, House, Person, encode, redeem, refresh, serve_json};
+use serde_json::{Value, json};
+
+use crate::claims::id_claims;
+
+on_both_stores![
+    a_client_is_told_once_by_a_token_that_names_the_session,
+    what_was_granted_for_the_session_ends_with_it_and_offline_access_does_not,
+    whatever_ends_a_session_is_told,
+    a_session_that_nobody_uses_or_that_lasted_too_long_is_told,
+    a_remembered_login_keeps_a_session_that_nobody_uses,
+    a_client_that_fails_for_now_is_told_later_and_one_that_refuses_is_not,
+    a_message_of_a_node_that_died_is_sent_again,
+    a_new_sign_in_of_the_same_person_is_no_logout,
+    only_the_session_that_was_asked_answers_the_question,
+];
+
+/// A client that listens.
+struct Ear {
+    heard: Arc<Mutex<Vec<Asked>>>,
+    status: Arc<AtomicU16>,
+}
+
+impl Ear {
+    /// Lets `client` of `house` be told here.
+    async fn of(house: &House, client: &str) -> Self {
+        let (heard, status) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU16::new(200)));
+        let (into, says) = (Arc::clone(&heard), Arc::clone(&status));
+        let address = serve_json(move |asked| {
+            into.lock().unwrap().push(asked.clone());
+            Some((says.load(Ordering::Relaxed), String::new()))
+        });
+        let uri = format!("{}/told", address.await);
+        set_rules(house, client, LogoutRules { backchannel_uri: Some(uri), ..LogoutRules::default() }).await;
+        Self { heard, status }
+    }
+
+    /// The claims of the tokens heard so far.
+    fn claims(&self) -> Vec<Value> {
+        let heard = self.heard.lock().unwrap();
+        let token = |asked: &Asked| asked.body.strip_prefix("logout_token=").expect("one field").to_owned();
+        heard.iter().map(|asked| claims_of(&token(asked))).collect()
+    }
+}
+
+async fn set_rules(house: &House, client: &str, logout: LogoutRules) {
+    let id: ClientId = client.parse().unwrap();
+    let set = house.database.db.write(async |tx| {
+        let mut client = tx.find_client(&id).await?.expect("a client");
+        client.logout = logout.clone();
+        tx.upsert_client(&client).await
+    });
+    set.await.unwrap();
+}
+
+fn claims_of(token: &str) -> Value {
+    id_claims(&json!({"id_token": token}))
+}
+
+async fn sign_in_at_lab(node: &Provider, person: &mut Person, more: &str) -> Value {
+    let page = person.arrive(node, &format!("p=lab&{more}")).await.page();
+    let code = person.give_password(node, &page, ALICE).await.code();
+    redeem(node, &code).await.unwrap().unwrap()
+}
+
+async fn log_out(node: &Provider, person: &Person, query: &str) -> LogoutAnswer {
+    let params = Params::parse_query(query).unwrap();
+    let call = LogoutCall { params: &params, cookies: &person.cookies, context: &person.context };
+    node.log_out(call).await.unwrap()
+}
+
+fn hint(tokens: &Value) -> String {
+    format!("id_token_hint={}", encode(tokens["id_token"].as_str().unwrap()))
+}
+
+async fn a_client_is_told_once_by_a_token_that_names_the_session(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let mut person = Person::new();
+    let tokens = sign_in_at_lab(&node, &mut person, "").await;
+    person.arrive(&node, "p=lab").await.code();
+    let identity = id_claims(&tokens);
+    assert!(matches!(log_out(&node, &person, &hint(&tokens)).await, LogoutAnswer::Done(_)));
+    house.deliver(&node).await;
+    assert_eq!(house.deliver(&node).await, 0);
+
+    let asked = ear.heard.lock().unwrap()[0].clone();
+    assert_eq!(asked.path, "/told");
+    let token = asked.body.strip_prefix("logout_token=").expect("no other field");
+    assert!(!token.contains('&'));
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!(header.typ.as_deref(), Some("logout+jwt"));
+    let told = ear.claims();
+    assert_eq!(told.len(), 1, "two grants, one session");
+    let claims = &told[0];
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("https://id.example"), &json!("case-portal")));
+    assert_eq!((&claims["sub"], &claims["sid"]), (&identity["sub"], &identity["sid"]));
+    assert_eq!(claims["events"], json!({"http://schemas.openid.net/event/backchannel-logout": {}}));
+    assert_eq!(claims["iat"], house.clock.now().as_secs());
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 120);
+    assert!(claims["jti"].is_string() && claims.get("nonce").is_none());
+
+    let queued = house.events(Some(AuditKind::SendQueued)).await;
+    assert_eq!((queued.len(), queued[0].detail["channel"].as_str()), (1, Some("logout")));
+    assert_eq!(house.events(Some(AuditKind::SendDelivered)).await.len(), 1);
+    assert_eq!(house.events(Some(AuditKind::SessionEnded)).await.len(), 1);
+    assert_eq!(person.arrive(&node, "p=lab&prompt=none").await.error(), "login_required");
+}
+
+async fn what_was_granted_for_the_session_ends_with_it_and_offline_access_does_not(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let lasting = sign_in_at_lab(&node, &mut person, "scope=openid%20offline_access").await;
+    let code = person.arrive(&node, "p=lab").await.code();
+    redeem(&node, &code).await.unwrap().unwrap();
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 2);
+    assert!(matches!(log_out(&node, &person, &hint(&lasting)).await, LogoutAnswer::Done(_)));
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 1);
+    let refreshed = refresh(&node, lasting["refresh_token"].as_str().unwrap()).await.unwrap();
+    assert!(refreshed.is_ok(), "{refreshed:?}");
+}
+
+async fn whatever_ends_a_session_is_told(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let mut told = 0;
+    for end in ["disabled", "reset", "another person", "closed"] {
+        let mut person = Person::new();
+        let page = person.arrive(&node, "p=lab").await.page();
+        let who = if end == "reset" { HOSPITAL } else { ALICE };
+        let code = person.give_password(&node, &page, who).await.code();
+        redeem(&node, &code).await.unwrap().unwrap();
+        match end {
+            "disabled" => {
+                node.disable_person(ALICE.0, "left", &person.context).await.unwrap().unwrap();
+                node.enable_person(ALICE.0, "back", &person.context).await.unwrap().unwrap();
+            }
+            "reset" => {
+                let reset = countersign_service::RegistrationReset { who: HOSPITAL.0, reason: "lost", force: false };
+                node.reset_registration(reset, &person.context).await.unwrap().unwrap();
+            }
+            "another person" => {
+                let page = person.arrive(&node, "p=lab&prompt=login").await.page();
+                person.give_password(&node, &page, countersign_tests::provider::CLINIC).await.code();
+            }
+            _ => {
+                let (user, now) = (house.user(ALICE.0).await, house.clock.now());
+                house.database.db.write(async |tx| tx.close_user(&user, now).await).await.unwrap();
+            }
+        }
+        house.deliver(&node).await;
+        told += 1;
+        assert_eq!(ear.claims().len(), told, "{end}");
+    }
+}
+
+async fn a_session_that_nobody_uses_or_that_lasted_too_long_is_told(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let (mut idle, mut busy) = (Person::new(), Person::new());
+    let tokens = sign_in_at_lab(&node, &mut idle, "").await;
+    sign_in_at_lab(&node, &mut busy, "").await;
+    for _ in 0..2 {
+        house.clock.pass(Seconds::minutes(31));
+        busy.arrive(&node, "p=lab").await.code();
+    }
+    node.purge_expired().await.unwrap();
+    house.deliver(&node).await;
+    let told = ear.claims();
+    assert_eq!((told.len(), &told[0]["sid"]), (1, &id_claims(&tokens)["sid"]), "the other one is in use");
+    for _ in 0..23 {
+        house.clock.pass(Seconds::minutes(30));
+        let _ = busy.arrive(&node, "p=lab").await;
+    }
+    node.purge_expired().await.unwrap();
+    house.deliver(&node).await;
+    assert_eq!(ear.claims().len(), 2, "twelve hours are over");
+    let ends = house.events(Some(AuditKind::SessionEnded)).await;
+    let why: Vec<_> = ends.iter().map(|event| event.detail["what"].as_str().unwrap()).collect();
+    assert_eq!(why, ["it was not used", "its time was over"]);
+}
+
+/// R45: what is remembered answers for four hours, used or not.
+async fn a_remembered_login_keeps_a_session_that_nobody_uses(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    person.sign_in(&house, &node, HOSPITAL, true).await;
+    house.clock.pass(Seconds::hours(2));
+    node.purge_expired().await.unwrap();
+    person.arrive(&node, "prompt=none").await.code();
+    house.clock.pass(Seconds::hours(2));
+    node.purge_expired().await.unwrap();
+    assert_eq!(house.count("browser_sessions", "ended_at IS NULL").await, 1, "it was used two hours ago");
+    house.clock.pass(Seconds::hours(1));
+    node.purge_expired().await.unwrap();
+    assert_eq!(house.count("browser_sessions", "ended_at IS NULL").await, 0);
+}
+
+async fn a_client_that_fails_for_now_is_told_later_and_one_that_refuses_is_not(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    for (status, tries, state) in [(503, 2, OutboxState::Delivered), (400, 1, OutboxState::Failed)] {
+        let mut person = Person::new();
+        let tokens = sign_in_at_lab(&node, &mut person, "").await;
+        let before = ear.claims().len();
+        ear.status.store(status, Ordering::Relaxed);
+        log_out(&node, &person, &hint(&tokens)).await;
+        house.deliver(&node).await;
+        assert_eq!(house.deliver(&node).await, 0, "not at once");
+        house.clock.pass(Seconds::new(2));
+        ear.status.store(200, Ordering::Relaxed);
+        house.deliver(&node).await;
+        let claims = ear.claims().split_off(before);
+        assert_eq!(claims.len(), tries, "{status}");
+        assert!(claims.iter().all(|claims| claims["jti"] == claims["jti"]));
+        assert_eq!(house.outbox().await.pop().unwrap().state, state, "{status}");
+    }
+}
+
+async fn a_message_of_a_node_that_died_is_sent_again(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let mut person = Person::new();
+    let tokens = sign_in_at_lab(&node, &mut person, "").await;
+    ear.status.store(503, Ordering::Relaxed);
+    log_out(&node, &person, &hint(&tokens)).await;
+    house.deliver(&node).await;
+    house.clock.pass(Seconds::new(2));
+    let now = house.clock.now();
+    let claimed = house.database.db.write(async |tx| tx.claim_due_messages(now, 16, Seconds::new(20)).await).await;
+    assert_eq!(claimed.unwrap().len(), 1);
+    ear.status.store(200, Ordering::Relaxed);
+    house.clock.pass(Seconds::new(20));
+    assert_eq!(house.deliver(&house.node().await).await, 1);
+    assert_eq!(house.outbox().await.pop().unwrap().state, OutboxState::Delivered);
+}
+
+async fn a_new_sign_in_of_the_same_person_is_no_logout(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let mut person = Person::new();
+    let first = sign_in_at_lab(&node, &mut person, "").await;
+    sign_in_at_lab(&node, &mut person, "prompt=login").await;
+    house.deliver(&node).await;
+    assert!(ear.claims().is_empty());
+    // The client that was there before the second sign-in knows the first session still, and may end this one.
+    assert!(matches!(log_out(&node, &person, &hint(&first)).await, LogoutAnswer::Done(_)));
+    house.deliver(&node).await;
+    let told: Vec<Value> = ear.claims().into_iter().map(|claims| claims["sid"].clone()).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told.contains(&id_claims(&first)["sid"]));
+}
+
+async fn only_the_session_that_was_asked_answers_the_question(house: House) {
+    let node = house.node().await;
+    let (mut mallory, mut alice) = (Person::new(), Person::new());
+    sign_in_at_lab(&node, &mut mallory, "").await;
+    sign_in_at_lab(&node, &mut alice, "").await;
+    let LogoutAnswer::Ask(question) = log_out(&node, &mallory, "").await else { panic!("not asked") };
+    let confirm = async |sealed: &str, person: &Person| {
+        node.confirm_logout(sealed, &person.cookies, &person.context).await.unwrap()
+    };
+    for sealed in [question.sealed.as_str(), "", "AAAA"] {
+        assert!(matches!(confirm(sealed, &alice).await, LogoutAnswer::Stale), "{sealed}");
+    }
+    alice.arrive(&node, "p=lab").await.code();
+    assert!(matches!(confirm(&question.sealed, &mallory).await, LogoutAnswer::Done(_)));
+    assert_eq!(mallory.arrive(&node, "p=lab&prompt=none").await.error(), "login_required");
+
+    let LogoutAnswer::Ask(old) = log_out(&node, &alice, "state=only").await else { panic!("not asked") };
+    house.clock.pass(Seconds::minutes(30));
+    assert!(matches!(confirm(&old.sealed, &alice).await, LogoutAnswer::Stale), "half an hour later");
+}
