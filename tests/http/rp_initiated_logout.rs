@@ -95,7 +95,7 @@ async fn a_request_that_is_not_sound_redirects_nobody_and_ends_nothing() {
     for (case, parameters) in cases {
         let answer = agent.get(&provider.end_session(&parameters)).await;
         assert_eq!(answer.status, 400, "{case}");
-        assert!(answer.headers.get("location").is_none() && !answer.body.contains("evil.example"), "{case}");
+        assert!(answer.headers.get("location").is_none() && !answer.body.contains("href=\"https://evil"), "{case}");
         assert!(provider.is_signed_in(&agent).await, "{case}");
     }
     let twice = format!("{}?state=a&state=b", provider.url("/end_session"));

@@ -197,11 +197,9 @@ async fn a_remembered_login_keeps_a_session_that_nobody_uses(house: House) {
     node.purge_expired().await.unwrap();
     person.arrive(&node, "prompt=none").await.code();
     house.clock.pass(Seconds::hours(2));
+    assert_eq!(house.count("browser_sessions", "ended_at IS NULL").await, 1);
     node.purge_expired().await.unwrap();
-    assert_eq!(house.count("browser_sessions", "ended_at IS NULL").await, 1, "it was used two hours ago");
-    house.clock.pass(Seconds::hours(1));
-    node.purge_expired().await.unwrap();
-    assert_eq!(house.count("browser_sessions", "ended_at IS NULL").await, 0);
+    assert_eq!(house.count("browser_sessions", "ended_at IS NULL").await, 0, "nothing is remembered any more");
 }
 
 async fn a_client_that_fails_for_now_is_told_later_and_one_that_refuses_is_not(house: House) {
@@ -216,11 +214,13 @@ async fn a_client_that_fails_for_now_is_told_later_and_one_that_refuses_is_not(h
         house.deliver(&node).await;
         assert_eq!(house.deliver(&node).await, 0, "not at once");
         house.clock.pass(Seconds::new(2));
-        ear.status.store(200, Ordering::Relaxed);
+        if status == 503 {
+            ear.status.store(200, Ordering::Relaxed);
+        }
         house.deliver(&node).await;
         let claims = ear.claims().split_off(before);
         assert_eq!(claims.len(), tries, "{status}");
-        assert!(claims.iter().all(|claims| claims["jti"] == claims["jti"]));
+        assert!(claims.iter().all(|other| other["jti"] == claims[0]["jti"]), "every try is the same token");
         assert_eq!(house.outbox().await.pop().unwrap().state, state, "{status}");
     }
 }
