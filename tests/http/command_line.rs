@@ -516,3 +516,39 @@ fn the_configuration_is_judged_by_the_yardstick_that_is_asked_for() {
     assert!(out(&report(&["--format", "html"])).starts_with("<!doctype html>"));
     assert_exit(&report(&["--fail-on", "fapi1"]), 2, "no such yardstick");
 }
+
+#[test]
+fn clients_are_added_listed_and_given_another_secret() {
+    let node = Node::new("");
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let file = node.folder.path().join("new.json");
+    let clients = r#"[{"client_id": "drawn", "redirect_uris": ["https://drawn.example/cb"]},
+        {"client_id": "spa", "redirect_uris": ["https://spa.example/cb"], "token_endpoint_auth_method": "none"}]"#;
+    fs::write(&file, clients).unwrap();
+    let added = node.run(&["client", "add", "new.json"]);
+    assert_exit(&added, 0, "add");
+    let lines: Vec<String> = out(&added).lines().map(str::to_owned).collect();
+    let secret = lines[0].strip_prefix("drawn  ").expect("the secret that was drawn").to_owned();
+    assert!(secret.len() >= 43 && lines[1] == "spa", "{lines:?}");
+
+    let rotated = node.run(&["client", "rotate-secret", "drawn", "--keep-hours", "2"]);
+    assert_exit(&rotated, 0, "rotate");
+    assert_ne!(out(&rotated).trim(), secret);
+    assert_exit(&node.run(&["client", "rotate-secret", "spa"]), 1, "no secret");
+    assert_exit(&node.run(&["client", "rotate-secret", "nobody"]), 1, "no client");
+
+    // The file of before, with the first secret: the rotation stands.
+    let again = clients.replace("\"drawn\",", &format!("\"drawn\", \"client_secret\": \"{secret}\","));
+    fs::write(&file, again).unwrap();
+    assert_exit(&node.run(&["client", "add", "new.json"]), 0, "add again");
+    let listed = node.run(&["client", "list", "--json"]);
+    let drawn: Value = serde_json::from_str(out(&listed).lines().next().unwrap()).unwrap();
+    let secrets = drawn["secrets"].as_array().unwrap();
+    assert_eq!((secrets.len(), &secrets[0]["expires_at"]), (2, &Value::Null), "{drawn}");
+    assert!(secrets[1]["expires_at"].is_i64());
+    for output in [&listed, &node.run(&["client", "list"])] {
+        assert!(out(output).contains("drawn") && !out(output).contains(&secret) && !out(output).contains("hash"));
+    }
+    fs::write(&file, "[{}]").unwrap();
+    assert_exit(&node.run(&["client", "add", "new.json"]), 1, "no client_id");
+}

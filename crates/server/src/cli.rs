@@ -42,6 +42,9 @@ pub enum Command {
     /// Provider groups, which people name by NPI and registration code when they register.
     #[command(subcommand)]
     Organization(OrganizationCommand),
+    /// Registered clients.
+    #[command(subcommand)]
+    Client(ClientCommand),
     /// Signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -323,6 +326,40 @@ pub enum KeysCommand {
     },
     /// Make a new key for each algorithm: published now, used after lifetimes.key_announcement.
     Rotate {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// What can be done with clients.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Register those of a JSON array of RFC 7591 metadata with `client_id`, or replace what is registered under their
+    /// ids. A client that needs a secret and has none is given one, which is printed once.
+    Add {
+        /// The file; - for standard input.
+        file: PathBuf,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List all of them, without their secrets.
+    List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Give a client another secret, which is printed once; its old ones go on for a while.
+    RotateSecret {
+        /// Its `client_id`.
+        client: String,
+        /// Hours for which the old secrets go on.
+        #[arg(long, default_value_t = 24)]
+        keep_hours: u32,
         /// Where the configuration is.
         #[command(flatten)]
         config: ConfigArgs,

@@ -44,6 +44,7 @@ pub async fn run() -> ExitCode {
         Command::Policy(command) => operate::policy(command).await,
         Command::User(command) => operate::user(command).await,
         Command::Organization(command) => operate::organization(command).await,
+        Command::Client(command) => operate::client(command).await,
         Command::Keys(command) => operate::keys(command).await,
         Command::Config(command) => operate::config(command).await,
     };

@@ -1,5 +1,6 @@
-//! The commands of operators: `migrate`, `policy`, `user`, `organization`, `keys`, `config`.
+//! The commands of operators: `migrate`, `policy`, `user`, `organization`, `client`, `keys`, `config`.
 
+mod client;
 mod organization;
 mod policy;
 mod report;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use countersign_model::Timestamp;
 use serde_json::json;
 
+pub use client::client;
 pub use organization::organization;
 pub use policy::policy;
 pub use user::user;

@@ -1,7 +1,7 @@
 //! Clients that an operator registers: RFC 7591 metadata that names its own `client_id` and `client_secret`.
 
 use countersign_flow::{ClientDemand, PolicySet};
-use countersign_model::{AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecret, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecret, Seconds, Timestamp};
 use countersign_protocol::registration::{self, Rules};
 use countersign_protocol::{ClientMetadata, MetadataError, Registrant};
 use countersign_store::Db;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
+use crate::clock::fresh_secret;
 use crate::policies::{Policies, default_login};
 use crate::provider::Provider;
 use crate::vault::{Purpose, Vault};
@@ -25,6 +26,19 @@ pub struct ClientRegistration {
     #[serde(flatten)]
     pub metadata: ClientMetadata,
 }
+
+impl ClientRegistration {
+    /// Whether a way it authenticates needs a secret (RFC 7591, 2: HTTP Basic where it says nothing).
+    pub fn needs_secret(&self) -> bool {
+        let single = self.metadata.token_endpoint_auth_method.iter();
+        let several = self.metadata.countersign_auth_methods.iter().flatten();
+        let mut names = single.chain(several).peekable();
+        names.peek().is_none() || names.filter_map(|name| AuthMethod::from_name(name)).any(AuthMethod::uses_secret)
+    }
+}
+
+/// Secrets that are kept of a client, whether they still work or not.
+const MOST_SECRETS: usize = 8;
 
 impl Provider {
     /// Registers `registration`, or replaces what was registered under its id. Secrets are stored hashed.
@@ -54,6 +68,38 @@ impl Provider {
             })
             .await?;
         Ok(client.id)
+    }
+
+    /// Gives a client another secret; those it had work for `keep` more. None: there is no such client, or it has no
+    /// secrets.
+    pub async fn rotate_client_secret(
+        &self,
+        id: &ClientId,
+        keep: Seconds,
+    ) -> Result<Option<SecretString>, ServiceError> {
+        let now = self.clock.now();
+        let secret = fresh_secret()?;
+        let event = audit::event(&RequestContext::default(), now, AuditKind::ClientChanged, AuditOutcome::Success)?
+            .client(id)
+            .detail("secret", "rotated")
+            .build();
+        let rotated = self
+            .db
+            .write(async |tx| {
+                let Some(mut client) = tx.find_client(id).await?.filter(needs_secret) else { return Ok(false) };
+                let end = now.plus(keep);
+                for old in &mut client.secrets {
+                    old.expires_at = Some(old.expires_at.map_or(end, |earlier| earlier.min(end)));
+                }
+                client.secrets.insert(0, store_secret(&self.vault, &client, &secret, now)?);
+                // The oldest stay as long as there is room: they tell that a file names a secret which is over.
+                client.secrets.truncate(MOST_SECRETS);
+                tx.upsert_client(&client).await?;
+                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                Ok::<_, ServiceError>(true)
+            })
+            .await?;
+        Ok(rotated.then_some(secret))
     }
 
     /// Every client, by id.
@@ -152,16 +198,22 @@ pub fn demand_of(registration: &ClientRegistration, set: &PolicySet) -> ClientDe
     ClientDemand { client: registration.client_id.clone(), allowed, required_acr }
 }
 
-/// What a registration does not decide: when client and secrets were made, and whether an administrator disabled it.
+/// What a registration does not decide: when client and secrets were made, whether an administrator disabled it, and
+/// what a rotation made of its secret since. A secret that was not there before takes the place of all others.
 fn keep_history(mut client: Client, known: &Client) -> Client {
     client.created_at = known.created_at;
     client.disabled = known.disabled;
-    for secret in &mut client.secrets {
-        if let Some(same) = known.secrets.iter().find(|known| known.hash == secret.hash) {
-            let sealed = secret.sealed.take().map(|new| same.sealed.clone().unwrap_or(new));
-            *secret = ClientSecret { sealed, ..same.clone() };
-        }
+    let Some(named) = client.secrets.first() else { return client };
+    if !known.secrets.iter().any(|known| known.hash == named.hash) {
+        return client;
     }
+    let signs = signs_with_secret(&client);
+    let keep = |old: &ClientSecret| {
+        let new = if old.hash == named.hash { named.sealed.clone() } else { None };
+        let sealed = if signs { old.sealed.clone().or(new) } else { None };
+        ClientSecret { sealed, ..old.clone() }
+    };
+    client.secrets = known.secrets.iter().map(keep).collect();
     client
 }
 
