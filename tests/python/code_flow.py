@@ -37,7 +37,8 @@ class Browser:
                 return answer.url, answer.text
             url, home = urljoin(answer.url, answer.headers["location"]), urlsplit(answer.url).netloc
             if urlsplit(url).netloc != home:
-                return url, None
+                # What follows # stays in the browser; no server of the client sees it.
+                return url.partition("#")[0], None
             method, more = "GET", {}
 
     def submit(self, url, page, button, **typed):
