@@ -66,7 +66,7 @@ pub fn answer(caller: &Client, facts: &Facts<'_>, issuer: &Issuer, now: Timestam
 }
 
 /// The claims of a signed answer (RFC 9701, 5): never `sub` or `exp` of its own, so that nobody takes it for a token.
-pub fn signed_claims(issuer: &Issuer, caller: &Client, answer: Map<String, Value>, now: Timestamp) -> Value {
+pub fn signed_claims(issuer: &Issuer, caller: &Client, answer: &Map<String, Value>, now: Timestamp) -> Value {
     json!({
         "iss": issuer.as_str(),
         "aud": caller.id.as_str(),

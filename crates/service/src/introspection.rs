@@ -43,7 +43,7 @@ impl Provider {
         if !introspection::wants_signed(accept) {
             return Ok(Ok(Introspection::Plain(answer)));
         }
-        self.sign_introspection(client.client(), answer, now).map(|signed| Ok(Introspection::Signed(signed)))
+        self.sign_introspection(client.client(), &answer, now).map(|signed| Ok(Introspection::Signed(signed)))
     }
 
     async fn describe(&self, token: &str, caller: &Client, now: Timestamp) -> Result<Map<String, Value>, ServiceError> {
@@ -71,7 +71,7 @@ impl Provider {
     fn sign_introspection(
         &self,
         caller: &Client,
-        answer: Map<String, Value>,
+        answer: &Map<String, Value>,
         now: Timestamp,
     ) -> Result<String, ServiceError> {
         let algorithm = caller.responses.introspection_alg.unwrap_or(SigningAlgorithm::RS256);

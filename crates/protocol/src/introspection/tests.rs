@@ -80,7 +80,7 @@ fn who_asks_must_prove_who_it_is_rfc7662_2_1() {
 
 #[test]
 fn a_signed_answer_is_no_token_rfc9701_5() {
-    let claims = signed_claims(&issuer(), &client(), inactive(), NOW);
+    let claims = signed_claims(&issuer(), &client(), &inactive(), NOW);
     let expected = json!({
         "iss": "https://op.example", "aud": "rp", "iat": NOW.as_secs(), "token_introspection": {"active": false},
     });
