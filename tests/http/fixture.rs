@@ -167,6 +167,13 @@ fn common_clients() -> Value {
                 "client_name": "Living Room", "scope": "openid email offline_access",
             }))
         ),
+        client(
+            "sector-tv",
+            &json!({
+                "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"], "redirect_uris": [],
+                "subject_type": "pairwise", "sector_identifier_uri": "https://tv.example.com/uris.json",
+            })
+        ),
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
         client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
         client(

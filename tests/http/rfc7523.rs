@@ -17,7 +17,7 @@ const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client on its own behalf.
 async fn register(provider: &Provider, more: Value) -> Value {
-    let mut metadata = json!({"grant_types": ["client_credentials"], "response_types": [], "scope": "jobs.read"});
+    let mut metadata = json!({"grant_types": ["client_credentials"], "response_types": [], "scope": "cases.read"});
     metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let answer = Answer::to(provider.http.post(provider.url("/register")).json(&metadata)).await;
     assert_eq!(answer.status, 201, "{}", answer.body);

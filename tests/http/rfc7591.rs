@@ -126,6 +126,7 @@ async fn unsound_metadata_is_refused_with_its_registered_error() {
         (with(&json!({"client_name": "x".repeat(1001)})), "invalid_client_metadata"),
         (with(&json!({"initiate_login_uri": "http://rp.example.com/login"})), "invalid_client_metadata"),
         (with(&json!({"countersign_policy": "no-such"})), "invalid_client_metadata"),
+        (with(&json!({"scope": "openid users.read"})), "invalid_client_metadata"),
         (with(&json!({"client_id": "chosen"})), "invalid_client_metadata"),
         (with(&json!({"client_secret": "chosen-by-the-client"})), "invalid_client_metadata"),
         (with(&json!({"software_statement": "eyJ"})), "invalid_software_statement"),

@@ -6,7 +6,7 @@ use countersign_tests::user_agent::{Answer, UserAgent};
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::fixture::{ALICE, Provider, assert_error, assert_not_cached, peek, text};
+use crate::fixture::{ALICE, Provider, assert_error, assert_not_cached, basic, peek, secret_of, text};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -97,6 +97,33 @@ async fn a_person_allows_a_device_and_it_gets_its_tokens_once() {
     let form =
         [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token")), ("client_id", "tv")];
     assert_eq!(provider.token_request(&form).send_answer().await.status, 200);
+}
+
+/// OpenID Connect Core, 8.1: a device of a sector never learns what others call the person.
+#[tokio::test]
+async fn a_device_knows_its_person_by_the_name_of_its_sector() {
+    let provider = Provider::start().await;
+    let own = async |path: &str, form: &[(&str, &str)]| {
+        let header = basic("sector-tv", &secret_of("sector-tv"));
+        let answer =
+            Answer::to(provider.http.post(provider.url(path)).form(form).header("authorization", header)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    };
+    let codes = own("/device_authorization", &[("scope", "openid offline_access")]).await;
+    let agent = UserAgent::new();
+    let question = walk(&provider, &agent, text(&codes, "user_code")).await;
+    agent.press(&question, "allow", &[]).await;
+    let tokens = own("/token", &[("grant_type", GRANT), ("device_code", text(&codes, "device_code"))]).await;
+    let granted = provider.grant(&agent, &provider.ask("basic")).await;
+    let public = peek(text(&provider.redeem(&granted).await, "id_token"))["sub"].clone();
+    let subject = peek(text(&tokens, "id_token"))["sub"].clone();
+    assert!(subject.is_string() && subject != public, "{subject}");
+    assert_eq!(peek(text(&tokens, "access_token"))["sub"], subject);
+    for kind in ["access_token", "refresh_token"] {
+        let told = own("/introspection", &[("token", text(&tokens, kind))]).await;
+        assert_eq!((&told["active"], &told["sub"]), (&true.into(), &subject), "{kind}");
+    }
 }
 
 /// 3.3.1 and 5.4: an address with the code in it still asks, signs in and asks again.

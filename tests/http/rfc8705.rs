@@ -123,7 +123,7 @@ async fn a_certificate_proves_its_client_section_2() {
 
     let base = |more: Value| {
         let mut base =
-            serde_json::json!({"grant_types": ["client_credentials"], "response_types": [], "scope": "jobs"});
+            serde_json::json!({"grant_types": ["client_credentials"], "response_types": [], "scope": "cases.read"});
         base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         base
     };

@@ -31,6 +31,7 @@ async fn node(house: &House, access: RegistrationAccess) -> Arc<Provider> {
         access,
         initial_access_tokens: vec![SecretString::from(TOKEN)],
         first_party: true,
+        scopes: "jobs.read".parse().unwrap(),
         ..RegistrationSettings::default()
     };
     house.node_with(NodePlan { registration, ..house.plan() }).await
@@ -80,6 +81,7 @@ async fn of_many_that_register_at_once_no_more_than_there_is_room_for_do(house: 
         registration: RegistrationSettings {
             access: RegistrationAccess::Open,
             most_clients: 3,
+            scopes: "jobs.read".parse().unwrap(),
             ..RegistrationSettings::default()
         },
         ..house.plan()

@@ -98,7 +98,7 @@ pub fn check(
         return Err(OAuthError::new(ErrorCode::InvalidScope, "The client may not ask for this scope"));
     }
     let resources = resource::asked(form)?;
-    resource::check(&resources, client, known)?;
+    resource::check(&resources, &scope, client, known)?;
     Ok(DeviceRequest { scope, resources })
 }
 

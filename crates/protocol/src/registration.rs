@@ -6,6 +6,7 @@ mod answer;
 mod authentication;
 mod grants;
 mod metadata;
+mod own;
 mod profile;
 mod responses;
 mod subject;
@@ -55,6 +56,8 @@ pub struct Rules<'a> {
     pub registrant: Registrant,
     /// What is on here: a member of what is off is refused.
     pub capabilities: &'a Capabilities,
+    /// Scope values besides those of OpenID Connect that a client may register for itself.
+    pub scopes: &'a Scope,
     /// Whether addresses of clients may be `http` on this machine, as in the demo.
     pub loopback: bool,
 }
@@ -116,6 +119,9 @@ pub fn check(
     let is_public = auth_methods == [countersign_model::AuthMethod::None];
     let (grant_types, response_types) = grants::check(metadata, &rules.capabilities.features, is_public)?;
     addresses::check(metadata, &grant_types, rules)?;
+    if rules.registrant == Registrant::Client {
+        own::check(metadata, &grant_types, rules.scopes)?;
+    }
     let client = Client {
         name: metadata.client_name.clone().unwrap_or_else(|| id.to_string()),
         keys: authentication::keys(metadata, &auth_methods)?,
@@ -140,7 +146,7 @@ pub fn check(
         client_uri: metadata.client_uri.clone(),
         shown: shown(metadata),
         subject_type: metadata.subject_type.unwrap_or_default(),
-        sector: subject::sector(metadata)?,
+        sector: subject::sector(metadata, rules)?,
         requests: requests(metadata)?,
         responses: responses::rules(metadata)?,
         dpop_bound_tokens: metadata.dpop_bound_access_tokens.unwrap_or(false),

@@ -58,15 +58,18 @@ pub fn asked(params: &Params) -> Result<Vec<String>, OAuthError> {
     Ok(resources)
 }
 
-/// Refuses a resource that is unknown, or that `client` may not ask for, with `invalid_target`.
-pub fn check(asked: &[String], client: &Client, resources: &Resources<'_>) -> Result<(), OAuthError> {
-    asked.iter().try_for_each(|uri| find(uri, client, resources).map(drop))
+/// Refuses a resource that is unknown, that `client` may not ask for, or that knows no value of `scope`, with
+/// `invalid_target`.
+pub fn check(asked: &[String], scope: &Scope, client: &Client, resources: &Resources<'_>) -> Result<(), OAuthError> {
+    asked.iter().try_for_each(|uri| find(uri, client, resources)?.check_knows(scope))
 }
 
 /// What a token with `scope` is for, when `asked` are the resources of the token request and `granted` those of the
 /// authorization request.
 ///
 /// - What a token request names must have been granted, if anything was named then; naming nothing means all of it.
+/// - Each server that is named must know a value of the scope; of those that the authorization named, the others are
+///   left out: a server that looks at the audience alone would take a token of no scope.
 /// - A token for named servers holds the scope values they know and no others; each value must mean something at one
 ///   of them alone, and one algorithm must suit all (RFC 9068, 5). So a token for an API is not one for UserInfo.
 /// - Where nothing was ever named, the scope tells (RFC 9068, 3): the servers that know a value of it, and the
@@ -85,17 +88,19 @@ pub fn decide(
     if named.is_empty() {
         return infer(scope, client, resources);
     }
+    check(asked, scope, client, resources)?;
     let servers = named.iter().map(|uri| find(uri, client, resources)).collect::<Result<Vec<_>, _>>()?;
+    let (audience, servers): (Vec<_>, Vec<_>) =
+        named.iter().cloned().zip(servers).filter(|(_, server)| server.knows_any(scope)).unzip();
+    if audience.is_empty() {
+        return Err(unknown_scope());
+    }
     let knowing = |value: &str| servers.iter().filter(|server| server.knows(value)).count();
     if scope.iter().any(|value| knowing(value) > 1) {
         return Err(refused("A scope value means something at two of the resources: ask for one at a time"));
     }
     let known: Vec<&str> = scope.iter().filter(|value| knowing(value) == 1).collect();
-    Ok(Target {
-        audience: named.to_vec(),
-        scope: known.join(" ").parse().unwrap_or_default(),
-        algorithm: common_algorithm(&servers)?,
-    })
+    Ok(Target { audience, scope: known.join(" ").parse().unwrap_or_default(), algorithm: common_algorithm(&servers)? })
 }
 
 /// The audience that a scope speaks of.
@@ -103,7 +108,7 @@ fn infer(scope: &Scope, client: &Client, resources: &Resources<'_>) -> Result<Ta
     let servers: Vec<&ResourceServer> = resources
         .servers
         .iter()
-        .filter(|server| may_ask(client, &server.uri))
+        .filter(|server| may_ask(client, server))
         .filter(|server| scope.iter().any(|value| server.scopes.contains(value)))
         .collect();
     if servers.len() > 1 {
@@ -124,12 +129,16 @@ fn find<'a>(uri: &'a str, client: &Client, resources: &Resources<'a>) -> Result<
     if uri == resources.issuer.as_str() {
         return Ok(Server(None));
     }
-    let known = resources.servers.iter().find(|server| server.uri == uri && may_ask(client, uri));
+    let known = resources.servers.iter().find(|server| server.uri == uri && may_ask(client, server));
     known.map(|known| Server(Some(known))).ok_or_else(|| refused("The resource is unknown"))
 }
 
-fn may_ask(client: &Client, uri: &str) -> bool {
-    client.resources.is_empty() || client.resources.iter().any(|allowed| allowed == uri)
+/// A client that names none may ask for all; one that registered itself, for those it has a scope value of.
+fn may_ask(client: &Client, server: &ResourceServer) -> bool {
+    if client.resources.is_empty() {
+        return client.registration.is_none() || client.scope.iter().any(|value| server.scopes.contains(value));
+    }
+    client.resources.contains(&server.uri)
 }
 
 fn common_algorithm(servers: &[Server<'_>]) -> Result<Option<SigningAlgorithm>, OAuthError> {
@@ -149,6 +158,18 @@ impl Server<'_> {
             None => value != scopes::OFFLINE_ACCESS && scopes::OF_A_PERSON.contains(&value),
         }
     }
+
+    fn knows_any(&self, scope: &Scope) -> bool {
+        scope.iter().any(|value| self.knows(value))
+    }
+
+    fn check_knows(&self, scope: &Scope) -> Result<(), OAuthError> {
+        if self.knows_any(scope) { Ok(()) } else { Err(unknown_scope()) }
+    }
+}
+
+fn unknown_scope() -> OAuthError {
+    refused("The resource knows no value of the scope")
 }
 
 fn refused(description: &'static str) -> OAuthError {

@@ -14,30 +14,63 @@ use crate::provider::Provider;
 const KEPT: Seconds = Seconds::minutes(5);
 /// An address is asked this often at most, whatever is presented.
 const PAUSE: Seconds = Seconds::new(10);
+/// A set that its owner does not confirm any more is good for this long.
+const GOOD: Seconds = Seconds::hours(1);
 /// Addresses that are remembered.
-const MOST: usize = 2000;
+const MOST: usize = 500;
 /// Media types of a set (RFC 7517, 8.5.2).
 const ACCEPT: &str = "application/jwk-set+json, application/json";
 
 /// The sets that were fetched, by address. Of many who want the same one asks, and the others wait for it.
 #[derive(Default)]
-pub(crate) struct FetchedKeys(Mutex<HashMap<String, Arc<AsyncMutex<Fetched>>>>);
+pub(crate) struct FetchedKeys(Mutex<HashMap<String, Place>>);
+
+struct Place {
+    used_at: Timestamp,
+    fetched: Arc<AsyncMutex<Fetched>>,
+}
 
 #[derive(Default)]
 struct Fetched {
-    keys: Option<Arc<Value>>,
+    /// As it came, for it is strangers who write it: read, it may take a hundred times the room.
+    set: Option<Box<[u8]>>,
+    confirmed_at: Option<Timestamp>,
     asked_at: Option<Timestamp>,
 }
 
 impl FetchedKeys {
-    fn entry(&self, url: &str) -> Arc<AsyncMutex<Fetched>> {
+    fn entry(&self, url: &str, now: Timestamp) -> Arc<AsyncMutex<Fetched>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST && !all.contains_key(url) {
-            // Rather than grow, forget: what is needed is fetched again.
-            all.clear();
+        if !all.contains_key(url) {
+            all.retain(|_, place| now < place.used_at.plus(GOOD));
+            if all.len() >= MOST {
+                // Rather than grow, forget: what is needed is fetched again.
+                let oldest = all.iter().min_by_key(|(_, place)| place.used_at).map(|(url, _)| url.clone());
+                oldest.map(|oldest| all.remove(&oldest));
+            }
         }
-        Arc::clone(all.entry(url.to_owned()).or_default())
+        let place = all.entry(url.to_owned()).or_insert_with(|| Place { used_at: now, fetched: Arc::default() });
+        place.used_at = now;
+        Arc::clone(&place.fetched)
     }
+}
+
+impl Fetched {
+    /// Keys that were good stay so while their owner does not answer, for a while: taken down, they are withdrawn.
+    fn keys(&self, now: Timestamp) -> Option<Arc<Value>> {
+        self.confirmed_at.filter(|confirmed| now < confirmed.plus(GOOD))?;
+        read(self.set.as_deref()?).map(Arc::new)
+    }
+
+    fn confirm(&mut self, set: &[u8], now: Timestamp) {
+        self.set = Some(set.into());
+        self.confirmed_at = Some(now);
+    }
+}
+
+/// A JWK Set, if it is one.
+fn read(set: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<Value>(set).ok().filter(|set| set["keys"].is_array())
 }
 
 impl Provider {
@@ -61,21 +94,51 @@ impl Provider {
 
     /// The set at `url`, not older than `kept`, if it can be had.
     async fn fetched_keys(&self, url: &str, now: Timestamp, kept: Seconds) -> Option<Arc<Value>> {
-        let entry = self.fetched_keys.entry(url);
+        let entry = self.fetched_keys.entry(url, now);
         let mut entry = entry.lock().await;
         let since = |span: Seconds| entry.asked_at.is_some_and(|asked| now < asked.plus(span));
-        if since(PAUSE) || (entry.keys.is_some() && since(kept)) {
-            return entry.keys.clone();
+        let known = entry.keys(now);
+        if since(PAUSE) || (known.is_some() && since(kept)) {
+            return known;
         }
         entry.asked_at = Some(now);
-        let fetched = documents::fetch(self.http.as_ref()?, url, ACCEPT).await;
-        let keys = fetched.map(|body| serde_json::from_slice::<Value>(&body).ok().filter(|set| set["keys"].is_array()));
-        match keys {
-            Ok(Some(keys)) => entry.keys = Some(Arc::new(keys)),
-            Ok(None) => tracing::info!("a client's jwks_uri holds no JWK Set"),
-            // Keys that were good stay so while their owner does not answer.
+        match documents::fetch(self.http.as_ref()?, url, ACCEPT).await {
+            Ok(set) if read(&set).is_some() => entry.confirm(&set, now),
+            Ok(_) => tracing::info!("a client's jwks_uri holds no JWK Set"),
             Err(error) => tracing::info!(%error, "a client's jwks_uri could not be fetched"),
         }
-        entry.keys.clone()
+        entry.keys(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    #[test]
+    fn a_set_that_nobody_confirms_is_withdrawn_after_an_hour() {
+        let mut fetched = Fetched::default();
+        assert!(fetched.keys(NOW).is_none());
+        fetched.confirm(br#"{"keys": []}"#, NOW);
+        assert!(fetched.keys(NOW.plus(Seconds::minutes(59))).is_some());
+        assert!(fetched.keys(NOW.plus(GOOD)).is_none());
+        assert!(read(br#"{"keys": {}}"#).is_none() && read(b"[").is_none());
+    }
+
+    #[test]
+    fn of_many_addresses_the_one_unused_for_longest_is_forgotten() {
+        let all = FetchedKeys::default();
+        let kept = all.entry("first", NOW);
+        for number in 0..u32::try_from(MOST).unwrap() {
+            let now = NOW.plus(Seconds::new(1 + number % 9));
+            all.entry("first", now);
+            all.entry(&number.to_string(), now);
+        }
+        assert_eq!(all.0.lock().unwrap().len(), MOST);
+        assert!(Arc::ptr_eq(&kept, &all.entry("first", NOW)), "in use");
+        drop(all.entry("late", NOW.plus(GOOD).plus(Seconds::minutes(1))));
+        assert_eq!(all.0.lock().unwrap().len(), 1, "nothing is remembered for ever");
     }
 }

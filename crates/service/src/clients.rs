@@ -115,7 +115,12 @@ impl Provider {
         registrant: Registrant,
         now: Timestamp,
     ) -> Result<Client, MetadataError> {
-        let rules = Rules { registrant, capabilities: &self.capabilities, loopback: self.calls_this_host() };
+        let rules = Rules {
+            registrant,
+            capabilities: &self.capabilities,
+            scopes: &self.settings.registration.scopes,
+            loopback: self.calls_this_host(),
+        };
         let client = registration::check(id, metadata, &rules, now)?;
         let (default_policy, allowed_policies) = allowed_policies(metadata, &self.policies)?;
         Ok(Client { default_policy, allowed_policies, ..client })

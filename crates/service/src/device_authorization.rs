@@ -198,7 +198,7 @@ impl Provider {
         let grant = Grant {
             id: GrantId::new(now, random()?),
             client: waiting.client.id.clone(),
-            authentication: session.authentication.clone(),
+            authentication: self.told_to(&waiting.client, session.authentication.clone()),
             scope: waiting.code.scope.clone(),
             nonce: None,
             claims: RequestedClaims::default(),

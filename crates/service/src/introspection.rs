@@ -61,7 +61,7 @@ impl Provider {
             PresentedToken::RefreshToken(found) => Facts::RefreshToken {
                 token: &found.token,
                 grant: &found.grant,
-                subject: found.grant.authentication.user.as_str(),
+                subject: found.grant.authentication.subject(),
                 standing,
             },
         };

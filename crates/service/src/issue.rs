@@ -399,7 +399,6 @@ impl Provider {
         let Some((request, client)) = visit.request() else { return Ok(None) };
         let login = self.session_facts(&authentication, client);
         authentication.acr = interaction::decide_acr(request, &login, self.policies.login());
-        authentication.subject = self.pairwise_subject(client, &authentication.user);
         let grant = Grant {
             id: GrantId::new(now, random()?),
             client: client.id.clone(),
@@ -407,7 +406,7 @@ impl Provider {
             nonce: request.nonce.clone(),
             claims: request.claims.clone(),
             resources: request.resources.clone(),
-            authentication,
+            authentication: self.told_to(client, authentication),
             created_at: now,
             revoked_at: None,
         };

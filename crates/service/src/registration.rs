@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::Policy;
 use countersign_flow::language::{Entry, Purpose};
-use countersign_model::{AuditKind, AuditOutcome, Client, ClientId, KeyedHash, Seconds, SelfRegistration, Timestamp};
+use countersign_model::{
+    AuditKind, AuditOutcome, Client, ClientId, KeyedHash, Scope, Seconds, SelfRegistration, Timestamp,
+};
 use countersign_protocol::bearer::{self, Refusal};
 use countersign_protocol::discovery::paths;
 use countersign_protocol::{ErrorCode, MetadataError, OAuthError, Params, Registrant, registration};
@@ -44,6 +46,9 @@ pub struct RegistrationSettings {
     pub unused: Seconds,
     /// Policies they may name; empty: any. The first is the default.
     pub policies: Vec<String>,
+    /// Scope values of resource servers that they may have; none: nothing but those of OpenID Connect, and nothing on
+    /// their own behalf.
+    pub scopes: Scope,
     /// Whether they are taken for the operator's own, which skip consent.
     pub first_party: bool,
 }
@@ -56,6 +61,7 @@ impl Default for RegistrationSettings {
             most_clients: 1000,
             unused: Seconds::hours(24 * 30),
             policies: Vec::new(),
+            scopes: Scope::default(),
             first_party: false,
         }
     }
@@ -107,10 +113,7 @@ impl Provider {
         if let Err(refusal) = self.check_initial_access(call) {
             return Ok(Err(refusal));
         }
-        let limit = self.settings.address_limits.registrations;
-        if let Some(wait) = self.charge_network(call.context, "registrations", limit).await? {
-            return Err(ServiceError::Busy(wait));
-        }
+        self.charge_registration(call.context).await?;
         let now = self.clock.now();
         let drawn = Drawn::new()?;
         let access_token =
@@ -169,6 +172,7 @@ impl Provider {
             Ok(known) => known,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
+        self.charge_registration(call.context).await?;
         let now = self.clock.now();
         let new = match self.read_replacement(body, &known, now).await {
             Ok(new) => new,
@@ -237,6 +241,15 @@ impl Provider {
                 Ok::<_, ServiceError>(())
             })
             .await
+    }
+
+    /// What is registered may have us fetch documents, and is new each time.
+    async fn charge_registration(&self, context: &RequestContext) -> Result<(), ServiceError> {
+        let limit = self.settings.address_limits.registrations;
+        match self.charge_network(context, "registrations", limit).await? {
+            Some(wait) => Err(ServiceError::Busy(wait)),
+            None => Ok(()),
+        }
     }
 
     fn check_initial_access(&self, call: RegistrationCall<'_>) -> Result<(), RegistrationRefusal> {

@@ -90,13 +90,19 @@ impl Provider {
         let known = &session.authentication;
         let is_live = now < session.seen_at.plus(self.settings.lifetimes.session_idle);
         let is_recent = interaction::is_recent_enough(request, client, known.auth_time, now);
-        let is_wanted = request.hint.iter().chain(&request.subject).all(|wanted| wanted == known.user.as_str());
-        let counts = is_live && is_recent && is_wanted && !request.demands_fresh_login(client);
+        let counts =
+            is_live && is_recent && self.is_wanted(known, request, client) && !request.demands_fresh_login(client);
         counts.then(|| RememberedFacts {
             policy: known.policy.clone(),
             user: known.user.clone(),
             facts: known.facts.iter().map(|fact| ProvenFact { fact, at: known.auth_time }).collect(),
         })
+    }
+
+    /// Whether the login is of the person whom `request` asks for, by the name its client knows them by.
+    fn is_wanted(&self, known: &Authentication, request: &AuthorizationRequest, client: &Client) -> bool {
+        let subject = self.session_facts(known, client).subject;
+        request.hint.iter().chain(&request.subject).all(|wanted| *wanted == subject)
     }
 
     /// The remembered logins that a running flow may count on for `request`: none when it wants a fresh login, none
@@ -115,10 +121,7 @@ impl Provider {
         let is_fresh = |candidate: &Candidate| {
             max_age.is_none_or(|age| now.millis_since(candidate.authentication.auth_time) <= age.as_millis())
         };
-        let is_wanted = |candidate: &Candidate| {
-            let user = &candidate.authentication.user;
-            request.hint.iter().chain(&request.subject).all(|wanted| wanted == user.as_str())
-        };
+        let is_wanted = |candidate: &Candidate| self.is_wanted(&candidate.authentication, request, client);
         let facts = |candidate: Candidate| {
             let at = candidate.authentication.auth_time;
             let facts = candidate.authentication.facts.iter().map(|fact| ProvenFact { fact, at }).collect();

@@ -21,6 +21,11 @@ impl Provider {
         Some(URL_SAFE_NO_PAD.encode(self.vault.derive(Purpose::PairwiseSubject, &parts)))
     }
 
+    /// What a login is that `client` is granted something by: who it is in its sector.
+    pub(crate) fn told_to(&self, client: &Client, authentication: Authentication) -> Authentication {
+        Authentication { subject: self.pairwise_subject(client, &authentication.user), ..authentication }
+    }
+
     /// What a login is to a client.
     pub(crate) fn session_facts(&self, authentication: &Authentication, client: &Client) -> SessionFacts {
         let subject = self.pairwise_subject(client, &authentication.user);

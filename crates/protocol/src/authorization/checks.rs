@@ -208,7 +208,7 @@ fn check_resources(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Res
     let Provider { issuer, capabilities, .. } = *asked.provider;
     request.resources = resource::asked(asked.params)?;
     let resources = Resources { issuer, servers: &capabilities.resources };
-    resource::check(&request.resources, asked.client, &resources)?;
+    resource::check(&request.resources, &request.scope, asked.client, &resources)?;
     // The token of this very answer: what it is for must be clear now, not when the person has signed in.
     if request.response_type.has_token() {
         resource::decide(&[], &request.resources, &request.scope, asked.client, &resources)?;

@@ -308,7 +308,8 @@ fn resources_are_known_and_allowed_rfc8707_2_1() {
     let capabilities = Capabilities { resources: servers, ..Capabilities::default() };
     let provider = Provider { issuer: &issuer(), capabilities: &capabilities, keys: &[] };
     let ask = |client: &Client, resources: &[&str]| {
-        let params = resources.iter().fold(authorization_params(&[]), |params, one| params.and("resource", one));
+        let asked = authorization_params(&[]).with("scope", "openid cases.read");
+        let params = resources.iter().fold(asked, |params, one| params.and("resource", one));
         check(&params, Some(client), &provider, Arrival::default())
     };
     let both = ["https://api.example/cases", "https://api.example/orders"];

@@ -6,7 +6,7 @@ use crate::token;
 
 /// The grant type of tokens that come from the authorization endpoint itself (OpenID Connect Registration, 2).
 pub const IMPLICIT: &str = "implicit";
-const CODE: &str = "authorization_code";
+pub(super) const CODE: &str = "authorization_code";
 
 /// Every response type, its words in the order they are kept in (Multiple Response Types, 3 and 5). `token` alone is
 /// none of OpenID Connect's (Core, 3) and `none` proves nothing to anybody.

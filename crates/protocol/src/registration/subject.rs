@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_model::SubjectType;
 use url::Url;
 
-use super::{ClientMetadata, MetadataError};
+use super::{ClientMetadata, MetadataError, Rules};
 
 /// Whether the document at `sector_identifier_uri`, a JSON array, lists every redirect URI (Core, 8.1).
 pub fn check_sector(document: &[u8], redirect_uris: &[String]) -> Result<(), MetadataError> {
@@ -18,12 +18,14 @@ pub fn check_sector(document: &[u8], redirect_uris: &[String]) -> Result<(), Met
     }
 }
 
-/// The host of `sector_identifier_uri`, or else the only one of the redirect URIs.
-pub(super) fn sector(metadata: &ClientMetadata) -> Result<Option<String>, MetadataError> {
+/// The host of `sector_identifier_uri`, or else the only one of the redirect URIs. Of `https` alone: whose it is, a
+/// scheme of an app or this machine's own address does not say.
+pub(super) fn sector(metadata: &ClientMetadata, rules: &Rules<'_>) -> Result<Option<String>, MetadataError> {
     if metadata.subject_type != Some(SubjectType::Pairwise) {
         return Ok(None);
     }
-    let host = |uri: &str| Url::parse(uri).ok().and_then(|uri| uri.host_str().map(str::to_owned));
+    let is_web = |uri: &Url| uri.scheme() == "https" || (rules.loopback && uri.scheme() == "http");
+    let host = |uri: &str| Url::parse(uri).ok().filter(is_web).and_then(|uri| uri.host_str().map(str::to_owned));
     if let Some(uri) = &metadata.sector_identifier_uri {
         return Ok(host(uri));
     }
@@ -31,6 +33,8 @@ pub(super) fn sector(metadata: &ClientMetadata) -> Result<Option<String>, Metada
     let hosts: BTreeSet<_> = uris.iter().map(|uri| host(uri)).collect();
     match (hosts.len(), hosts.into_iter().next().flatten()) {
         (1, Some(only)) => Ok(Some(only)),
-        _ => Err(MetadataError::new("pairwise subjects need redirect URIs of one host, or a sector_identifier_uri")),
+        _ => Err(MetadataError::new(
+            "pairwise subjects need https redirect URIs of one host, or a sector_identifier_uri",
+        )),
     }
 }

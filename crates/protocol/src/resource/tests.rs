@@ -66,6 +66,30 @@ fn what_was_not_authorized_is_invalid_target_rfc8707_2_2() {
 }
 
 #[test]
+fn a_named_server_knows_a_value_of_the_scope() {
+    assert_eq!(ask(&[CASES], &[], "openid orders.read"), Err(ErrorCode::InvalidTarget));
+    assert_eq!(ask(&[CASES, ORDERS], &[], "orders.read"), Err(ErrorCode::InvalidTarget));
+    assert_eq!(ask(&[], &[CASES], "openid"), Err(ErrorCode::InvalidTarget));
+    assert_eq!(ask(&[], &[CASES, ORDERS], "orders.read").unwrap().audience, [ORDERS], "after a narrower refresh");
+    let (issuer, servers) = (issuer(), servers());
+    let resources = Resources { issuer: &issuer, servers: &servers };
+    let asked = |scope_text| check(&texts(&[CASES]), &scope(scope_text), &client(), &resources).is_ok();
+    assert!(asked("openid cases.read") && !asked("openid") && !asked(""));
+}
+
+#[test]
+fn a_client_that_registered_itself_reaches_the_servers_of_its_own_scope() {
+    let registration = Some(countersign_model::SelfRegistration {
+        access_token: countersign_model::KeyedHash::default(),
+        metadata: serde_json::Map::new(),
+    });
+    let own = Client { registration, scope: scope("openid cases.write"), ..client() };
+    assert_eq!(ask_as(&own, &[CASES], &[], "cases.write").unwrap().audience, [CASES]);
+    assert_eq!(ask_as(&own, &[ORDERS], &[], "orders.read"), Err(ErrorCode::InvalidTarget));
+    assert_eq!(ask_as(&own, &[], &[], "orders.read").unwrap().audience, ["https://op.example"]);
+}
+
+#[test]
 fn several_resources_share_a_token_unless_its_scope_is_ambiguous_rfc9068_5() {
     let both = ask(&[CASES, ORDERS], &[], "cases.write orders.read").unwrap();
     assert_eq!((both.audience, both.scope), (texts(&[CASES, ORDERS]), scope("cases.write orders.read")));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use countersign_model::Seconds;
+use countersign_model::{Scope, Seconds};
 use countersign_service::{RegistrationAccess, RegistrationSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -37,6 +37,8 @@ pub struct Registration {
     pub unused_days: u32,
     /// Policies they may name, the first by default; empty: any.
     pub policies: Vec<String>,
+    /// Scope values of resource servers that they may have, each an item.
+    pub scopes: Vec<String>,
     /// Whether they are taken for the operator's own, which skip consent.
     pub first_party: bool,
 }
@@ -50,7 +52,12 @@ impl Registration {
         if token.as_ref().is_some_and(|token| token.expose_secret().len() < 16) {
             return refuse("registration.initial_access_token is shorter than 16 characters");
         }
-        Ok(())
+        self.own_scopes().map(drop)
+    }
+
+    fn own_scopes(&self) -> Result<Scope, ConfigError> {
+        let scopes = self.scopes.join(" ").parse();
+        scopes.or_else(|_| refuse("registration.scopes has characters that no scope value may have"))
     }
 
     fn token(&self) -> Result<Option<SecretString>, ConfigError> {
@@ -69,6 +76,7 @@ impl Registration {
             most_clients: self.most_clients,
             unused: Seconds::hours(self.unused_days.saturating_mul(24)),
             policies: self.policies.clone(),
+            scopes: self.own_scopes()?,
             first_party: self.first_party,
         })
     }

@@ -156,6 +156,7 @@ fn overrides(demo: &DemoSettings) -> Value {
             "by": "everybody",
             "initial_access_token": "demo-initial-access-token",
             "policies": [],
+            "scopes": ["cases.read", "cases.write", "api"],
             "first_party": true,
         },
         "outgoing": {
