@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use countersign_model::{AuditKind, ClientId, LogoutRules, OutboxState, Seconds};
 use countersign_protocol::Params;
 use countersign_service::{LogoutAnswer, LogoutCall, Provider};
+use countersign_store::Lane;
 use countersign_tests::provider::{ALICE, Asked, HOSPITAL, House, Person, encode, redeem, refresh, serve_json};
 use serde_json::{Value, json};
 
@@ -235,7 +236,11 @@ async fn a_message_of_a_node_that_died_is_sent_again(house: House) {
     house.deliver(&node).await;
     house.clock.pass(Seconds::new(2));
     let now = house.clock.now();
-    let claimed = house.database.db.write(async |tx| tx.claim_due_messages(now, 16, Seconds::new(20)).await).await;
+    let claimed = house
+        .database
+        .db
+        .write(async |tx| tx.claim_due_messages(now, Lane::Of("logout"), 16, Seconds::new(20)).await)
+        .await;
     assert_eq!(claimed.unwrap().len(), 1);
     ear.status.store(200, Ordering::Relaxed);
     house.clock.pass(Seconds::new(20));
@@ -271,6 +276,10 @@ async fn only_the_session_that_was_asked_answers_the_question(house: House) {
     for sealed in [question.sealed.as_str(), "", "AAAA"] {
         assert!(matches!(confirm(sealed, &alice).await, LogoutAnswer::Stale), "{sealed}");
     }
+    let stranger = Person::new();
+    assert!(matches!(confirm(&question.sealed, &stranger).await, LogoutAnswer::Stale), "a POST without cookies");
+    let LogoutAnswer::Done(done) = log_out(&node, &stranger, "").await else { panic!("asked") };
+    assert!(!done.cookies.signed_out, "nobody was signed in");
     alice.arrive(&node, "p=lab").await.code();
     assert!(matches!(confirm(&question.sealed, &mallory).await, LogoutAnswer::Done(_)));
     assert_eq!(mallory.arrive(&node, "p=lab&prompt=none").await.error(), "login_required");

@@ -1,6 +1,7 @@
 //! The outbox: at most once, and nothing kept.
 
 use countersign_model::{AuditKind, OutboxState, Seconds};
+use countersign_store::Lane;
 use countersign_tests::provider::{HOSPITAL, House, Person, Temper};
 
 on_both_stores![
@@ -37,7 +38,11 @@ async fn a_message_is_sealed_while_it_waits_and_dropped_when_it_is_delivered(hou
 async fn a_message_claimed_by_a_dead_node_is_never_sent(house: House) {
     send(&house, &mut Person::new()).await;
     let now = house.clock.now();
-    let claimed = house.database.db.write(async |tx| tx.claim_due_messages(now, 16, Seconds::new(20)).await).await;
+    let claimed = house
+        .database
+        .db
+        .write(async |tx| tx.claim_due_messages(now, Lane::WithoutThatOf("logout"), 16, Seconds::new(20)).await)
+        .await;
     assert_eq!(claimed.unwrap().len(), 1);
     let other = house.node().await;
     assert_eq!(house.deliver(&other).await, 0, "it is in another's hands");

@@ -7,6 +7,7 @@ use countersign_model::{ApplicationType, Client, Consent, UserId};
 
 use crate::authorization::{AuthorizationRequest, Prompt};
 use crate::error::{ErrorCode, OAuthError};
+use crate::scopes;
 
 /// What becomes of a request whose person is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,20 @@ fn covers(known: &Consent, request: &AuthorizationRequest) -> bool {
         && has(&known.claims.userinfo, &request.claims.userinfo)
         && has(&known.claims.id_token, &request.claims.id_token)
         && has(&known.resources, &request.resources)
+}
+
+/// What the person is asked for: the scope, what stands for claims asked for by name, and the APIs.
+pub fn asked(request: &AuthorizationRequest) -> Vec<String> {
+    let claims = request.claims.userinfo.iter().chain(&request.claims.id_token);
+    let covering = claims.filter_map(|claim| scopes::covering(claim)).map(str::to_owned);
+    let own = request.scope.iter().map(str::to_owned);
+    let mut list: Vec<String> = Vec::new();
+    for one in own.chain(covering).chain(request.resources.iter().cloned()) {
+        if !list.contains(&one) {
+            list.push(one);
+        }
+    }
+    list
 }
 
 /// What becomes of a request before its person is known.

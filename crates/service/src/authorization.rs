@@ -9,8 +9,8 @@ use countersign_protocol::authorization::{self, Refusal};
 use countersign_protocol::consent::{self, AccountDecision};
 use countersign_protocol::interaction::{self, Demand};
 use countersign_protocol::{
-    AuthorizationRequest, AuthorizationResponse, OAuthError, Params, Prompt, PromptSet, ResponseTarget,
-    SessionDecision, choose_policy,
+    AuthorizationRequest, AuthorizationResponse, OAuthError, Params, Prompt, ResponseTarget, SessionDecision,
+    choose_policy,
 };
 
 use crate::ServiceError;
@@ -91,7 +91,7 @@ impl Provider {
         }
         match consent::decide_account(&request, signed_in.accounts()) {
             AccountDecision::Known => request.prompt = request.prompt.without(Prompt::SelectAccount),
-            AccountDecision::Choose(_) => return self.ask_account(request, &signed_in).await,
+            AccountDecision::Choose(_) => return self.ask_account(request, &signed_in, call.context).await,
             AccountDecision::Refuse(error) => return self.refuse(target, &error, client, call.context).await,
         }
         let candidate = self.candidate(&signed_in, &request, client, &policy, now);
@@ -143,7 +143,7 @@ impl Provider {
         let mut fresh = request.clone();
         fresh.max_age = Some(TICKET_AGE);
         if !fresh.is_silent() {
-            fresh.prompt = PromptSet::default();
+            fresh.prompt = fresh.prompt.without(Prompt::Login).without(Prompt::SelectAccount);
         }
         let facts = self.session_facts(&session.authentication, client);
         let demand = Demand { request: &fresh, client, policy, login_policies: self.policies.login() };

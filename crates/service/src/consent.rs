@@ -1,5 +1,6 @@
 //! Consent: what a client asks for, what the person says, what is remembered of it (OpenID Connect Core, 3.1.2.4).
 
+use countersign_flow::Issued;
 use countersign_model::{
     AuditKind, AuditOutcome, Authentication, Client, ClientId, Consent, Scope, SessionId, Timestamp, UserId,
 };
@@ -27,10 +28,12 @@ pub struct ConsentPage {
     pub client: ClientView,
     /// The client's other addresses that people see.
     pub shown: countersign_model::ShownUris,
-    /// Scope values asked for.
-    pub scope: Scope,
+    /// What is asked for: scope values, those that stand for claims asked for by name, and APIs.
+    pub asked: Vec<String>,
     /// Whose they are, as they know themselves.
     pub account: String,
+    /// Nobody but the client itself vouches for what it shows.
+    pub registered_itself: bool,
     /// Where the answer goes in the end.
     pub redirect_uri: String,
 }
@@ -57,12 +60,12 @@ impl Provider {
         Ok(self.db.read(async |tx| tx.find_consent(user, &client.id).await).await?)
     }
 
-    /// Sends the person of a login to the question; the request waits.
+    /// Sends the person of a login to the question; the request waits. A login on a page was charged when it began.
     pub(crate) async fn ask_consent(
         &self,
         visit: &Visit<'_>,
         session: &SessionId,
-        policy: &str,
+        issued: &Issued,
         now: Timestamp,
     ) -> Result<Response, ServiceError> {
         let (request, _) = visit.request().ok_or(ServiceError::Internal("consent without a request"))?;
@@ -71,10 +74,13 @@ impl Provider {
             question: Question::Consent,
             request: request.clone(),
             session: session.clone(),
-            policy: policy.to_owned(),
+            policy: issued.policy.clone(),
             since: now,
             seed,
         };
+        if issued.silent {
+            self.charge_start(id, visit.context).await?;
+        }
         self.wait_for_answer(id, &pending).await
     }
 
@@ -89,7 +95,8 @@ impl Provider {
             nonce: self.pending_nonce(call.id, &found.session),
             client: self.client_view(Some(&found.client)),
             shown: found.client.shown.clone(),
-            scope: found.pending.request.scope.clone(),
+            registered_itself: found.client.registration.is_some(),
+            asked: consent::asked(&found.pending.request),
             account,
             redirect_uri: found.pending.request.redirect_uri.as_str().to_owned(),
         }))
@@ -152,7 +159,8 @@ impl Provider {
         now: Timestamp,
     ) -> Result<(), ServiceError> {
         let (request, client) = (&found.pending.request, &found.client.id);
-        let event = audit_scope(consent_event(AuditKind::ConsentGiven, user, client, context, now)?, &request.scope);
+        let mut event = consent_event(AuditKind::ConsentGiven, user, client, context, now)?;
+        event.detail.insert("scope".to_owned(), consent::asked(request).join(" ").into());
         self.db
             .write(async |tx| {
                 let before = tx.find_consent(user, client).await?;
@@ -208,9 +216,4 @@ fn consent_event(
     now: Timestamp,
 ) -> Result<countersign_model::AuditEvent, ServiceError> {
     Ok(audit::event(context, now, kind, AuditOutcome::Success)?.subject(Some(user)).client(client).build())
-}
-
-fn audit_scope(mut event: countersign_model::AuditEvent, scope: &Scope) -> countersign_model::AuditEvent {
-    event.detail.insert("scope".to_owned(), scope.to_string().into());
-    event
 }

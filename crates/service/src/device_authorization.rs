@@ -253,7 +253,7 @@ impl Provider {
             nonce: self.device_nonce(session, &waiting.code),
             user_code: waiting.typed.shown(),
             client: self.client_view(Some(&waiting.client)),
-            scopes: waiting.code.scope.iter().map(str::to_owned).collect(),
+            scopes: waiting.code.scope.iter().map(str::to_owned).chain(waiting.code.resources.clone()).collect(),
         }))
     }
 

@@ -149,7 +149,7 @@ impl Provider {
         metrics::counter!("countersign_logins_total", "policy" => issued.policy.clone()).increment(1);
         let device = session.as_ref().map(|_| self.device_secret(visit));
         let response = match visit.origin {
-            Origin::Request(_) if asks => self.ask_consent(visit, &rows.used, &issued.policy, now).await?,
+            Origin::Request(_) if asks => self.ask_consent(visit, &rows.used, issued, now).await?,
             Origin::Request(_) => {
                 let (request, client) = visit.request().ok_or(ServiceError::Internal("an answer without a request"))?;
                 let grant = grant.ok_or(ServiceError::Internal("an answer without a grant"))?;

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::Seconds;
+use countersign_model::{FlowId, Seconds};
 use countersign_store::{Charged, CounterLimit};
 
 use crate::ServiceError;
@@ -40,6 +40,13 @@ impl Provider {
                 Ok(Some(retry_after))
             }
         }
+    }
+
+    /// Charges the network for a record that a visit keeps: one time for the same `id`.
+    pub(crate) async fn charge_start(&self, id: FlowId, context: &RequestContext) -> Result<(), ServiceError> {
+        let starts = self.settings.address_limits.starts;
+        let refused = self.charge_network_once(context, "starts", starts, id.as_bytes()).await?;
+        refused.map_or(Ok(()), |wait| Err(ServiceError::Busy(wait)))
     }
 
     /// Whether a text or call may go to `number` now: its country is allowed, and those who share all but its last four

@@ -99,7 +99,7 @@ impl Provider {
         let now = self.clock.now();
         let session = self.load_signed_in(call.cookies, now).await?.session;
         let Some(session) = session else {
-            return Ok(self.done(request.target.as_ref(), client.as_ref(), Vec::new()));
+            return Ok(self.done(request.target.as_ref(), client.as_ref(), Vec::new(), CookieChanges::default()));
         };
         let grants = self.db.read(async |tx| tx.list_grants_of_session(&session.id, now).await).await?;
         let mut sessions = vec![session.id.as_str()];
@@ -128,12 +128,12 @@ impl Provider {
             None => None,
         };
         match self.load_signed_in(cookies, now).await?.session {
-            None => Ok(self.done(asked.target.as_ref(), client.as_ref(), Vec::new())),
             Some(session) if session.id == asked.session => {
                 let request = LogoutRequest { client: asked.client, hint: None, target: asked.target };
                 self.end_here(&session, &request, client.as_ref(), context, now).await
             }
-            Some(_) => Ok(LogoutAnswer::Stale),
+            // Another site's POST comes without cookies, from a browser that may well be signed in.
+            Some(_) | None => Ok(LogoutAnswer::Stale),
         }
     }
 
@@ -197,7 +197,8 @@ impl Provider {
             .await?;
         // Their clients are told at once.
         self.outbox.notify_one();
-        Ok(self.done(request.target.as_ref(), client, frames))
+        let cookies = CookieChanges { signed_out: true, ..CookieChanges::default() };
+        Ok(self.done(request.target.as_ref(), client, frames, cookies))
     }
 
     /// What the browser loads so that clients hear of the logout (Front-Channel Logout, 3).
@@ -215,12 +216,18 @@ impl Provider {
         Ok(frames)
     }
 
-    fn done(&self, target: Option<&PostLogoutTarget>, client: Option<&Client>, frames: Vec<String>) -> LogoutAnswer {
+    fn done(
+        &self,
+        target: Option<&PostLogoutTarget>,
+        client: Option<&Client>,
+        frames: Vec<String>,
+        cookies: CookieChanges,
+    ) -> LogoutAnswer {
         LogoutAnswer::Done(Box::new(LoggedOut {
             target: address(target, client),
             client: client.map(|client| self.client_view(Some(client))),
             frames,
-            cookies: CookieChanges { signed_out: true, ..CookieChanges::default() },
+            cookies,
         }))
     }
 }

@@ -9,10 +9,12 @@ use countersign_model::{
     AuditEvent, AuditKind, AuditOutcome, FlowId, KeyedHash, OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp,
 };
 use countersign_outbound::{Call, Carriers, Mail, Mailer, Receipt, SendError, Text};
+use countersign_store::Lane;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::ServiceError;
@@ -36,6 +38,8 @@ const BACKOFF: Seconds = Seconds::new(2);
 const LONGEST_BACKOFF: Seconds = Seconds::minutes(5);
 /// Messages that one node has in its hands at once: a slow carrier must not hold up the others.
 const UNDER_WAY: usize = 48;
+/// Of these, clients of ended sessions: their addresses are anybody's, and a slow one must not hold up codes.
+const TELLING: usize = 8;
 /// Without a wake-up, the outbox is looked at this often: messages of nodes that died, and second tries.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -110,6 +114,7 @@ pub struct OutboxWorker {
     provider: Arc<Provider>,
     couriers: Couriers,
     texts: MailTexts,
+    telling: Arc<Semaphore>,
 }
 
 /// What became of a message.
@@ -127,7 +132,7 @@ enum Fate {
 impl OutboxWorker {
     /// A worker that sends by `couriers`.
     pub fn new(provider: Arc<Provider>, couriers: Couriers) -> Result<Self, ServiceError> {
-        Ok(Self { provider, couriers, texts: MailTexts::load()? })
+        Ok(Self { provider, couriers, texts: MailTexts::load()?, telling: Arc::new(Semaphore::new(TELLING)) })
     }
 
     /// Delivers until `stop`; what was taken by then is still delivered.
@@ -135,7 +140,7 @@ impl OutboxWorker {
         let mut stop = std::pin::pin!(stop);
         let mut under_way = FuturesUnordered::new();
         loop {
-            let mut claim = std::pin::pin!(self.claim_due(UNDER_WAY.saturating_sub(under_way.len())));
+            let mut claim = std::pin::pin!(self.claim_due(self.room(under_way.len())));
             // What is under way goes on meanwhile: it may hold the very connection that the claim waits for.
             let claimed = loop {
                 tokio::select! {
@@ -148,7 +153,7 @@ impl OutboxWorker {
                 Vec::new()
             });
             let pause = if claimed.is_empty() { IDLE } else { Duration::ZERO };
-            under_way.extend(claimed.into_iter().map(|message| async move { self.deliver(&message).await }));
+            under_way.extend(claimed.into_iter().map(|message| self.deliver_in_lane(message)));
             let mut wake = std::pin::pin!(tokio::time::timeout(pause, self.provider.outbox.notified()));
             loop {
                 tokio::select! {
@@ -168,15 +173,38 @@ impl OutboxWorker {
 
     /// Delivers what is due; tells how many messages were taken.
     pub async fn deliver_due(&self) -> Result<usize, ServiceError> {
-        let claimed = self.claim_due(UNDER_WAY).await?;
-        join_all(claimed.iter().map(|message| self.deliver(message))).await.into_iter().collect::<Result<(), _>>()?;
-        Ok(claimed.len())
+        let claimed = self.claim_due(self.room(0)).await?;
+        let taken = claimed.len();
+        let delivered = join_all(claimed.into_iter().map(|message| self.deliver_in_lane(message))).await;
+        delivered.into_iter().collect::<Result<(), _>>()?;
+        Ok(taken)
     }
 
-    /// Takes at most `room` messages that are due; what is past its end is given up.
+    /// Messages to others than clients that may be taken while `under_way` are: those have a lane of their own.
+    fn room(&self, under_way: usize) -> usize {
+        let telling = TELLING.saturating_sub(self.telling.available_permits());
+        (UNDER_WAY - TELLING).saturating_sub(under_way.saturating_sub(telling))
+    }
+
+    /// Delivers a message; one to a client keeps its place in their lane until then, from now on.
+    fn deliver_in_lane(&self, message: OutboxMessage) -> impl Future<Output = Result<(), ServiceError>> + '_ {
+        let is_told = message.channel == session_end::CHANNEL;
+        let place = is_told.then(|| Arc::clone(&self.telling).try_acquire_owned());
+        async move {
+            let delivered = self.deliver(&message).await;
+            drop(place);
+            delivered
+        }
+    }
+
+    /// Takes messages that are due, at most `room` and as many to clients as their lane has places; what is past its end is given up.
     async fn claim_due(&self, room: usize) -> Result<Vec<OutboxMessage>, ServiceError> {
         let now = self.provider.clock.now();
-        let limit = BATCH.min(u32::try_from(room).unwrap_or(BATCH));
+        let limit = |room: usize| BATCH.min(u32::try_from(room).unwrap_or(BATCH));
+        let lanes = [
+            (Lane::WithoutThatOf(session_end::CHANNEL), limit(room)),
+            (Lane::Of(session_end::CHANNEL), limit(self.telling.available_permits())),
+        ];
         self.provider
             .db
             .write(async |tx| {
@@ -188,10 +216,11 @@ impl OutboxWorker {
                     .map(|message| delivery_event(message, now, &Fate::Lost("overdue")))
                     .collect::<Result<Vec<_>, _>>()?;
                 tx.insert_audit_events(&events).await?;
-                if limit == 0 {
-                    return Ok(Vec::new());
+                let mut claimed = Vec::new();
+                for (lane, limit) in lanes.into_iter().filter(|(_, limit)| *limit > 0) {
+                    claimed.extend(tx.claim_due_messages(now, lane, limit, LEASE).await?);
                 }
-                Ok::<_, ServiceError>(tx.claim_due_messages(now, limit, LEASE).await?)
+                Ok::<_, ServiceError>(claimed)
             })
             .await
     }

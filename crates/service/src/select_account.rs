@@ -4,6 +4,7 @@ use countersign_model::{Account, FlowId, User, UserId};
 use countersign_protocol::{AuthorizationRequest, Params, Prompt};
 
 use crate::ServiceError;
+use crate::audit::RequestContext;
 use crate::authorization::AuthorizeCall;
 use crate::clock::random;
 use crate::flow::{Answer, Answered, ClientView};
@@ -54,6 +55,7 @@ impl Provider {
         &self,
         request: AuthorizationRequest,
         signed_in: &SignedIn,
+        context: &RequestContext,
     ) -> Result<Answered, ServiceError> {
         let session = signed_in.session.as_ref().ok_or(ServiceError::Internal("accounts without a session"))?;
         let pending = Pending {
@@ -64,7 +66,9 @@ impl Provider {
             since: self.clock.now(),
             seed: random()?,
         };
-        let response = self.wait_for_answer(FlowId::new(random()?), &pending).await?;
+        let id = FlowId::new(random()?);
+        self.charge_start(id, context).await?;
+        let response = self.wait_for_answer(id, &pending).await?;
         Ok(Answered::plain(Answer::Respond(response)))
     }
 

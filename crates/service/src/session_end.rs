@@ -29,7 +29,7 @@ pub(crate) const CHANNEL: &str = "logout";
 /// A client that is not reached for so long is told no more.
 const TOLD_WITHIN: Seconds = Seconds::hours(24);
 /// Limit of one delivery.
-const DELIVERY: Duration = Duration::from_secs(10);
+const DELIVERY: Duration = Duration::from_secs(5);
 /// Sessions looked at in one transaction.
 const BATCH: u32 = 16;
 

@@ -42,6 +42,7 @@ pub use authorization_codes::CodeWithGrant;
 pub use db::{DatabaseSettings, Db, Tx, Work};
 pub use error::StoreError;
 pub use grants::GrantWithAccount;
+pub use outbox::Lane;
 pub use purge::Purged;
 pub use refresh_tokens::{RefreshTokenWithGrant, Rotation};
 pub use short_lived::in_process::{Clock, InProcess, InProcessBounds};

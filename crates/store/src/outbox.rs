@@ -41,6 +41,15 @@ const FINAL: [&str; 8] =
     ["delivered", "undelivered", "failed", "completed", "busy", "no-answer", "canceled", "refused"];
 const MOST: u32 = 1000;
 
+/// Which messages are taken.
+#[derive(Clone, Copy, Debug)]
+pub enum Lane<'a> {
+    /// Those of this channel.
+    Of(&'a str),
+    /// All others.
+    WithoutThatOf(&'a str),
+}
+
 impl Tx {
     /// Queues a message: false when its idempotency key is there already, so the effect has been done.
     pub async fn insert_outbox_message(&mut self, message: &OutboxMessage) -> Result<bool, StoreError> {
@@ -54,10 +63,11 @@ impl Tx {
     pub async fn claim_due_messages(
         &mut self,
         now: Timestamp,
+        lane: Lane<'_>,
         limit: u32,
         lease: Seconds,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let ids = self.list_due_ids(now, limit).await?;
+        let ids = self.list_due_ids(now, lane, limit).await?;
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -72,9 +82,14 @@ impl Tx {
     }
 
     /// PostgreSQL passes over rows that another node is claiming right now; SQLite has one writer.
-    async fn list_due_ids(&mut self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
+    async fn list_due_ids(&mut self, now: Timestamp, lane: Lane<'_>, limit: u32) -> Result<Vec<String>, StoreError> {
         let now = now.as_millis();
+        let (channel, is_own) = match lane {
+            Lane::Of(channel) => (channel, true),
+            Lane::WithoutThatOf(channel) => (channel, false),
+        };
         let due = outbox::state.eq(QUEUED).and(outbox::due_at.le(now)).and(outbox::expires_at.gt(now));
+        let due = due.and(outbox::channel.eq(channel).eq(is_own));
         let due =
             outbox::table.filter(due).order((outbox::due_at, outbox::id)).limit(i64::from(limit)).select(outbox::id);
         let ids = match self.link()? {

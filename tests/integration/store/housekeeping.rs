@@ -1,7 +1,7 @@
 //! Effects, settings, purging, and what a broken row does.
 
 use countersign_model::{OutboxState, Seconds, Timestamp};
-use countersign_store::{Purged, StoreError, Tx};
+use countersign_store::{Lane, Purged, StoreError, Tx};
 use countersign_tests::stores::{Backend, Stored, TestDatabase, race};
 
 use super::fixtures::{
@@ -59,7 +59,7 @@ async fn one_of_everything(database: &TestDatabase) {
             tx.upsert_remembered_login(&remembered(1, "email")).await?;
             tx.insert_effect("effect", NOW).await?;
             tx.insert_outbox_message(&message(1)).await?;
-            tx.claim_due_messages(NOW, 1, Seconds::new(30)).await?;
+            tx.claim_due_messages(NOW, Lane::WithoutThatOf("logout"), 1, Seconds::new(30)).await?;
             tx.finish_message(&message(1).id, OutboxState::Delivered, NOW).await?;
             tx.insert_outbox_message(&message(2)).await?;
             tx.insert_link(&link(1, "reset")).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_model::{OutboxId, OutboxMessage, OutboxState, Seconds, Timestamp};
-use countersign_store::Tx;
+use countersign_store::{Lane, Tx};
 use countersign_tests::stores::{Stored, TestDatabase, race};
 
 use super::fixtures::{NOW, later, message, user_id};
@@ -23,6 +23,7 @@ on_both!(
 );
 
 const LEASE: Seconds = Seconds::new(30);
+const OTHERS: Lane<'_> = Lane::WithoutThatOf("logout");
 
 async fn queue(database: &TestDatabase, messages: &[OutboxMessage]) {
     let stored: Stored<()> = database
@@ -38,7 +39,8 @@ async fn queue(database: &TestDatabase, messages: &[OutboxMessage]) {
 }
 
 async fn claim(database: &TestDatabase, now: Timestamp) -> Vec<OutboxMessage> {
-    let claimed: Stored<_> = database.db.write(async |tx: &mut Tx| tx.claim_due_messages(now, 10, LEASE).await).await;
+    let claimed: Stored<_> =
+        database.db.write(async |tx: &mut Tx| tx.claim_due_messages(now, OTHERS, 10, LEASE).await).await;
     claimed.unwrap()
 }
 
@@ -70,7 +72,7 @@ async fn due_messages_are_claimed_by_exactly_one_node(database: &TestDatabase) {
             let mut all = Vec::new();
             loop {
                 let claimed: Stored<_> =
-                    node.write(async |tx: &mut Tx| tx.claim_due_messages(NOW, 3, LEASE).await).await;
+                    node.write(async |tx: &mut Tx| tx.claim_due_messages(NOW, OTHERS, 3, LEASE).await).await;
                 let claimed = claimed.unwrap();
                 if claimed.is_empty() {
                     return all;

@@ -45,22 +45,31 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
 }
 
 fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage) -> HttpResponse {
-    let forms = FormAction::AndTo(Url::parse(&consent.redirect_uri).into_iter().collect());
+    let target = Url::parse(&consent.redirect_uri).ok();
+    let host = target.as_ref().and_then(Url::host_str).map(str::to_owned).filter(|_| consent.registered_itself);
+    let forms = FormAction::AndTo(target.into_iter().collect());
     let brand = consent.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
     let shown = |uri: Option<String>| uri.filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"));
     let page = PageRequest {
         application: Some(consent.client.name),
         here: flow_page::here(request, false),
         form: Some(FormView { action: consent.action, nonce: consent.nonce, start: None }),
-        scopes: consent.scope.iter().map(|name| ScopeView { name: name.to_owned(), description: None }).collect(),
+        scopes: consent.asked.into_iter().map(|name| ScopeView { name, description: None }).collect(),
         asker: Some(AskerView {
-            logo: shown(consent.shown.logo_uri),
+            logo: shown(consent.shown.logo_uri)
+                .filter(|logo| !consent.registered_itself || is_at(logo, host.as_deref())),
             home: shown(consent.client.uri),
             policy: shown(consent.shown.policy_uri),
             terms: shown(consent.shown.tos_uri),
             account: consent.account,
+            host,
         }),
         ..PageRequest::new("consent", locale, &brand)
     };
     flow_page::respond(node, request, StatusCode::OK, page, &forms)
+}
+
+/// Whether `uri` is at `host`: a stranger may not show the logo of others (RFC 7591, 5).
+fn is_at(uri: &str, host: Option<&str>) -> bool {
+    Url::parse(uri).is_ok_and(|uri| host.is_some() && uri.host_str() == host)
 }

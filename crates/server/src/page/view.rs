@@ -255,6 +255,8 @@ pub struct ScopeView {
 /// What an application registered to be shown of itself.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AskerView {
+    /// Host that its answer goes to, where it registered itself: the one thing that it cannot make up.
+    pub host: Option<String>,
     /// Address of its logo.
     pub logo: Option<String>,
     /// Its home page.

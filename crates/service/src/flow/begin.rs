@@ -116,10 +116,7 @@ impl Provider {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<(), ServiceError> {
-        let starts = self.settings.address_limits.starts;
-        if let Some(wait) = self.charge_network_once(context, "starts", starts, flow.as_bytes()).await? {
-            return Err(ServiceError::Busy(wait));
-        }
+        self.charge_start(flow, context).await?;
         let idle = running.instance.idle(self.policies.set()).unwrap_or(LEASE);
         let client = running.origin.client().cloned();
         let body = record::seal(&self.vault, flow, &FlowRecord::Running(Box::new(running)))?;

@@ -55,6 +55,7 @@ pub(super) fn plain_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> 
         .map(|name| ScopeView { name: name.to_owned(), description: Some("export reports".to_owned()) })
         .into();
     consent.asker = Some(AskerView {
+        host: Some("app.example.com".to_owned()),
         logo: Some("https://app.example.com/logo.svg".to_owned()),
         home: Some("https://app.example.com/".to_owned()),
         policy: Some("https://app.example.com/privacy".to_owned()),
