@@ -136,6 +136,10 @@ impl Config {
         if self.policies.demo && !self.server.allow_http {
             return refuse("policies.demo lets in by password alone: for development (server.allow_http)");
         }
+        let anybody = matches!(self.registration.by, registration::RegistrationBy::Everybody);
+        if anybody && self.outgoing.allow_private && !self.server.allow_http {
+            return refuse("outgoing.allow_private with registration.by = everybody: anybody could call private networks");
+        }
         if self.lifetimes.key_announcement < 3600 && self.server.is_secure() {
             return refuse("lifetimes.key_announcement is shorter than the hour for which clients may cache the JWKS");
         }
