@@ -72,7 +72,7 @@ async fn an_account_is_chosen_and_a_logout_is_seen_by_the_application() {
 
         browser.open(&app.request(&[("prompt", "select_account")])).await;
         browser.wait_for_text("Choose an account").await;
-        browser.press_and_leave(&format!("Alice Archer ({})", ALICE.0)).await;
+        browser.press_and_leave(&format!("Alice Meadow ({})", ALICE.0)).await;
         assert!(parameter(&arrive(browser, &app).await, "code").is_some());
 
         let after = format!("{}/after", app.origin);

@@ -45,7 +45,7 @@ impl RelyingParty {
         Self { origin, id, authorization: format!("{}/authorization", demo.issuer), asked }
     }
 
-    /// An authorization request, with more parameters.
+    /// An authorization request, with further or other parameters.
     pub fn request(&self, more: &[(&str, &str)]) -> String {
         let uri = format!("{}/cb", self.origin);
         let base = [
@@ -55,7 +55,8 @@ impl RelyingParty {
             ("scope", "openid email"),
             ("state", "s"),
         ];
-        Url::parse_with_params(&self.authorization, base.iter().chain(more)).unwrap().into()
+        let kept = base.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+        Url::parse_with_params(&self.authorization, kept.chain(more)).unwrap().into()
     }
 
     /// The paths it was asked for that begin with `path`.

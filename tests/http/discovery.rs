@@ -61,13 +61,13 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         .iter()
         .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
         .collect();
-    assert_eq!(endpoints.len(), 9, "{endpoints:?}");
+    assert_eq!(endpoints.len(), 10, "{endpoints:?}");
     for (name, url) in endpoints {
         let url = url.as_str().unwrap();
         assert!(url.starts_with(&format!("{}/", provider.demo.issuer)), "{name}: {url}");
         assert_ne!(Answer::to(provider.http.get(url)).await.status, 404, "{name}");
     }
-    for path in ["/introspect", "/revoke", "/end_session", "/.well-known/nothing", "/"] {
+    for path in ["/introspect", "/revoke", "/logout", "/.well-known/nothing", "/"] {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
 }
