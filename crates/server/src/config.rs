@@ -138,7 +138,7 @@ impl Config {
         }
         let anybody = matches!(self.registration.by, registration::RegistrationBy::Everybody);
         if anybody && self.outgoing.allow_private && !self.server.allow_http {
-            return refuse("outgoing.allow_private with registration.by = everybody: anybody could call private networks");
+            return refuse("outgoing.allow_private with registration.by = everybody: private networks lie open");
         }
         if self.lifetimes.key_announcement < 3600 && self.server.is_secure() {
             return refuse("lifetimes.key_announcement is shorter than the hour for which clients may cache the JWKS");

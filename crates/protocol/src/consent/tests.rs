@@ -43,7 +43,7 @@ fn what_is_asked_by_name_is_said_too() {
     let claims = r#"{"userinfo":{"email":null,"birthdate":null},"id_token":{"email_verified":null,"auth_time":null}}"#;
     let request = authorize(&foreign(), &[("scope", "openid email"), ("claims", claims)]).unwrap();
     let request = AuthorizationRequest { resources: vec!["https://api.example/".to_owned()], ..request };
-    assert_eq!(asked(&request), ["openid", "email", "profile", "https://api.example/"].map(str::to_owned));
+    assert_eq!(asked(&request), ["email", "openid", "profile", "https://api.example/"].map(str::to_owned));
 }
 
 /// Core, 3.1.2.1 and 3.1.2.6.
