@@ -61,7 +61,7 @@ pub fn open(outer: &Params, object: &str, expected: &Expected<'_>, now: Timestam
     let inner = params(&verified.claims)?;
     let client = expected.client;
     let alone = explicit || client.requests.require_signed || client.profile.is_some() || !outer.has("response_type");
-    let params = if alone { inner } else { merge(outer, inner)? };
+    let params = if alone { inner } else { merge(outer, &inner)? };
     Ok(Opened { params: params.with("client_id", client.id.as_str()), signed })
 }
 
@@ -161,9 +161,9 @@ fn params(claims: &Map<String, Value>) -> Result<Params, Unopened> {
 }
 
 /// Core, 6.1: what is in the object supersedes what is in clear; `response_type` is the same in both.
-fn merge(outer: &Params, inner: Params) -> Result<Params, Unopened> {
+fn merge(outer: &Params, inner: &Params) -> Result<Params, Unopened> {
     let kind = |params: &Params| params.get("response_type").map(ResponseType::parse);
-    if inner.has("response_type") && kind(outer) != kind(&inner) {
+    if inner.has("response_type") && kind(outer) != kind(inner) {
         return Err(invalid("The response_type of the request object is another"));
     }
     let superseded: Vec<&str> = inner.iter().map(|(name, _)| name).chain(["request", "request_uri"]).collect();

@@ -152,7 +152,7 @@ fn common_algorithm(servers: &[Server<'_>]) -> Result<Option<SigningAlgorithm>, 
 }
 
 impl Server<'_> {
-    fn knows(&self, value: &str) -> bool {
+    fn knows(self, value: &str) -> bool {
         match self.0 {
             Some(server) => server.scopes.contains(value),
             None => value != scopes::OFFLINE_ACCESS && scopes::OF_A_PERSON.contains(&value),

@@ -107,7 +107,7 @@ struct Slack<'a> {
 struct Proven<'a> {
     policy: &'a Policy,
     /// By every path.
-    proven: FactSet,
+    always: FactSet,
     /// Of every account.
     required: FactSet,
 }
@@ -122,17 +122,17 @@ impl<'a> Slack<'a> {
         let factors = [AccountGuard::Phone, AccountGuard::Totp, AccountGuard::Passkey];
         let held = factors.into_iter().filter(|guard| state.account.has(*guard)).map(Some);
         for group in held.chain([None]) {
-            let first = Proven { policy, proven: state.facts, required };
+            let first = Proven { policy, always: state.facts, required };
             let known = self.groups.entry((&policy.id, group)).or_insert(first);
-            known.proven = known.proven.intersection(state.facts);
+            known.always = known.always.intersection(state.facts);
             known.required = known.required.intersection(required);
         }
     }
 
     fn report(self, findings: &mut Vec<Finding>) {
         let mut told = HashSet::new();
-        for ((id, _), Proven { policy, proven, required }) in self.groups {
-            let beyond: FactSet = proven.iter().filter(|fact| !required.contains(*fact)).collect();
+        for ((id, _), Proven { policy, always, required }) in self.groups {
+            let beyond: FactSet = always.iter().filter(|fact| !required.contains(*fact)).collect();
             if !beyond.is_empty() && told.insert((id, beyond)) {
                 let at = policy.require.first().map_or(policy.at, |entry| entry.at);
                 let message = format!("`require` asks less than every path proves: {} too", show(beyond));

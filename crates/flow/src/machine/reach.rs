@@ -9,6 +9,7 @@ use crate::language::{
 };
 
 /// What lies ahead before somebody has to do something.
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its own")]
 #[derive(Default)]
 pub(super) struct Reach {
     /// Webhooks whose guards may be asked, each once, in the order they are met.

@@ -34,8 +34,8 @@ pub(super) fn matches(der: &[u8], registered: &CertificateName) -> bool {
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
     names.value.general_names.iter().any(|name| match (name, registered) {
         (GeneralName::DNSName(name), CertificateName::Dns(wanted)) => name.eq_ignore_ascii_case(wanted),
-        (GeneralName::URI(name), CertificateName::Uri(wanted)) => name == wanted,
-        (GeneralName::RFC822Name(name), CertificateName::Email(wanted)) => name == wanted,
+        (GeneralName::URI(name), CertificateName::Uri(wanted))
+        | (GeneralName::RFC822Name(name), CertificateName::Email(wanted)) => name == wanted,
         (GeneralName::IPAddress(bytes), CertificateName::Ip(wanted)) => read_ip(bytes) == wanted.parse().ok(),
         _ => false,
     })

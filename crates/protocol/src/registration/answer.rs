@@ -43,7 +43,7 @@ fn profile(client: &Client) -> Vec<(String, Value)> {
     let signed = profile == SecurityProfile::Fapi2MessageSigning;
     let set = [
         ("require_pushed_authorization_requests", Some(json!(true))),
-        ("require_signed_request_object", signed.then(|| json!(true))),
+        ("require_signed_request_object", signed.then_some(json!(true))),
         ("countersign_refresh", (client.refresh == RefreshRule::Keep).then(|| json!(client.refresh))),
     ];
     set.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
