@@ -15,6 +15,7 @@ fn read_files() -> Vec<(String, String)> {
     shipped.map(|file| (file.display().to_string(), std::fs::read_to_string(&file).unwrap())).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 fn time<T>(name: &str, mut work: impl FnMut() -> T) {
     let mut taken: Vec<Duration> = (0..ROUNDS)
         .map(|_| {

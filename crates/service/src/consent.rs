@@ -118,7 +118,7 @@ impl Provider {
         }
         // The login that was found good enough is there still, or the client is to ask anew.
         let now = self.clock.now();
-        let Some(candidate) = self.login_of(&found) else { return Ok(gone()) };
+        let Some(candidate) = login_of(&found) else { return Ok(gone()) };
         self.remember_consent(&found, &candidate.authentication.user, call.context, now).await?;
         let agreed = Agreed { seed: found.pending.seed, since: found.pending.since };
         let params = Params::default();
@@ -127,16 +127,6 @@ impl Provider {
         let answered =
             self.issue_agreed(request, &found.client, &found.signed_in, candidate.authentication, agreed, call).await?;
         Ok(Answered::plain(Answer::Respond(answered.response)))
-    }
-
-    /// The login by which the request is answered: a remembered one of that policy, or the session itself.
-    fn login_of(&self, found: &Found) -> Option<Candidate> {
-        let policy = &found.pending.policy;
-        let remembered = found.signed_in.remembered.iter().find(|login| login.policy == *policy);
-        let session = &found.session.authentication;
-        let own = (session.policy == *policy).then_some(session);
-        let authentication: &Authentication = remembered.map(|login| &login.authentication).or(own)?;
-        Some(Candidate { policy: policy.clone(), authentication: authentication.clone() })
     }
 
     async fn deny(&self, found: &Found, context: &RequestContext) -> Result<Answered, ServiceError> {
@@ -170,6 +160,16 @@ impl Provider {
             })
             .await
     }
+}
+
+/// The login by which the request is answered: a remembered one of that policy, or the session itself.
+fn login_of(found: &Found) -> Option<Candidate> {
+    let policy = &found.pending.policy;
+    let remembered = found.signed_in.remembered.iter().find(|login| login.policy == *policy);
+    let session = &found.session.authentication;
+    let own = (session.policy == *policy).then_some(session);
+    let authentication: &Authentication = remembered.map(|login| &login.authentication).or(own)?;
+    Some(Candidate { policy: policy.clone(), authentication: authentication.clone() })
 }
 
 /// Forgets what `user` allowed `client` and takes back what came of it: false when there was nothing.

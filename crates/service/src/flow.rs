@@ -42,10 +42,10 @@ impl Provider {
     /// Takes a person's answer to a page.
     pub async fn advance_flow(&self, call: FlowCall<'_>, form: FlowForm) -> Result<Answered, ServiceError> {
         let Some(browser) = call.cookies.binding_hash(&self.vault) else {
-            return self.recover_start(call, &form).await;
+            return Box::pin(self.recover_start(call, &form)).await;
         };
         let Some(nonce) = page_nonce::check(&self.vault, call.flow, &browser, &form.nonce) else {
-            return self.recover_start(call, &form).await;
+            return Box::pin(self.recover_start(call, &form)).await;
         };
         if let Some(start) = &form.start {
             self.create_instance(call, start, &browser).await?;

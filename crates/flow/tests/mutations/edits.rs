@@ -21,12 +21,12 @@ const ANY_WAY: &[&str] = &["E40", "E50", "W08", "E06", "E07", "E30", "E31", "W42
 struct Edits<'a> {
     policy: &'a Policy,
     set: &'a [Policy],
-    edits: Vec<Edit>,
+    made: Vec<Edit>,
 }
 
 /// Every edit of `policy`.
 pub fn list_edits(policy: &Policy, set: &[Policy]) -> Vec<Edit> {
-    let mut edits = Edits { policy, set, edits: Vec::new() };
+    let mut edits = Edits { policy, set, made: Vec::new() };
     edits.targets();
     edits.steps();
     edits.limits();
@@ -39,7 +39,7 @@ pub fn list_edits(policy: &Policy, set: &[Policy]) -> Vec<Edit> {
     edits.policy_limits();
     edits.starts();
     edits.entries();
-    edits.edits
+    edits.made
 }
 
 impl Edits<'_> {
@@ -47,7 +47,7 @@ impl Edits<'_> {
         let mut broken = self.policy.clone();
         change(&mut broken);
         if broken != *self.policy {
-            self.edits.push(Edit { name, broken: Ok(broken), codes });
+            self.made.push(Edit { name, broken: Ok(broken), codes });
         }
     }
 

@@ -15,7 +15,7 @@ pub fn list_typos(file: &str, text: &str) -> Vec<Edit> {
     let whole: Table = toml::from_str(text).unwrap();
     let mut typos = Typos { file, whole: &whole, edits: Vec::new() };
     typos.table(&Vec::new(), &whole);
-    typos.edits
+    typos.made
 }
 
 struct Typos<'a> {
@@ -69,7 +69,7 @@ impl Typos<'_> {
         let mut broken = self.whole.clone();
         change(&mut broken);
         let broken = parse(self.file, &toml::to_string(&broken).unwrap());
-        self.edits.push(Edit { name, broken, codes });
+        self.made.push(Edit { name, broken, codes });
     }
 }
 
@@ -100,9 +100,8 @@ fn code_of_word(place: &Place, word: &str) -> Option<&'static [&'static str]> {
         "to" if word.contains('.') => Some(&["E00"]),
         "to" | "then" | "else" | "start" | "claims_acr_of" => Some(&["E04"]),
         _ if before == "on" => Some(&["E04"]),
-        "kind" => Some(&["E01"]),
         "effect" if word.starts_with("send") => None,
-        "effect" => Some(&["E01"]),
+        "kind" | "effect" => Some(&["E01"]),
         "if" => Some(&["E03"]),
         "purpose" | "entry" | "on_edit" | "cookie" | "mailbox" | "login" | "channel" | "voice" | "submit" | "show"
         | "unknown" | "scope" | "error" | "revoke" | "factors" | "carry" | "validator" | "for" | "max" | "per"
