@@ -293,7 +293,7 @@ pub async fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported
     let browser = run.op.browser();
     let rp = Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site };
     let ask = rp.ask();
-    rp.site.publish("/request", unsigned(&request_object(&rp, &ask)));
+    rp.site.publish("/request", &unsigned(&request_object(&rp, &ask)));
     honoured_or(&rp, &ask, &outside(&ask).with("request_uri", &address), "request_uri_not_supported").await;
 }
 
@@ -315,7 +315,7 @@ pub async fn unsigned_request_object_supported_correctly_or_rejected_as_unsuppor
 pub async fn ensure_request_object_with_redirect_uri(run: Run) {
     let site = crate::keys::Site::open().await;
     let key = crate::keys::RpKey::new("rp-1");
-    let jwks = site.publish("/request-jwks", key.jwks());
+    let jwks = site.publish("/request-jwks", &key.jwks());
     let more = json!({"request_object_signing_alg": "RS256", "jwks_uri": jwks});
     let (answer, _, site) = Rp::try_register_at(&run, site, more).await;
     assert_eq!(answer.status, 201, "{}", answer.body);

@@ -148,7 +148,7 @@ pub async fn refresh_token_rp_key_rotation(run: Run) {
     let first = rp.login(&ask).await;
     let token = first.tokens["refresh_token"].as_str().expect("a refresh token").to_owned();
     rp.key = RpKey::new("rp-2");
-    rp.site.publish("/jwks", rp.key.jwks());
+    rp.site.publish("/jwks", &rp.key.jwks());
     let answer = rp.token(&[("grant_type", "refresh_token"), ("refresh_token", &token)]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
@@ -171,7 +171,7 @@ pub async fn request_uri_signed_rs256(run: Run) {
     let mut claims = ask.claims();
     claims["iss"] = json!(rp.id());
     claims["aud"] = json!(rp.op.endpoint("issuer"));
-    rp.site.publish("/request.jwt", rp.key.sign("JWT", &claims));
+    rp.site.publish("/request.jwt", &rp.key.sign("JWT", &claims));
     let outside = ["client_id", "response_type", "scope"];
     let mut sent = ask.clone();
     sent.params.retain(|(name, _)| outside.contains(&name.as_str()));

@@ -83,7 +83,7 @@ impl Site {
     }
 
     /// Publishes `document` under `path`; answers its address.
-    pub fn publish(&self, path: &str, document: impl ToString) -> String {
+    pub fn publish(&self, path: &str, document: &(impl ToString + ?Sized)) -> String {
         self.documents.lock().expect("lock").insert(path.to_owned(), document.to_string());
         format!("{}{path}", self.origin)
     }

@@ -3,6 +3,13 @@
 //! Each module is written anew after its description; names and order of the plans are those of the suite. A plan is
 //! one test: its modules run against one provider, and every one must pass. docs/CONFORMANCE.md is what the last run
 //! said; `COUNTERSIGN_WRITE_REPORTS=1` writes it anew.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a module that fails is a test that fails, and says why"
+)]
 
 mod common;
 mod dynamic;

@@ -146,7 +146,7 @@ impl Rp {
             "token_endpoint_auth_method": run.variant.auth,
         });
         if run.variant.auth == "private_key_jwt" {
-            metadata["jwks_uri"] = json!(site.publish("/jwks", key.jwks()));
+            metadata["jwks_uri"] = json!(site.publish("/jwks", &key.jwks()));
         }
         let more = more.as_object().cloned().unwrap_or_default();
         metadata.as_object_mut().expect("an object").extend(more);
@@ -273,7 +273,7 @@ impl Rp {
         if let Some(code) = response.get("code") {
             let answer = self.redeem(code).await;
             assert_eq!(answer.status, 200, "token endpoint: {}", answer.body);
-            tokens = self.check_tokens(&answer);
+            tokens = check_tokens(&answer);
             let text = tokens["id_token"].as_str().expect("an ID token").to_owned();
             let claims = self.check_id_token(&text, ask.nonce.as_deref()).await;
             if let Some((_, front)) = &id_token {
@@ -304,15 +304,6 @@ impl Rp {
         let known =
             ["code", "id_token", "access_token", "token_type", "expires_in", "state", "iss", "scope", "session_state"];
         assert!(response.keys().all(|name| known.contains(&name.as_str())), "further parameters: {response:?}");
-    }
-
-    fn check_tokens(&self, answer: &Answer) -> Value {
-        assert_eq!(answer.header("cache-control"), "no-store");
-        let tokens = answer.json();
-        assert!(tokens["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")));
-        assert!(tokens["expires_in"].as_i64().is_some_and(|seconds| seconds > 0));
-        assert!(tokens["access_token"].is_string());
-        tokens
     }
 
     /// Core, 3.1.3.7.
@@ -421,4 +412,13 @@ fn grant_types(variant: Variant) -> Vec<&'static str> {
         types.push("implicit");
     }
     types
+}
+
+fn check_tokens(answer: &Answer) -> Value {
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let tokens = answer.json();
+    assert!(tokens["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")));
+    assert!(tokens["expires_in"].as_i64().is_some_and(|seconds| seconds > 0));
+    assert!(tokens["access_token"].is_string());
+    tokens
 }

@@ -8,12 +8,11 @@ use crate::fixture::{Provider, assert_error, assert_not_cached, basic, secret_of
 impl Provider {
     /// `client` takes a token back.
     pub async fn revoke(&self, client: &str, form: &[(&str, &str)]) -> Answer {
-        let request = match client {
-            "spa" => self.http.post(self.url("/revocation")).form(&[form, &[("client_id", client)]].concat()),
-            _ => {
-                let request = self.http.post(self.url("/revocation")).form(form);
-                request.header("authorization", basic(client, &secret_of(client)))
-            }
+        let request = if client == "spa" {
+            self.http.post(self.url("/revocation")).form(&[form, &[("client_id", client)]].concat())
+        } else {
+            let request = self.http.post(self.url("/revocation")).form(form);
+            request.header("authorization", basic(client, &secret_of(client)))
         };
         Answer::to(request).await
     }

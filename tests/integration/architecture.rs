@@ -212,7 +212,7 @@ fn root() -> PathBuf {
 
 /// Every file of the project, by its path from the root: not what git ignores, what tools made or what is not text.
 fn list_files() -> Vec<String> {
-    const SKIPPED: [&str; 6] = [".git", "target", ".tests", "node_modules", "Cargo.lock", "package-lock.json"];
+    const SKIPPED: [&str; 7] = [".git", "target", ".tests", ".venv", "node_modules", "Cargo.lock", "package-lock.json"];
     let root = root();
     let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
     while let Some(folder) = folders.pop() {

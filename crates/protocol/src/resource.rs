@@ -159,11 +159,11 @@ impl Server<'_> {
         }
     }
 
-    fn knows_any(&self, scope: &Scope) -> bool {
+    fn knows_any(self, scope: &Scope) -> bool {
         scope.iter().any(|value| self.knows(value))
     }
 
-    fn check_knows(&self, scope: &Scope) -> Result<(), OAuthError> {
+    fn check_knows(self, scope: &Scope) -> Result<(), OAuthError> {
         if self.knows_any(scope) { Ok(()) } else { Err(unknown_scope()) }
     }
 }

@@ -43,6 +43,7 @@ use crate::page::{FormAction, PageRequest};
 use crate::request;
 
 /// Every route of the provider's listeners.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn routes(routes: &mut ServiceConfig) {
     routes
         .service(

@@ -255,7 +255,7 @@ impl Person {
         who: Credentials,
         remember: bool,
     ) -> Response {
-        let page = self.walk_to_mailbox(node, who, remember).await;
+        let page = Box::pin(self.walk_to_mailbox(node, who, remember)).await;
         let verified = self.prove_mailbox(house, node, &page, who).await;
         self.press(node, &verified, "continue", &[]).await.response()
     }

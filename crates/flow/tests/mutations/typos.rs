@@ -13,7 +13,7 @@ type Place = Vec<String>;
 /// Every slip in the text of one policy.
 pub fn list_typos(file: &str, text: &str) -> Vec<Edit> {
     let whole: Table = toml::from_str(text).unwrap();
-    let mut typos = Typos { file, whole: &whole, edits: Vec::new() };
+    let mut typos = Typos { file, whole: &whole, made: Vec::new() };
     typos.table(&Vec::new(), &whole);
     typos.made
 }
@@ -21,7 +21,7 @@ pub fn list_typos(file: &str, text: &str) -> Vec<Edit> {
 struct Typos<'a> {
     file: &'a str,
     whole: &'a Table,
-    edits: Vec<Edit>,
+    made: Vec<Edit>,
 }
 
 impl Typos<'_> {

@@ -60,7 +60,7 @@ fn respond(
     };
     let page = match answer {
         Ok(DeviceAnswer::Flow(answered)) => return flow_page::answer(node, request, locale, *answered),
-        Ok(DeviceAnswer::Ask { user_code, unknown }) => ask(page("device", None), user_code, unknown),
+        Ok(DeviceAnswer::Ask { user_code, unknown }) => ask(page("device", None), &user_code, unknown),
         Ok(DeviceAnswer::Confirm(question)) => {
             confirm(page("device_confirm", Some(question.client.clone())), *question)
         }
@@ -72,7 +72,7 @@ fn respond(
     flow_page::respond(node, request, StatusCode::OK, page, &FormAction::Own)
 }
 
-fn ask(page: PageRequest, user_code: String, unknown: bool) -> PageRequest {
+fn ask(page: PageRequest, user_code: &str, unknown: bool) -> PageRequest {
     let field = FieldView {
         name: "user_code".to_owned(),
         kind: "text".to_owned(),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use countersign_model::{AuthMethod, Client, Seconds};
+use countersign_model::{AuthMethod, Client, Seconds, Timestamp};
 use countersign_service::{ClientRegistration, fresh_secret};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -94,7 +94,7 @@ fn as_json(client: &Client) -> String {
     let secrets = client.secrets.iter().map(|secret| {
         json!({
             "created_at": secret.created_at.as_secs(),
-            "expires_at": secret.expires_at.map(|end| end.as_secs()),
+            "expires_at": secret.expires_at.map(Timestamp::as_secs),
         })
     });
     json!({
