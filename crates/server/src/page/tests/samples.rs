@@ -10,7 +10,7 @@ use crate::page::terms::TermsBlock;
 use crate::page::{
     BoxView, ControlView, FieldView, FormView, Locale, NoticeView, OptionView, PageRequest, Tone, values,
 };
-use ends::{plain_samples, stop_samples};
+use ends::{device_samples, plain_samples, stop_samples};
 use own::{factor_samples, own_samples};
 use phone::phone_samples;
 use registration::registration_samples;
@@ -91,6 +91,7 @@ pub(super) fn samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
     all.extend(stop_samples(locale));
     all.extend(own_samples(locale));
     all.extend(plain_samples(locale));
+    all.extend(device_samples(locale));
     all
 }
 

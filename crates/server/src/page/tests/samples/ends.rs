@@ -91,3 +91,22 @@ pub(super) fn plain_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> 
         ("consent", consent),
     ]
 }
+
+/// A device that waits for a person (RFC 8628).
+pub(super) fn device_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
+    let mut asked = flow_page("device", locale, &[]);
+    asked.fields = vec![field("user_code", "text", "off")];
+    let unknown = PageRequest { notices: vec![error("user_code", Some("user_code"))], ..asked.clone() };
+    let mut confirm = flow_page("device_confirm", locale, &[]);
+    confirm.hidden = vec![HiddenView { name: "user_code".to_owned(), value: "WDJB-MJHT".to_owned() }];
+    confirm.scopes = ["openid", "reports.export"]
+        .map(|name| ScopeView { name: name.to_owned(), description: Some("export reports".to_owned()) })
+        .into();
+    vec![
+        ("device", asked),
+        ("device_unknown", unknown),
+        ("device_confirm", confirm),
+        ("device_allowed", page("device_allowed", locale)),
+        ("device_denied", page("device_denied", locale)),
+    ]
+}
