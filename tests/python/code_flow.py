@@ -16,7 +16,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
 # The demo is http on loopback.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -54,7 +54,7 @@ metadata = requests.get(f"{settings['issuer']}/.well-known/openid-configuration"
 assert metadata["issuer"] == settings["issuer"]
 client = OAuth2Session(
     settings["client_id"],
-    settings.get("private_key") or settings["client_secret"],
+    ECKey.import_key(settings["private_key"]) if settings["private_key"] else settings["client_secret"],
     token_endpoint_auth_method=settings["method"],
     revocation_endpoint_auth_method=settings["method"],
     scope="openid email offline_access",

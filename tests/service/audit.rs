@@ -23,7 +23,7 @@ async fn read_all(house: &House) -> Vec<String> {
 async fn no_event_holds_an_address_a_code_a_password_or_a_token(house: House) {
     let node = house.node().await;
     let mut person = Person::new();
-    let options = person.arrive(&node, "scope=openid+offline_access+email&prompt=consent").await.page();
+    let options = person.arrive(&node, "scope=openid+offline_access+email").await.page();
     let sign_in = person.press(&node, &options, "email", &[("remember_customers", "on")]).await.page();
     let sign_in = person.give_password(&node, &sign_in, ("nobody@example.com", "a-typed-password")).await.page();
     let sign_in = person.give_password(&node, &sign_in, (HOSPITAL.0, "another-typed-password")).await.page();
@@ -37,6 +37,8 @@ async fn no_event_holds_an_address_a_code_a_password_or_a_token(house: House) {
     let tokens = redeem(&node, &code).await.unwrap().unwrap();
     let first = tokens["refresh_token"].as_str().unwrap();
     let second = refresh(&node, first).await.unwrap().unwrap();
+    refresh(&node, second["refresh_token"].as_str().unwrap()).await.unwrap().unwrap();
+    // Its successor was used: whoever shows it now stole it.
     refresh(&node, first).await.unwrap().unwrap_err();
     redeem(&node, &code).await.unwrap().unwrap_err();
     person.arrive(&node, "p=email").await.code();
