@@ -15,7 +15,7 @@ async fn measure(house: House) {
     let mut person = Person::new();
     let own = "st".len() + "no".len();
     let mut measured = Vec::new();
-    let more = "scope=openid+profile+email+phone+offline_access&prompt=consent\
+    let more = "scope=openid+profile+email+phone+offline_access\
                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
     let options = person.arrive(&node, more).await.page();
     assert_eq!(house.stored_size(options.flow).await, 0, "the first page is stateless");

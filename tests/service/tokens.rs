@@ -21,7 +21,7 @@ on_both_stores![
 async fn offline_code(house: &House) -> String {
     let node = house.node().await;
     let mut person = Person::new();
-    let page = person.arrive(&node, "p=lab&scope=openid+offline_access&prompt=consent").await.page();
+    let page = person.arrive(&node, "p=lab&scope=openid+offline_access").await.page();
     person.give_password(&node, &page, HOSPITAL).await.code()
 }
 
