@@ -10,7 +10,7 @@ use crate::suite::Ended;
 const HEAD: &str = "# Conformance\n\n\
 Made by `COUNTERSIGN_WRITE_REPORTS=1 ./tests/run -p countersign-tests --test conformance`; every run of the tests holds \
 this page to what happened.\nThe modules are those of the OpenID Foundation's conformance suite, written anew as \
-black-box tests (`tests/conformance`) against the demo over https; the suite itself was not run.\n\n";
+black-box tests (`tests/conformance`) against the demo over https; the suite itself was not run.\nUnsigned ID tokens and request objects are not supported: where a module asks for one, `passed` means that it was refused as unsupported, which the suite itself calls skipped.\n\n";
 
 fn path() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFORMANCE.md"))
@@ -44,10 +44,10 @@ fn write(plan: &str, section: String) {
     let mut all = sections(&fs::read_to_string(path()).unwrap_or_default());
     all.insert(plan.to_owned(), section);
     let count = |section: &str, word: &str| section.lines().filter(|line| line.ends_with(word)).count();
-    let mut page = format!("{HEAD}| plan | passed | failed | skipped |\n|---|---|---|---|\n");
+    let mut page = format!("{HEAD}| plan | passed | failed |\n|---|---|---|\n");
     for (plan, section) in &all {
         let (passed, failed) = (count(section, "| passed |"), count(section, "| FAILED |"));
-        let _ = writeln!(page, "| {plan} | {passed} | {failed} | 0 |");
+        let _ = writeln!(page, "| {plan} | {passed} | {failed} |");
     }
     for (plan, section) in &all {
         let _ = write!(page, "\n## {plan}\n\n{section}");
