@@ -262,8 +262,12 @@ fn database_is_migrated_keys_are_listed_and_rotated() {
     let node = Node::new("");
     let checked = node.run(&["config", "check"]);
     assert_exit(&checked, 0, "config check");
-    for _ in 0..2 {
-        assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    for is_applied in [true, false] {
+        let migrated = node.run(&["migrate"]);
+        assert_exit(&migrated, 0, "migrate");
+        let told = out(&migrated);
+        assert!(told.ends_with("the schema is up to date\n"), "{told}");
+        assert_eq!(told.contains("applied 2026"), is_applied, "{told}");
     }
     let list = || {
         let output = node.run(&["keys", "list", "--json"]);
@@ -291,6 +295,7 @@ fn database_is_migrated_keys_are_listed_and_rotated() {
     }
     let text = out(&node.run(&["keys", "list"]));
     assert_eq!(text.lines().count(), 8);
+    assert!(text.lines().all(|line| line.contains("  signs from 20") && line.contains(" UTC")), "{text}");
     let database = fs::read(node.folder.path().join("node.db")).unwrap();
     let holds = |needle: &[u8]| database.windows(needle.len()).any(|window| window == needle);
     assert!(!holds(b"PRIVATE KEY") && !holds(b"\"d\":"));

@@ -67,7 +67,7 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
         assert!(url.starts_with(&format!("{}/", provider.demo.issuer)), "{name}: {url}");
         assert_ne!(Answer::to(provider.http.get(url)).await.status, 404, "{name}");
     }
-    for path in ["/introspect", "/revoke", "/logout", "/.well-known/nothing", "/"] {
+    for path in ["/introspect", "/revoke", "/logout", "/.well-known/nothing", "/nothing"] {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
 }

@@ -18,6 +18,19 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
+async fn whoever_knows_the_provider_alone_finds_the_account_page_and_reads_it_in_another_language() {
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    let home = agent.get(&provider.url("/")).await;
+    assert_eq!((home.status, home.location().path()), (303, "/account"));
+    agent.sign_in(&agent.get(&provider.ask("basic").url()).await, ALICE.0, ALICE.1).await;
+    let account = agent.get(&provider.url("/account")).await;
+    let change = agent.follow(agent.press(&account, "change-password", &[]).await).await;
+    assert_eq!((change.status, change.url.path()), (200, "/account/change-password"));
+    assert!(attributes(&change.body, "href").contains(&"/account/change-password?lang=es"), "{}", change.body);
+}
+
+#[tokio::test]
 async fn pages_cannot_be_framed_cached_or_made_to_load_from_elsewhere() {
     let provider = Provider::start().await;
     let agent = UserAgent::new();

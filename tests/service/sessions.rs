@@ -11,6 +11,7 @@ use crate::claims::id_claims;
 
 on_both_stores![
     a_lab_session_answers_the_next_request,
+    a_stronger_session_answers_for_lab_and_not_the_other_way_round,
     prompt_none_never_shows_a_page,
     prompt_none_is_answered_by_a_remembered_login_of_any_policy_allowed,
     prompt_login_beats_session_and_remember_me,
@@ -44,6 +45,16 @@ async fn a_lab_session_answers_the_next_request(house: House) {
         "it is no answer for a stronger login"
     );
     assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in");
+}
+
+async fn a_stronger_session_answers_for_lab_and_not_the_other_way_round(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    person.sign_in(&house, &node, HOSPITAL, false).await;
+    let code = person.arrive(&node, "p=lab").await.code();
+    let claims = id_claims(&redeem(&node, &code).await.unwrap().unwrap());
+    assert_eq!(claims["acr"], "urn:countersign:acr:password-email");
+    assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in", "email asks for a Remember Me box");
 }
 
 async fn prompt_none_never_shows_a_page(house: House) {
@@ -173,4 +184,10 @@ async fn a_step_up_makes_no_session_longer_and_no_password_younger(house: House)
     assert_eq!(house.count("browser_sessions", &format!("ended_at IS NULL AND expires_at = {end}")).await, 1);
     let asked = person.arrive_from(&node, "stepper", "p=step-up-totp&max_age=60").await.page();
     assert_eq!(asked.view.page, "sign_in", "the password is eleven hours old");
+    house.clock.pass(Seconds::minutes(29));
+    assert!(matches!(person.arrive_from(&node, "stepper", "").await, Seen::Client(_)));
+    house.clock.pass(Seconds::minutes(30));
+    assert!(matches!(person.arrive_from(&node, "stepper", "").await, Seen::Client(_)));
+    house.clock.pass(Seconds::minutes(1));
+    assert_eq!(person.arrive_from(&node, "stepper", "").await.page().view.page, "sign_in", "twelve hours are over");
 }

@@ -91,6 +91,14 @@ pub enum LinkState {
     Used,
 }
 
+impl LinkState {
+    /// Whether it was good once, and is no longer.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Expired | Self::Used)
+    }
+}
+
 /// A passkey that signed, or was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasskeyProof {

@@ -184,7 +184,7 @@ fn show(
         }
         StepKind::Passkey | StepKind::BindPasskey => data::show_passkey(&step.kind, page),
         StepKind::Form { fields } => data::show_form(fields, instance, page),
-        StepKind::SetPassword { .. } => data::show_new_password(page),
+        StepKind::SetPassword { .. } => data::show_new_password(instance, page),
         StepKind::Terms { document } => data::show_terms(step, document, instance, page),
         StepKind::Choice(choice) => show_choice(set, choice, instance, page),
         StepKind::Notice => {

@@ -198,6 +198,11 @@ pub fn routes(routes: &mut ServiceConfig) {
                 .route(web::get().to(federation::get))
                 .default_service(web::to(|| async { method_not_allowed("GET") })),
         )
+        .service(
+            web::resource("/")
+                .route(web::get().to(account::go))
+                .default_service(web::to(|| async { method_not_allowed("GET") })),
+        )
         .service(web::resource("/help").route(web::get().to(help::get)))
         .service(web::resource("/help/browser").route(web::get().to(help::get_browser)))
         .service(web::resource("/assets/{path:.*}").route(web::get().to(asset::get)))

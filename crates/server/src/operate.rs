@@ -8,8 +8,9 @@ mod user;
 
 use std::process::ExitCode;
 
-use countersign_model::Timestamp;
-use serde_json::json;
+use countersign_model::{SigningKey, Timestamp};
+use countersign_service::moment;
+use serde_json::{Value, json};
 
 pub use client::client;
 pub use organization::organization;
@@ -27,7 +28,10 @@ fn load(args: &ConfigArgs) -> Result<Config, String> {
 /// Brings the schema up to date.
 pub async fn migrate(args: &ConfigArgs) -> Result<ExitCode, String> {
     let database = serve::open_database(&load(args)?)?;
-    database.migrate().await.map_err(|error| error.to_string())?;
+    let applied = database.migrate().await.map_err(|error| error.to_string())?;
+    for migration in &applied {
+        say(&format!("applied {migration}"));
+    }
     say("the schema is up to date");
     Ok(ExitCode::SUCCESS)
 }
@@ -43,22 +47,28 @@ pub async fn keys(command: KeysCommand) -> Result<ExitCode, String> {
         KeysCommand::List { config, json } => {
             let provider = serve::build_provider(&load(&config)?).await?;
             for key in provider.signing_keys() {
-                let (created, from) = (key.created_at.as_secs(), key.use_from.as_secs());
-                let end = key.retire_at.map(Timestamp::as_secs);
-                if json {
-                    let line = json!({
-                        "kid": key.id, "alg": key.algorithm, "created_at": created, "use_from": from, "retire_at": end,
-                    });
-                    say(&line.to_string());
-                } else {
-                    let end = end.map(|end| format!("  published until {end}")).unwrap_or_default();
-                    let alg = key.algorithm.as_str();
-                    say(&format!("{:<36} {alg:<6} created {created}  signs from {from}{end}", key.id));
-                }
+                say(&if json { key_as_json(&key).to_string() } else { key_as_line(&key) });
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Times are seconds since 1970.
+fn key_as_json(key: &SigningKey) -> Value {
+    json!({
+        "kid": key.id,
+        "alg": key.algorithm,
+        "created_at": key.created_at.as_secs(),
+        "use_from": key.use_from.as_secs(),
+        "retire_at": key.retire_at.map(Timestamp::as_secs),
+    })
+}
+
+fn key_as_line(key: &SigningKey) -> String {
+    let (alg, created, from) = (key.algorithm.as_str(), moment(key.created_at), moment(key.use_from));
+    let end = key.retire_at.map(|end| format!("  published until {}", moment(end))).unwrap_or_default();
+    format!("{:<36} {alg:<6} created {created}  signs from {from}{end}", key.id)
 }
 
 /// The configuration.

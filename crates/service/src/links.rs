@@ -113,10 +113,8 @@ impl Provider {
         };
         let is_policy_there =
             self.policies.set().get(&link.policy).is_some_and(|policy| policy.allows_entry(Entry::Link));
-        match state_of(link, now) {
-            LinkState::Holds(_) if is_policy_there => {}
-            LinkState::Used => return Ok(self.dead_link("link_used", Some(link), client.as_ref())),
-            _ => return Ok(self.dead_link("link_expired", Some(link), client.as_ref())),
+        if !is_policy_there {
+            return Ok(self.dead_link("link_expired", Some(link), client.as_ref()));
         }
         let signed_in = self.load_signed_in(call.cookies, now).await?;
         let new = NewFlow {
@@ -124,7 +122,7 @@ impl Provider {
             client: client.as_ref(),
             policy: &link.policy,
             entry: Entry::Link,
-            link: Some(link.hash),
+            link: Some((link.hash, state_of(link, now))),
             signed_in: &signed_in,
         };
         self.begin_flow(new, call.cookies, call.locale.unwrap_or(&link.locale), call.context).await

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use countersign_flow::language::{Purpose, Sso, StepKind};
 use countersign_flow::{Finding, PolicySet, Severity, Surroundings, check, check_within, parse};
-use countersign_model::Timestamp;
+use countersign_model::{Authentication, Timestamp};
 use countersign_protocol::LoginPolicy;
 use countersign_store::Db;
 
@@ -243,9 +243,15 @@ impl Policies {
         default_login(&self.set)
     }
 
-    /// Whether the browser's session answers for `policy`, remembered or not.
-    pub(crate) fn session_always_answers(&self, policy: &str) -> bool {
-        self.set.get(policy).is_some_and(|policy| policy.sso == Sso::Always)
+    /// The policies for which a session with this login answers, remembered or not: its own, and those whose facts it
+    /// contains, so that a step-up takes nothing away.
+    pub(crate) fn list_answered_by_session<'a>(&'a self, known: &'a Authentication) -> impl Iterator<Item = &'a str> {
+        let is_always = |id: &str| self.set.get(id).is_some_and(|policy| policy.sso == Sso::Always);
+        let contains = |login: &LoginPolicy| {
+            login.id == known.policy || (!login.facts.is_empty() && known.facts.is_superset(login.facts))
+        };
+        let answered = self.login.iter().filter(move |login| is_always(&login.id) && contains(login));
+        answered.map(|login| login.id.as_str())
     }
 }
 

@@ -43,8 +43,8 @@ impl Provider {
         Ok(SignedIn { session: Some(session), remembered })
     }
 
-    /// The login that may answer `request` for `policy`: the policy's own; under `prompt=none`, where no page can ask
-    /// which, any that the client allows.
+    /// The login that may answer `request` for `policy`: one that counts for it; under `prompt=none`, where no page can
+    /// ask which, one of any policy that the client allows.
     pub(crate) fn candidate(
         &self,
         signed_in: &SignedIn,
@@ -57,7 +57,9 @@ impl Provider {
         if let Some(own) = candidates.iter().position(|candidate| candidate.policy == policy) {
             return Some(candidates.swap_remove(own));
         }
-        let allowed = |candidate: &Candidate| client.allowed_policies.contains(&candidate.policy);
+        let allowed = |candidate: &Candidate| {
+            candidate.policy == candidate.authentication.policy && client.allowed_policies.contains(&candidate.policy)
+        };
         if request.is_silent() { candidates.into_iter().find(allowed) } else { None }
     }
 
@@ -68,12 +70,11 @@ impl Provider {
             .filter(|login| now < login.expires_at)
             .map(|login| Candidate { policy: login.policy.clone(), authentication: login.authentication.clone() });
         let idle = self.settings.lifetimes.session_idle;
-        let session = signed_in.session.iter().filter(|session| {
-            now < session.seen_at.plus(idle) && self.policies.session_always_answers(&session.authentication.policy)
-        });
-        let session = session.map(|session| Candidate {
-            policy: session.authentication.policy.clone(),
-            authentication: session.authentication.clone(),
+        let session = signed_in.session.iter().filter(|session| now < session.seen_at.plus(idle));
+        let session = session.flat_map(|session| {
+            let authentication = &session.authentication;
+            let policies = self.policies.list_answered_by_session(authentication);
+            policies.map(|policy| Candidate { policy: policy.to_owned(), authentication: authentication.clone() })
         });
         remembered.chain(session).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::Here;
 use super::charge::list_tries;
-use super::run::Run;
+use super::run::{Entered, Run};
 use crate::language::{Outcome, Step};
 use crate::{Effect, FlowError, Input, LinkState, Needs, Next, NoticeKey};
 
@@ -15,6 +15,14 @@ pub(super) fn needs(here: Here, input: &Input) -> Needs {
 }
 
 impl<'a> Run<'a> {
+    /// A link that is over leads at once where its button would.
+    pub(super) fn enter_link(&mut self, index: usize, step: &'a Step) -> Result<Entered<'a>, FlowError> {
+        if self.facts.link.is_over() && step.find_route(Outcome::Spent).is_some() {
+            return self.take(step, Outcome::Spent).map(Entered::On);
+        }
+        self.wait(index)
+    }
+
     pub(super) fn react_link(&mut self, step: &'a Step, input: &Input) -> Result<Next, FlowError> {
         if input.control != "continue" {
             return Ok(Next::Page);

@@ -253,6 +253,7 @@ impl<'a> Run<'a> {
                 self.wait(index)
             }
             StepKind::Terms { document } => self.enter_terms(index, document),
+            StepKind::Link { .. } => self.enter_link(index, step),
             StepKind::Federate { provider } => {
                 self.wait(index)?;
                 Ok(Entered::At(Next::Federate { provider: provider.clone() }))

@@ -44,7 +44,11 @@ fn form_field(input: FormInput) -> FieldView {
     }
 }
 
-pub(super) fn show_new_password(page: &mut PageView) {
+/// With the name as it was typed, for password managers.
+pub(super) fn show_new_password(instance: &Instance, page: &mut PageView) {
+    if let Some(name) = &instance.identifier {
+        page.values.insert("account_name", name.clone());
+    }
     for name in ["new_password", "confirm_password"] {
         page.fields.push(FieldView { kind: "password", ..text_field(name, "new-password", MAX_PASSWORD) });
     }

@@ -27,6 +27,11 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     respond(&node, &request, locale, answer)
 }
 
+/// GET `/`, where people look who know the provider's address only.
+pub async fn go() -> HttpResponse {
+    see("/account")
+}
+
 /// GET `/account/{policy}`: changes something, by a policy that proves the person anew.
 pub async fn begin(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
@@ -51,9 +56,16 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
     }
     let answer = match read_deed(&form) {
         Some(deed) => node.provider.change_account(deed, form.get("nonce").unwrap_or_default(), call).await,
+        // To a page with an address of its own, where another language can be chosen.
+        None if is_policy(act) => return see(&format!("/account/{act}")),
         None => node.provider.begin_enrolment(act, call).await,
     };
     respond(&node, &request, locale, answer)
+}
+
+/// Whether `word` is written like the id of a policy.
+fn is_policy(word: &str) -> bool {
+    !word.is_empty() && word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn read_deed(form: &Params) -> Option<AccountDeed> {

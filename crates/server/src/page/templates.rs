@@ -70,7 +70,6 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("link_expired", "stop.html"),
     ("link_landing", "form.html"),
     ("link_unknown", "stop.html"),
-    ("link_used", "stop.html"),
     ("logged_out", "logged_out.html"),
     ("login_help", "login_help.html"),
     ("login_method", "login_method.html"),

@@ -70,7 +70,7 @@ pub enum Answer {
 /// A mailed link that leads nowhere any more, and where to go instead.
 #[derive(Clone, Debug)]
 pub struct DeadLink {
-    /// Template key: `link_expired`, `link_used` or `link_unknown`.
+    /// Template key: `link_expired` or `link_unknown`.
     pub page: &'static str,
     /// Client the person came from, if the link is known.
     pub client: Option<ClientView>,

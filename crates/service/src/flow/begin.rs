@@ -1,7 +1,7 @@
 //! How flows begin: from a request, a link or the account page; anew after an edit; and from a stateless first page.
 
 use countersign_flow::language::Entry;
-use countersign_flow::{Advance, Facts, Next};
+use countersign_flow::{Advance, Facts, LinkState, Next};
 use countersign_model::{AuditKind, AuditOutcome, Client, FlowId, KeyedHash, Timestamp};
 use countersign_protocol::{AuthorizationRequest, choose_policy};
 
@@ -20,8 +20,8 @@ pub(crate) struct NewFlow<'a> {
     pub(crate) client: Option<&'a Client>,
     pub(crate) policy: &'a str,
     pub(crate) entry: Entry,
-    /// Keyed hash of the mailed link it begins with.
-    pub(crate) link: Option<KeyedHash>,
+    /// Keyed hash of the mailed link it begins with, and what became of it.
+    pub(crate) link: Option<(KeyedHash, LinkState)>,
     pub(crate) signed_in: &'a SignedIn,
 }
 
@@ -70,7 +70,7 @@ impl Provider {
             client: new.client,
             origin: &new.origin,
             signed_in: new.signed_in,
-            link: new.link,
+            link: new.link.as_ref().map(|(hash, _)| *hash),
             browser: bound.hash,
             device: cookies.device_secret(),
             subject: None,
@@ -80,6 +80,7 @@ impl Provider {
             evidence: None,
         };
         let mut facts = self.opening_facts(&visit, Some(new.policy), now);
+        facts.link = new.link.map(|(_, state)| state).unwrap_or_default();
         facts.webhooks = self.ask_opening_webhooks(&visit, new.policy, new.entry).await?;
         let advance = countersign_flow::begin(self.policies.set(), new.policy, new.entry, &facts, now)
             .map_err(|_| ServiceError::Internal("a policy did not begin"))?;

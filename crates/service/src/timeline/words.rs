@@ -188,7 +188,7 @@ fn advise_page(page: &str) -> Advice {
             "A complete registration is not reset by its mailbox alone.",
             "If they lost their phone: `countersign user reset-registration <who> --reason <text>`.",
         ),
-        "link_expired" | "link_used" => (
+        "link_expired" => (
             "The link is past its end, was used, or was replaced by a newer one.",
             "Send another: `countersign user invite`, or `countersign user reset-registration`.",
         ),

@@ -175,6 +175,24 @@ fn expired_and_used_links_lead_to_what_to_do() {
 }
 
 #[test]
+fn a_link_known_to_be_over_shows_the_ways_on_before_anything_is_pressed() {
+    for state in [LinkState::Expired, LinkState::Used] {
+        let mut driver = Driver::new(all_shipped());
+        driver.facts.link = state;
+        let next = driver.enter("invitation", Entry::Link);
+        assert!(matches!(next, Next::Stop { page, .. } if page == "link_expired"));
+        let links = driver.view().links;
+        assert_eq!(links.iter().map(|link| link.id.as_str()).collect::<Vec<_>>(), ["reset"]);
+        driver.press("reset");
+        assert_eq!(driver.view().page, "reset_username");
+    }
+    let mut driver = Driver::new(all_shipped());
+    driver.facts.link = LinkState::Holds(user(1));
+    driver.enter("invitation", Entry::Link);
+    assert_eq!(driver.view().page, "link_landing");
+}
+
+#[test]
 fn passkey_pages_ask_for_their_ceremony() {
     let mut driver = Driver::new(all_shipped());
     driver.begin("passkey");

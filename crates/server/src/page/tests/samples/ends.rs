@@ -12,7 +12,6 @@ pub(super) fn stop_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
         "already_registered",
         "declined",
         "federation_refused",
-        "link_used",
         "phone_failed",
         "registration_sent",
         "reset_refused",
