@@ -93,6 +93,7 @@ async fn prompt_login_beats_session_and_remember_me(house: House) {
     let claims = id_claims(&redeem(&node, &code).await.unwrap().unwrap());
     assert_eq!(claims["auth_time"], house.clock.now().as_secs());
 
+    let mut person = Person::new();
     sign_in_at_lab(&house, &mut person).await;
     assert_eq!(person.arrive_from(&node, "lab-suite", "prompt=login").await.page().view.page, "sign_in");
 }
