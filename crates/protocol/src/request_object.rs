@@ -143,8 +143,7 @@ fn check_times(claims: &Map<String, Value>, strict: bool, now: Timestamp) -> Res
 /// The parameters in an object: JSON values as they would be written in clear (RFC 9101, 4).
 fn params(claims: &Map<String, Value>) -> Result<Params, Unopened> {
     if claims.contains_key("request") || claims.contains_key("request_uri") {
-        let description = "A request object holds neither request nor request_uri";
-        return Err(Unopened::Refused(OAuthError::new(ErrorCode::InvalidRequest, description)));
+        return Err(invalid("A request object holds neither request nor request_uri"));
     }
     let mut params = Params::default();
     for (name, value) in claims.iter().filter(|(name, _)| !OWN_CLAIMS.contains(&name.as_str())) {

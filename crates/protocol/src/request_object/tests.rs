@@ -108,7 +108,7 @@ fn an_object_of_somebody_else_or_for_somebody_else_is_refused() {
         assert!(signer.open_as(&client(), typ, &claims()).is_err(), "{typ}");
     }
     for name in ["request", "request_uri"] {
-        assert_eq!(code(signer.open(&changed(name, json!("x")))), ErrorCode::InvalidRequest);
+        assert_eq!(code(signer.open(&changed(name, json!("x")))), ErrorCode::InvalidRequestObject);
     }
 }
 
