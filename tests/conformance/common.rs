@@ -5,13 +5,12 @@ use std::time::Duration;
 use countersign_tests::user_agent::Answer;
 use serde_json::{Value, json};
 
-use crate::keys::unsigned;
+use crate::keys::{RpKey, Site, unsigned};
 use crate::rp::{Ask, CALLBACK, Landed, Login, Rp, random};
-use crate::suite::Run;
+use crate::suite::{Outcome, Run};
 
-async fn pause() {
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-}
+/// Longer than the second in which times are told.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// Signs in with a changed request and looks at what came.
 async fn login_with(run: &Run, change: impl FnOnce(Ask) -> Ask) -> (Rp, Login) {
@@ -50,10 +49,11 @@ pub async fn idtoken_signature(run: Run) {
 }
 
 /// Not advertised, so it must be refused.
-pub async fn idtoken_unsigned(run: Run) {
+pub async fn idtoken_unsigned(run: Run) -> Outcome {
     assert!(!run.op.supports("id_token_signing_alg_values_supported", "none"));
     let (answer, ..) = Rp::try_register(&run, json!({"id_token_signed_response_alg": "none"})).await;
     assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_client_metadata")));
+    Outcome::Refused("OpenID Connect Discovery, 3: `none` MAY be supported")
 }
 
 pub async fn userinfo_get(run: Run) {
@@ -162,7 +162,7 @@ fn auth_time(login: &Login) -> i64 {
 
 pub async fn prompt_login(run: Run) {
     let (rp, first) = login_with(&run, |ask| ask).await;
-    pause().await;
+    run.op.pass(MOMENT);
     let again = rp.ask().with("prompt", "login");
     let page = rp.open(&again).await.page();
     assert!(page.asks_for_password(), "not asked to sign in again");
@@ -182,7 +182,7 @@ pub async fn prompt_none_not_logged_in(run: Run) {
 /// A second request that must be answered without a page, by the same authentication.
 async fn silent(run: &Run, change: impl Fn(Ask, &Login) -> Ask) {
     let (rp, first) = login_with(run, |ask| ask).await;
-    pause().await;
+    run.op.pass(MOMENT);
     let again = change(rp.ask(), &first);
     let response = rp.open(&again).await.response();
     let second = rp.finish(&again, response).await;
@@ -206,7 +206,7 @@ pub async fn id_token_hint(run: Run) {
 
 pub async fn max_age_1(run: Run) {
     let (rp, first) = login_with(&run, |ask| ask).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    run.op.pass(MOMENT);
     let again = rp.ask().with("max_age", "1");
     let page = rp.open(&again).await.page();
     assert!(page.asks_for_password(), "not asked to sign in again");
@@ -223,9 +223,11 @@ pub async fn ensure_request_with_acr_values_succeeds(run: Run) {
     assert!(login.id_token["acr"].is_string());
 }
 
-async fn code_reuse(run: &Run, wait: Duration) {
+async fn code_reuse(run: &Run, wait: Option<Duration>) {
     let (rp, login) = login_with(run, |ask| ask).await;
-    tokio::time::sleep(wait).await;
+    if let Some(span) = wait {
+        run.op.pass(span);
+    }
     let again = rp.redeem(&login.response["code"]).await;
     assert_eq!((again.status, &again.json()["error"]), (400, &json!("invalid_grant")));
     let token = login.tokens["access_token"].as_str().expect("an access token");
@@ -233,11 +235,11 @@ async fn code_reuse(run: &Run, wait: Duration) {
 }
 
 pub async fn codereuse(run: Run) {
-    code_reuse(&run, Duration::ZERO).await;
+    code_reuse(&run, None).await;
 }
 
 pub async fn codereuse_30seconds(run: Run) {
-    code_reuse(&run, Duration::from_secs(30)).await;
+    code_reuse(&run, Some(Duration::from_secs(30))).await;
 }
 
 pub async fn ensure_registered_redirect_uri(run: Run) {
@@ -269,52 +271,58 @@ fn request_object(rp: &Rp, ask: &Ask) -> Value {
     claims
 }
 
-/// Honoured, or refused as unsupported; never ignored.
-async fn honoured_or(rp: &Rp, ask: &Ask, sent: &Ask, refusal: &str) {
-    let landed = rp.authorize(sent).await;
-    match landed {
-        Landed::Response(response) if response.get("error").is_some_and(|error| error == refusal) => {}
-        Landed::Response(response) => drop(rp.finish(ask, response).await),
-        Landed::Page(page) => assert_eq!(page.status, 400, "{}", page.body),
+/// A client whose request objects are unsigned. Where they are not advertised, the refusal of its registration.
+async fn register_unsigned(run: &Run, site: Site, more: Value) -> Result<Rp, Outcome> {
+    let mut metadata = json!({"request_object_signing_alg": "none"});
+    metadata.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    let (answer, key, site) = Rp::try_register_at(run, site, metadata).await;
+    if run.op.supports("request_object_signing_alg_values_supported", "none") {
+        assert_eq!(answer.status, 201, "advertised, so it must work: {}", answer.body);
+        let browser = run.op.browser();
+        return Ok(Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site });
     }
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_client_metadata")));
+    Err(Outcome::Refused("OpenID Connect Discovery, 3: `none` SHOULD be supported for request objects"))
 }
 
-pub async fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(run: Run) {
-    let site = crate::keys::Site::open().await;
+/// Honoured where it is advertised, else refused; never ignored.
+pub async fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(run: Run) -> Outcome {
+    let site = Site::open().await;
     let address = format!("{}/request", site.origin);
-    let more = json!({"request_uris": [address], "request_object_signing_alg": "none"});
-    let (answer, key, site) = Rp::try_register_at(&run, site, more).await;
-    if answer.status == 400 {
-        // Unsigned objects are not advertised, and asking for them is refused.
-        assert!(!run.op.supports("request_object_signing_alg_values_supported", "none"));
-        assert_eq!(answer.json()["error"], "invalid_client_metadata");
-        return;
-    }
-    let browser = run.op.browser();
-    let rp = Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site };
+    let rp = match register_unsigned(&run, site, json!({ "request_uris": [address] })).await {
+        Ok(rp) => rp,
+        Err(refused) => return refused,
+    };
     let ask = rp.ask();
     rp.site.publish("/request", &unsigned(&request_object(&rp, &ask)));
-    honoured_or(&rp, &ask, &outside(&ask).with("request_uri", &address), "request_uri_not_supported").await;
+    finish_with(&rp, &ask, &outside(&ask).with("request_uri", &address)).await;
+    Outcome::Passed
 }
 
-pub async fn unsigned_request_object_supported_correctly_or_rejected_as_unsupported(run: Run) {
-    let (answer, key, site) = Rp::try_register(&run, json!({"request_object_signing_alg": "none"})).await;
-    if answer.status == 400 {
-        assert!(!run.op.supports("request_object_signing_alg_values_supported", "none"));
-        assert_eq!(answer.json()["error"], "invalid_client_metadata");
-        return;
-    }
-    let browser = run.op.browser();
-    let rp = Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site };
+/// The same by value.
+pub async fn unsigned_request_object_supported_correctly_or_rejected_as_unsupported(run: Run) -> Outcome {
+    let rp = match register_unsigned(&run, Site::open().await, json!({})).await {
+        Ok(rp) => rp,
+        Err(refused) => return refused,
+    };
     let ask = rp.ask();
     let object = unsigned(&request_object(&rp, &ask));
-    honoured_or(&rp, &ask, &outside(&ask).with("request", &object), "request_not_supported").await;
+    finish_with(&rp, &ask, &outside(&ask).with("request", &object)).await;
+    Outcome::Passed
+}
+
+/// Sends `sent`, which stands for `ask`; the answer must be to `ask`.
+async fn finish_with(rp: &Rp, ask: &Ask, sent: &Ask) {
+    let answer = rp.browser.get(&rp.url(sent)).await;
+    let landed = rp.land(answer, ask).await;
+    let landed = rp.go_on(landed, ask).await;
+    rp.finish(ask, landed.response()).await;
 }
 
 /// The object's redirect_uri counts, not the unregistered one beside it.
 pub async fn ensure_request_object_with_redirect_uri(run: Run) {
-    let site = crate::keys::Site::open().await;
-    let key = crate::keys::RpKey::new("rp-1");
+    let site = Site::open().await;
+    let key = RpKey::new("rp-1");
     let jwks = site.publish("/request-jwks", &key.jwks());
     let more = json!({"request_object_signing_alg": "RS256", "jwks_uri": jwks});
     let (answer, _, site) = Rp::try_register_at(&run, site, more).await;
@@ -323,13 +331,12 @@ pub async fn ensure_request_object_with_redirect_uri(run: Run) {
     let rp = Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site };
     let ask = rp.ask();
     let object = rp.key.sign("JWT", &request_object(&rp, &ask));
-    let sent = outside(&ask).with("request", &object).with("redirect_uri", "https://rp.example.com/wrong");
-    let answer = rp.browser.get(&rp.url(&sent)).await;
-    let landed = rp.land(answer, &ask).await;
-    match rp.go_on(landed, &ask).await {
-        Landed::Response(response) => drop(rp.finish(&ask, response).await),
-        Landed::Page(page) => assert_eq!(page.status, 400, "{}", page.body),
-    }
+    finish_with(
+        &rp,
+        &ask,
+        &outside(&ask).with("request", &object).with("redirect_uri", "https://rp.example.com/wrong"),
+    )
+    .await;
 }
 
 pub async fn claims_essential(run: Run) {

@@ -32,7 +32,7 @@ impl RpKey {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (n, e) = (key.modulus(), key.exponent());
         let public = json!({
-            "kty": "RSA", "kid": id, "use": "sig", "alg": "RS256",
+            "kty": "RSA", "kid": id, "use": "sig",
             "n": text(n.big_endian_without_leading_zero()), "e": text(e.big_endian_without_leading_zero()),
         });
         Self { id: id.to_owned(), encoding, public }
@@ -40,7 +40,12 @@ impl RpKey {
 
     /// `claims` signed with RS256.
     pub fn sign(&self, typ: &str, claims: &Value) -> String {
-        let mut header = Header::new(Algorithm::RS256);
+        self.sign_with(Algorithm::RS256, typ, claims)
+    }
+
+    /// `claims` signed with an algorithm of RSA keys.
+    pub fn sign_with(&self, algorithm: Algorithm, typ: &str, claims: &Value) -> String {
+        let mut header = Header::new(algorithm);
         header.typ = Some(typ.to_owned());
         header.kid = Some(self.id.clone());
         jsonwebtoken::encode(&header, claims, &self.encoding).expect("a JWS")

@@ -1,6 +1,6 @@
 //! The OpenID Foundation's plans for OpenID Providers, module by module, as black-box tests of the demo over https.
 //!
-//! Each module is written anew after its description; names and order of the plans are those of the suite. A plan is
+//! Each module is written anew after its description; their names are those of the suite. A plan is
 //! one test: its modules run against one provider, and every one must pass. docs/CONFORMANCE.md is what the last run
 //! said; `COUNTERSIGN_WRITE_REPORTS=1` writes it anew.
 #![allow(
@@ -19,4 +19,5 @@ mod op;
 mod plans;
 mod report;
 mod rp;
+mod session;
 mod suite;

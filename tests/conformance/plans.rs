@@ -1,7 +1,7 @@
 //! The plans: which modules, in which variants.
 
 use crate::suite::{Module, Part, Variant, modules, run_plan};
-use crate::{common as c, dynamic as d, logout as l};
+use crate::{common as c, dynamic as d, logout as l, session as s};
 
 const CODE: Variant = Variant::of("code");
 const ID_TOKEN: Variant = Variant::of("id_token");
@@ -22,13 +22,13 @@ const EVERYWHERE: &[Module] = modules![
     "oidcc-alternate-happy-flow" => c::alternate_happy_flow,
     "oidcc-display-page" => c::display_page,
     "oidcc-display-popup" => c::display_popup,
-    "oidcc-prompt-login" => c::prompt_login,
+    "oidcc-prompt-login" => [alone] c::prompt_login,
     "oidcc-prompt-none-not-logged-in" => c::prompt_none_not_logged_in,
-    "oidcc-prompt-none-logged-in" => c::prompt_none_logged_in,
-    "oidcc-max-age-1" => c::max_age_1,
-    "oidcc-max-age-10000" => c::max_age_10000,
+    "oidcc-prompt-none-logged-in" => [alone] c::prompt_none_logged_in,
+    "oidcc-max-age-1" => [alone] c::max_age_1,
+    "oidcc-max-age-10000" => [alone] c::max_age_10000,
     "oidcc-ensure-request-with-unknown-parameter-succeeds" => c::ensure_request_with_unknown_parameter_succeeds,
-    "oidcc-id-token-hint" => c::id_token_hint,
+    "oidcc-id-token-hint" => [alone] c::id_token_hint,
     "oidcc-login-hint" => c::login_hint,
     "oidcc-ui-locales" => c::ui_locales,
     "oidcc-claims-locales" => c::claims_locales,
@@ -50,7 +50,7 @@ const WITH_ACCESS_TOKEN: &[Module] = modules![
 
 const WITH_CODE: &[Module] = modules![
     "oidcc-codereuse" => c::codereuse,
-    "oidcc-codereuse-30seconds" => c::codereuse_30seconds,
+    "oidcc-codereuse-30seconds" => [alone] c::codereuse_30seconds,
     "oidcc-server-client-secret-post" => c::server_client_secret_post,
     "oidcc-refresh-token" => c::refresh_token,
 ];
@@ -158,7 +158,7 @@ async fn dynamic_op() {
         "oidcc-registration-sector-uri" => d::registration_sector_uri,
         "oidcc-registration-sector-bad" => d::registration_sector_bad,
         "oidcc-server-rotate-keys" => d::server_rotate_keys,
-        "oidcc-refresh-token-rp-key-rotation" => d::refresh_token_rp_key_rotation,
+        "oidcc-refresh-token-rp-key-rotation" => [alone] d::refresh_token_rp_key_rotation,
         "oidcc-request-uri-unsigned" => d::request_uri_unsigned,
         "oidcc-request-uri-signed-rs256" => d::request_uri_signed_rs256,
         "oidcc-ensure-request-object-with-redirect-uri" => c::ensure_request_object_with_redirect_uri,
@@ -215,4 +215,14 @@ async fn frontchannel_logout() {
         "oidcc-frontchannel-rp-initiated-logout" => l::frontchannel_rp_initiated_logout,
     ];
     run_plan("oidcc-frontchannel-rp-initiated-logout-certification-test-plan", &[(CODE, modules)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_management() {
+    let modules = modules![
+        "oidcc-session-management-discovery-endpoint-verification"
+            => s::session_management_discovery_endpoint_verification,
+        "oidcc-session-management-rp-initiated-logout" => s::session_management_rp_initiated_logout,
+    ];
+    run_plan("oidcc-session-management-certification-test-plan", &[(CODE, modules)]).await;
 }

@@ -5,12 +5,16 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use crate::suite::Ended;
+use crate::suite::{Ended, Outcome};
 
 const HEAD: &str = "# Conformance\n\n\
 Made by `COUNTERSIGN_WRITE_REPORTS=1 ./tests/run -p countersign-tests --test conformance`; every run of the tests holds \
 this page to what happened.\nThe modules are those of the OpenID Foundation's conformance suite, written anew as \
-black-box tests (`tests/conformance`) against the demo over https; the suite itself was not run.\nUnsigned ID tokens and request objects are not supported: where a module asks for one, `passed` means that it was refused as unsupported, which the suite itself calls skipped.\n\n";
+black-box tests (`tests/conformance`) against the demo over https; the suite itself was not run.\n\n\
+- **passed**: what the module asks for was there, and right.\n\
+- **refused by design**: what it asks for is neither advertised nor done, and the test saw it refused, as the section allows; \
+the suite itself skips the module then.\n\
+- **not applicable**: the suite does not run it in this variant; nothing was tested.\n\n";
 
 fn path() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFORMANCE.md"))
@@ -31,10 +35,26 @@ pub fn check(plan: &str, ended: &[Ended]) {
 fn section(ended: &[Ended]) -> String {
     let mut lines = "| module | variant | result |\n|---|---|---|\n".to_owned();
     for one in ended {
-        let result = if one.failure.is_none() { "passed" } else { "FAILED" };
+        let result = match &one.outcome {
+            Outcome::Passed => PASSED.to_owned(),
+            Outcome::Refused(section) => format!("{REFUSED}: {section}"),
+            Outcome::NotApplicable(reason) => format!("{NOT_APPLICABLE}: {reason}"),
+            Outcome::Failed(_) => FAILED.to_owned(),
+        };
         let _ = writeln!(lines, "| {} | {} | {result} |", one.module, one.variant);
     }
     lines
+}
+
+const PASSED: &str = "passed";
+const REFUSED: &str = "refused by design";
+const NOT_APPLICABLE: &str = "not applicable";
+const FAILED: &str = "FAILED";
+
+/// How many lines of a section have a result that begins with `word`.
+fn count(section: &str, word: &str) -> usize {
+    let results = section.lines().filter_map(|line| line.split(" | ").nth(2));
+    results.filter(|result| result.starts_with(word)).count()
 }
 
 /// Plans run in processes of their own: one writes at a time.
@@ -43,11 +63,11 @@ fn write(plan: &str, section: String) {
     lock.lock().expect("lock");
     let mut all = sections(&fs::read_to_string(path()).unwrap_or_default());
     all.insert(plan.to_owned(), section);
-    let count = |section: &str, word: &str| section.lines().filter(|line| line.ends_with(word)).count();
-    let mut page = format!("{HEAD}| plan | passed | failed |\n|---|---|---|\n");
+    let words = [PASSED, REFUSED, NOT_APPLICABLE, FAILED];
+    let mut page = format!("{HEAD}| plan | {} |\n|---|---|---|---|---|\n", words.join(" | ").to_lowercase());
     for (plan, section) in &all {
-        let (passed, failed) = (count(section, "| passed |"), count(section, "| FAILED |"));
-        let _ = writeln!(page, "| {plan} | {passed} | {failed} |");
+        let counts = words.map(|word| count(section, word).to_string());
+        let _ = writeln!(page, "| {plan} | {} |", counts.join(" | "));
     }
     for (plan, section) in &all {
         let _ = write!(page, "\n## {plan}\n\n{section}");

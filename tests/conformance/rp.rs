@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -17,7 +16,8 @@ use crate::suite::{Run, Variant};
 
 /// Where answers go; nobody listens there, the tests read the redirects.
 pub const CALLBACK: &str = "https://rp.example.com/cb";
-const ALICE: (&str, &str) = ("alice@example.com", "meadow-lark-2291-kite");
+/// Who signs in.
+pub const ALICE: (&str, &str) = ("alice@example.com", "meadow-lark-2291-kite");
 
 /// A registered client, and the browser of its one user.
 pub struct Rp {
@@ -101,13 +101,6 @@ pub fn random(length: usize) -> String {
     let mut bytes = vec![0; length];
     aws_lc_rs::rand::fill(&mut bytes).expect("randomness");
     URL_SAFE_NO_PAD.encode(bytes)[..length].to_owned()
-}
-
-/// Seconds since the epoch.
-#[expect(clippy::disallowed_methods, reason = "what another process says is held to the real time")]
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    i64::try_from(since.as_secs()).expect("small")
 }
 
 /// The left half of a hash (Core, 3.1.3.6) of the algorithms with SHA-256.
@@ -288,7 +281,8 @@ impl Rp {
         Login { response, tokens, id_token, id_token_text, access_token }
     }
 
-    fn check_response(&self, ask: &Ask, response: &BTreeMap<String, String>) {
+    /// Checks an answer to `ask`: its parts, and nothing else.
+    pub fn check_response(&self, ask: &Ask, response: &BTreeMap<String, String>) {
         assert!(!response.contains_key("error"), "{response:?}");
         assert_eq!(response.get("state").map(String::as_str), ask.get("state"), "state");
         assert_eq!(response.get("iss").map(String::as_str), Some(self.op.endpoint("issuer")), "RFC 9207: iss");
@@ -317,8 +311,9 @@ impl Rp {
         assert!(claims["aud"] == self.id() || claims["aud"] == json!([self.id()]), "aud {}", claims["aud"]);
         assert_eq!(claims["nonce"].as_str(), nonce, "nonce");
         let time = |name: &str| claims[name].as_i64().unwrap_or_else(|| panic!("no {name}"));
-        assert!(time("exp") > now() && time("iat") <= now() + 5 && time("iat") > now() - 300);
-        assert!(time("auth_time") <= now() + 5);
+        let now = self.op.now();
+        assert!(time("exp") > now && time("iat") <= now + 5 && time("iat") > now - 300);
+        assert!(time("auth_time") <= now + 5);
         let subject = claims["sub"].as_str().expect("a sub");
         assert!(!subject.is_empty() && subject.len() <= 255 && subject.is_ascii());
         claims
@@ -357,8 +352,9 @@ impl Rp {
     }
 
     fn assertion(&self, audience: &str) -> String {
+        let now = self.op.now();
         let claims = json!({
-            "iss": self.id(), "sub": self.id(), "aud": audience, "jti": random(22), "iat": now(), "exp": now() + 60,
+            "iss": self.id(), "sub": self.id(), "aud": audience, "jti": random(22), "iat": now, "exp": now + 60,
         });
         self.key.sign("JWT", &claims)
     }

@@ -1,5 +1,6 @@
 //! Runs the modules of a plan, a few at a time, and says how each ended.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,19 @@ use futures_util::stream;
 use crate::op::Op;
 use crate::report;
 
-/// How long a module may take; the longest waits half a minute on purpose.
+/// How long a module may take; the longest waits for a node that looks for new keys once a minute.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// Modules that run at once.
 const AT_ONCE: usize = 4;
+
+/// What the tokens of a FAPI client are bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// The key of a DPoP proof.
+    Dpop,
+    /// A client certificate.
+    Mtls,
+}
 
 /// What varies between runs of the same module.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +34,26 @@ pub struct Variant {
     pub form_post: bool,
     /// `token_endpoint_auth_method`.
     pub auth: &'static str,
+    /// What tokens are bound to; none: nothing.
+    pub binding: Option<Binding>,
+    /// Whether requests are signed and their answers too (FAPI 2.0 Message Signing).
+    pub signed: bool,
 }
 
 impl Variant {
     /// `response_type` answered in its default mode, with the client secret by HTTP Basic.
     pub const fn of(response_type: &'static str) -> Self {
-        Self { response_type, form_post: false, auth: "client_secret_basic" }
+        Self { response_type, form_post: false, auth: "client_secret_basic", binding: None, signed: false }
+    }
+
+    /// FAPI 2.0 Security Profile: a code, `private_key_jwt`, tokens bound to `binding`.
+    pub const fn fapi(binding: Binding) -> Self {
+        Self { auth: "private_key_jwt", binding: Some(binding), ..Self::of("code") }
+    }
+
+    /// With signed requests and answers.
+    pub const fn signed(self) -> Self {
+        Self { signed: true, ..self }
     }
 
     /// Answered by a posted form.
@@ -48,6 +72,38 @@ impl Variant {
     }
 }
 
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let binding = match self.binding {
+            Some(Binding::Dpop) => ", DPoP",
+            Some(Binding::Mtls) => ", mTLS",
+            None => "",
+        };
+        let mode = if self.form_post { ", form_post" } else { "" };
+        let signed = if self.signed { ", signed request, JARM" } else { "" };
+        write!(f, "{}{mode}, {}{binding}{signed}", self.response_type, self.auth)
+    }
+}
+
+/// How a module ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// What it asks for was there, and right.
+    Passed,
+    /// What it asks for is neither advertised nor done, and was refused as this section allows. The suite skips it then.
+    Refused(&'static str),
+    /// The suite does not run it in this variant, for this reason.
+    NotApplicable(&'static str),
+    /// Why it failed.
+    Failed(String),
+}
+
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::Passed
+    }
+}
+
 /// What a module gets.
 #[derive(Clone)]
 pub struct Run {
@@ -57,21 +113,36 @@ pub struct Run {
     pub variant: Variant,
 }
 
-type Body = fn(Run) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type Body = fn(Run) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// A module: its name in the suite, and what it does; it fails by a panic.
 #[derive(Clone, Copy)]
 pub struct Module {
     /// The suite's name.
     pub name: &'static str,
+    /// Whether nothing else may run meanwhile: it moves the provider's clock.
+    pub alone: bool,
     /// The test.
     pub body: Body,
 }
 
-/// Modules by name and function.
+/// Modules by name and function; `[alone]` before those that move the clock; a text instead of a function says why the
+/// suite does not run it in this variant.
 macro_rules! modules {
-    ($($name:literal => $body:path),* $(,)?) => {
-        &[$($crate::suite::Module { name: $name, body: |run| Box::pin($body(run)) }),*]
+    (@alone) => { false };
+    (@alone alone) => { true };
+    (@body $body:path) => {
+        |run| Box::pin(async move { $crate::suite::Outcome::from($body(run).await) })
+    };
+    (@reason $reason:literal) => {
+        |_| Box::pin(std::future::ready($crate::suite::Outcome::NotApplicable($reason)))
+    };
+    ($($name:literal => $([$turn:ident])? $($reason:literal)? $($body:path)?),* $(,)?) => {
+        &[$($crate::suite::Module {
+            name: $name,
+            alone: $crate::suite::modules!(@alone $($turn)?),
+            body: $crate::suite::modules!($(@reason $reason)? $(@body $body)?),
+        }),*]
     };
 }
 pub(crate) use modules;
@@ -79,15 +150,15 @@ pub(crate) use modules;
 /// Modules of a plan with the variant they run under.
 pub type Part = (Variant, &'static [Module]);
 
-/// How a module ended.
+/// What came of a module.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// The module.
     pub module: &'static str,
-    /// Its variant, in words.
-    pub variant: String,
-    /// Why it failed, if it did.
-    pub failure: Option<String>,
+    /// Its variant.
+    pub variant: Variant,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 /// Runs every module of `plan`; panics when one failed, or when the report says otherwise.
@@ -99,24 +170,36 @@ pub async fn run_plan(plan: &'static str, parts: &[Part]) {
         run_module(module, run)
     });
     let ended: Vec<Ended> = stream::iter(runs).buffered(AT_ONCE).collect().await;
-    for failed in ended.iter().filter(|ended| ended.failure.is_some()) {
-        eprintln!("{} [{}]: {}", failed.module, failed.variant, failed.failure.as_deref().unwrap_or_default());
+    let mut failed = 0;
+    for one in &ended {
+        if let Outcome::Failed(why) = &one.outcome {
+            eprintln!("{} [{}]: {why}", one.module, one.variant);
+            failed += 1;
+        }
     }
     report::check(plan, &ended);
-    let failed = ended.iter().filter(|ended| ended.failure.is_some()).count();
     assert_eq!(failed, 0, "{failed} of {} modules of {plan} failed", ended.len());
 }
 
 async fn run_module(module: Module, run: Run) -> Ended {
-    let variant = run.variant;
-    let task = tokio::spawn(tokio::time::timeout(PATIENCE, (module.body)(run)));
-    let failure = match task.await {
-        Ok(Ok(())) => None,
-        Ok(Err(_)) => Some("took too long".to_owned()),
-        Err(error) => Some(panic_text(error)),
+    let (op, variant) = (Arc::clone(&run.op), run.variant);
+    let outcome = if module.alone {
+        let _turn = op.turn.write().await;
+        outcome_of(module, run).await
+    } else {
+        let _turn = op.turn.read().await;
+        outcome_of(module, run).await
     };
-    let mode = if variant.form_post { ", form_post" } else { "" };
-    Ended { module: module.name, variant: format!("{}{mode}, {}", variant.response_type, variant.auth), failure }
+    Ended { module: module.name, variant, outcome }
+}
+
+/// In a task of its own, whose panic is the module's failure.
+async fn outcome_of(module: Module, run: Run) -> Outcome {
+    match tokio::spawn(tokio::time::timeout(PATIENCE, (module.body)(run))).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Outcome::Failed("took too long".to_owned()),
+        Err(error) => Outcome::Failed(panic_text(error)),
+    }
 }
 
 fn panic_text(error: tokio::task::JoinError) -> String {

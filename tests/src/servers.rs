@@ -8,6 +8,7 @@ mod inbox;
 mod port;
 mod process;
 mod redis;
+mod site;
 
 pub use browser::{Browser, BrowserOptions};
 pub use clock::FakeClock;
@@ -16,3 +17,4 @@ pub use inbox::{Inbox, InboxMessage};
 pub use port::free_port;
 pub use process::Running;
 pub use redis::RedisServer;
+pub use site::{Page, Site, Visit};

@@ -29,11 +29,22 @@ pub struct BrowserOptions {
     pub languages: String,
     /// Whether it accepts any certificate, such as those of the demo's `--tls`.
     pub any_certificate: bool,
+    /// Names that lead to this machine.
+    pub hosts: Vec<&'static str>,
+    /// Whether pages of one site may have cookies within pages of another.
+    pub third_party_cookies: bool,
 }
 
 impl Default for BrowserOptions {
     fn default() -> Self {
-        Self { size: (1280, 900), javascript: true, languages: "en-US,en".to_owned(), any_certificate: false }
+        Self {
+            size: (1280, 900),
+            javascript: true,
+            languages: "en-US,en".to_owned(),
+            any_certificate: false,
+            hosts: Vec::new(),
+            third_party_cookies: true,
+        }
     }
 }
 
@@ -309,6 +320,10 @@ fn capabilities(options: &BrowserOptions, profile: &TempDir) -> fantoccini::wd::
     if is_root() {
         arguments.push("--no-sandbox".to_owned());
     }
+    if !options.hosts.is_empty() {
+        let rules: Vec<_> = options.hosts.iter().map(|host| format!("MAP {host} 127.0.0.1")).collect();
+        arguments.push(format!("--host-resolver-rules={}", rules.join(", ")));
+    }
     let (width, height) = options.size;
     let is_phone = width < 600;
     let scripts = if options.javascript { 1 } else { 2 };
@@ -328,6 +343,9 @@ fn capabilities(options: &BrowserOptions, profile: &TempDir) -> fantoccini::wd::
                 "intl.accept_languages": options.languages,
                 "profile.managed_default_content_settings.javascript": scripts,
                 "credentials_enable_service": false,
+                // 1: none of third parties; 2, its own default: none in private windows.
+                "profile.cookie_controls_mode": if options.third_party_cookies { 2 } else { 1 },
+                "profile.block_third_party_cookies": !options.third_party_cookies,
             },
         },
     });
