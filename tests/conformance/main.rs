@@ -12,7 +12,14 @@
 )]
 
 mod common;
+mod dpop;
 mod dynamic;
+mod fapi;
+mod fapi2;
+mod fapi2_dpop;
+mod fapi2_objects;
+mod fapi2_plans;
+mod handshake;
 mod keys;
 mod logout;
 mod op;
