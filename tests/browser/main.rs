@@ -3,6 +3,7 @@
 
 mod account;
 mod codes;
+mod cross_site;
 mod employees;
 mod journey;
 mod language;

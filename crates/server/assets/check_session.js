@@ -5,6 +5,9 @@
 (() => {
   const name = document.currentScript.dataset.cookie;
 
+  // A browser that keeps third parties' cookies apart would make every session look changed.
+  const seesCookies = () => !document.hasStorageAccess || document.hasStorageAccess();
+
   const browserState = () => {
     const pair = document.cookie.split("; ").find((cookie) => cookie.startsWith(`${name}=`));
     return pair ? pair.slice(name.length + 1) : "";
@@ -20,7 +23,7 @@
     if (typeof message !== "string" || !window.crypto.subtle) return "error";
     const parts = message.split(" ");
     const salt = parts.length === 2 ? parts[1].split(".")[1] : "";
-    if (!parts[0] || !salt) return "error";
+    if (!parts[0] || !salt || !(await seesCookies())) return "error";
     const expected = `${await hash(`${parts[0]} ${origin} ${browserState()} ${salt}`)}.${salt}`;
     return expected === parts[1] ? "unchanged" : "changed";
   };

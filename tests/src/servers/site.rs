@@ -99,18 +99,22 @@ async fn serve_one(stream: TcpStream, acceptor: &TlsAcceptor, heard: &Mutex<Vec<
     let Some(visit) = read_visit(&mut stream).await else { return };
     let page = answer(&visit);
     heard.lock().expect("visits").push(visit);
+    let _ = stream.write_all(response(page).as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+fn response(page: Option<Page>) -> String {
     let status = if page.is_some() { "200 OK" } else { "404 Not Found" };
     let page = page.unwrap_or_default();
-    let mut head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n", page.body.len());
-    head.push_str("cache-control: no-store\r\n");
-    if !page.kind.is_empty() {
-        head.push_str(&format!("content-type: {}\r\n", page.kind));
-    }
-    for cookie in page.cookies {
-        head.push_str(&format!("set-cookie: {cookie}\r\n"));
-    }
-    let _ = stream.write_all(format!("{head}\r\n{}", page.body).as_bytes()).await;
-    let _ = stream.shutdown().await;
+    let cookies = page.cookies.iter().map(|cookie| format!("set-cookie: {cookie}\r\n"));
+    let kind = if page.kind.is_empty() { "text/plain" } else { page.kind };
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\ncontent-type: {kind}\r\nconnection: close\r\ncache-control: no-store\r\n\
+         {}\r\n{}",
+        page.body.len(),
+        cookies.collect::<String>(),
+        page.body,
+    )
 }
 
 async fn read_visit(stream: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> Option<Visit> {
