@@ -156,7 +156,7 @@ async fn works_on_another_site(stage: &Stage, browser: &Browser) {
     // UserInfo, read by the application's own script.
     assert_eq!(user["email"], ALICE.email, "{user}");
     let token = user["access_token"].clone();
-    assert_eq!(call(browser, "userinfo", &[token.clone()]).await.unwrap(), 200);
+    assert_eq!(call(browser, "userinfo", std::slice::from_ref(&token)).await.unwrap(), 200);
     assert_eq!(call(browser, "userinfo", &[json!("wrong")]).await.unwrap(), 401, "errors can be read too");
     let refreshed = call(browser, "refresh", &[]).await.unwrap();
     assert_eq!(refreshed["sub"], user["sub"]);
