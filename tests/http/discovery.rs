@@ -35,7 +35,9 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     let methods = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
     assert_eq!(list("token_endpoint_auth_methods_supported"), methods);
     let device = "urn:ietf:params:oauth:grant-type:device_code";
-    assert_eq!(list("grant_types_supported"), ["authorization_code", "refresh_token", "client_credentials", device]);
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let grants = ["authorization_code", "refresh_token", "client_credentials", device, exchange];
+    assert_eq!(list("grant_types_supported"), grants);
     assert_eq!(
         list("response_modes_supported").into_iter().collect::<BTreeSet<_>>(),
         ["query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"]

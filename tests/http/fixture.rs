@@ -33,6 +33,9 @@ pub const EVERYTHING: &str = "openid profile email address phone offline_access"
 const ODD_ID: &str = "odd%3A+client:&x=1/?";
 const ODD_SECRET: &str = "p+q %2B:&=/? \u{fc} \u{2014} end";
 
+/// RFC 8693, 2.1.
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 /// Where the client `leaving` wants browsers to be sent after a logout.
 pub const AFTER_LOGOUT: &str = "https://leaving.example.com/after";
 
@@ -175,6 +178,25 @@ fn common_clients() -> Value {
             })
         ),
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
+        client(
+            "https://cases.example.com/api",
+            &json!({
+                "grant_types": [TOKEN_EXCHANGE, "client_credentials"], "redirect_uris": [],
+                "scope": "openid cases.read cases.write",
+            })
+        ),
+        client(
+            "exchanger",
+            &json!({
+                "grant_types": ["authorization_code", TOKEN_EXCHANGE], "scope": "openid cases.read",
+                "countersign_may_act": "deputy",
+            })
+        ),
+        client(
+            "deputy",
+            &json!({"grant_types": [TOKEN_EXCHANGE], "redirect_uris": [], "scope": "openid cases.read"})
+        ),
+        client("desk", &json!({"grant_types": ["authorization_code", TOKEN_EXCHANGE], "scope": "openid cases.read"})),
         client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
         client(
             "prover",

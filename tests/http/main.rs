@@ -31,6 +31,7 @@ mod rfc7591;
 mod rfc7636;
 mod rfc7662;
 mod rfc8628;
+mod rfc8693;
 mod rfc8705;
 mod rfc8707;
 mod rfc9068;

@@ -63,6 +63,8 @@ audit_kinds! {
     TokenIssued = "token.issued",
     /// Tokens were issued for a refresh token.
     TokenRefreshed = "token.refreshed",
+    /// An access token was exchanged for a narrower one.
+    TokenExchanged = "token.exchanged",
     /// A code or refresh token was used twice: its family was revoked.
     ReplayDetected = "token.replay_detected",
     /// A client took a token back.

@@ -187,6 +187,9 @@ pub struct Client {
     /// Resource servers it may ask for (RFC 8707); empty: every one.
     #[serde(default)]
     pub resources: Vec<String>,
+    /// The client that alone may act with its tokens besides itself (RFC 8693, 4.4); none: whoever they are for.
+    #[serde(default)]
+    pub may_act: Option<ClientId>,
     /// How it registered itself; none: an operator registered it.
     #[serde(default)]
     pub registration: Option<SelfRegistration>,
@@ -235,6 +238,7 @@ impl Client {
             logout: LogoutRules::default(),
             profile: None,
             resources: Vec::new(),
+            may_act: None,
             registration: None,
             disabled: false,
             created_at,

@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{ClientId, GrantId, Scope, Seconds, SigningKey, Timestamp};
+use countersign_model::{Client, ClientId, GrantId, Scope, Seconds, SigningKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
@@ -50,6 +51,12 @@ pub struct AccessTokenClaims {
     /// Whose hands it works in; none: anybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// Who acts for the person (RFC 8693, 4.1); none: whoever they gave it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// Who alone may (RFC 8693, 4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_act: Option<Actor>,
 }
 
 /// Proof of possession (RFC 7800, 3.1).
@@ -74,6 +81,8 @@ pub struct Terms<'a> {
     pub audience: &'a [String],
     /// What it is bound to.
     pub binding: &'a Binding,
+    /// Whom it is issued to.
+    pub client: &'a Client,
 }
 
 impl AccessTokenClaims {
@@ -88,7 +97,7 @@ impl AccessTokenClaims {
             aud: audience,
             client_id: itself(),
             iat: now.as_secs(),
-            exp: now.plus(terms.lifetime).as_secs(),
+            exp: now.plus(issue.lifetime(terms.lifetime)).as_secs(),
             jti: terms.jti.to_owned(),
             scope: issue.scope.to_string(),
             auth_time: authentication.map(|authentication| authentication.auth_time.as_secs()),
@@ -96,6 +105,11 @@ impl AccessTokenClaims {
             amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
             gid: issue.grant.as_ref().map(|grant| grant.id.to_string()),
             cnf: terms.binding.confirmation(),
+            act: issue.exchanged.as_ref().and_then(|exchanged| exchanged.act.clone()),
+            may_act: match &issue.exchanged {
+                Some(exchanged) => exchanged.may_act.clone(),
+                None => issue.grant.as_ref().and_then(|_| terms.client.may_act.as_ref().map(Actor::of_client)),
+            },
         }
     }
 

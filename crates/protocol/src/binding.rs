@@ -65,6 +65,15 @@ impl Binding {
     }
 }
 
+impl Confirmation {
+    /// Whether who proved `binding` holds all of this.
+    pub fn is_held(&self, binding: &Binding) -> bool {
+        let certificate = binding.certificate.as_ref().map(CertificateThumbprint::as_str);
+        let held = |bound: Option<&str>, held: Option<&str>| bound.is_none() || bound == held;
+        held(self.certificate.as_deref(), certificate) && held(self.key.as_deref(), binding.key())
+    }
+}
+
 /// How a protected resource was shown an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {

@@ -5,6 +5,7 @@
 //! around them.
 
 pub mod access_token;
+pub mod actor;
 pub mod authorization;
 pub mod authorization_response;
 pub mod bearer;
@@ -47,6 +48,7 @@ pub mod userinfo;
 mod testing;
 
 pub use access_token::{AccessTokenClaims, verify_access_token};
+pub use actor::Actor;
 pub use authorization::{
     Arrival, AuthorizationRequest, Prompt, PromptSet, Provider, Refusal, ResponseMode, ResponseTarget, ResponseType,
     StoredRedirectUri, ValidRedirectUri,

@@ -154,6 +154,7 @@ pub fn check(
         logout: logout(metadata),
         profile: metadata.countersign_profile,
         resources: resources(metadata, rules.capabilities)?,
+        may_act: may_act(metadata)?,
         ..Client::new(id, now)
     };
     let client = profile::hold(client, metadata)?;
@@ -216,6 +217,11 @@ fn logout(metadata: &ClientMetadata) -> LogoutRules {
         frontchannel_uri: metadata.frontchannel_logout_uri.clone(),
         frontchannel_session_required: metadata.frontchannel_logout_session_required.unwrap_or(false),
     }
+}
+
+fn may_act(metadata: &ClientMetadata) -> Result<Option<ClientId>, MetadataError> {
+    let named = metadata.countersign_may_act.as_ref().map(|id| id.parse());
+    named.transpose().map_err(|_| MetadataError::new("countersign_may_act is no client_id"))
 }
 
 fn resources(metadata: &ClientMetadata, capabilities: &Capabilities) -> Result<Vec<String>, MetadataError> {

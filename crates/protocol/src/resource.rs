@@ -58,6 +58,17 @@ pub fn asked(params: &Params) -> Result<Vec<String>, OAuthError> {
     Ok(resources)
 }
 
+/// `resources` and the values of the parameter `audience` (RFC 8693, 2.1), which are names of the same servers. Errors
+/// with `invalid_target`: too many.
+pub fn with_audience(mut resources: Vec<String>, params: &Params) -> Result<Vec<String>, OAuthError> {
+    for audience in params.all("audience").filter(|audience| !audience.is_empty()) {
+        if !resources.iter().any(|known| known == audience) {
+            resources.push(audience.to_owned());
+        }
+    }
+    if resources.len() > MOST { Err(refused("Too many resources")) } else { Ok(resources) }
+}
+
 /// Refuses a resource that is unknown, that `client` may not ask for, or that knows no value of `scope`, with
 /// `invalid_target`.
 pub fn check(asked: &[String], scope: &Scope, client: &Client, resources: &Resources<'_>) -> Result<(), OAuthError> {

@@ -4,6 +4,7 @@ mod authorization_code;
 mod client_credentials;
 mod device_code;
 mod refresh_token;
+pub mod token_exchange;
 
 use countersign_model::{
     AuditKind, AuditOutcome, AuthorizationCode, ClientId, DeviceCode, Grant, GrantId, KeyedHash, RefreshToken, Scope,
@@ -12,6 +13,8 @@ use countersign_model::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use crate::access_token::AccessTokenClaims;
+use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::client_authentication::AuthenticatedClient;
 use crate::device;
@@ -26,7 +29,7 @@ pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "clie
 
 /// Every `grant_type` of a deployment.
 pub fn grant_types(features: &Features) -> Vec<&'static str> {
-    let switched = [(device::GRANT_TYPE, features.device)];
+    let switched = [(device::GRANT_TYPE, features.device), (token_exchange::GRANT_TYPE, features.token_exchange)];
     let on = switched.into_iter().filter_map(|(name, on)| on.then_some(name));
     GRANT_TYPES.into_iter().chain(on).collect()
 }
@@ -69,6 +72,15 @@ pub enum RequestedGrant {
         /// The code.
         device_code: SecretString,
     },
+    /// RFC 8693, 2.1.
+    TokenExchange {
+        /// The access token of whom the new one speaks.
+        subject: SecretString,
+        /// The access token of who acts, if it is not the client by its own right.
+        actor: Option<SecretString>,
+        /// A narrower scope, if wanted.
+        scope: Option<String>,
+    },
 }
 
 impl<'a> TokenRequest<'a> {
@@ -96,9 +108,14 @@ impl<'a> TokenRequest<'a> {
             device::GRANT_TYPE => RequestedGrant::DeviceCode {
                 device_code: required(form, "device_code", "The parameter device_code is missing")?.into(),
             },
+            token_exchange::GRANT_TYPE => token_exchange::parse(form, scope)?,
             _ => RequestedGrant::ClientCredentials { scope },
         };
-        Ok(Self { client, grant, resources: resource::asked(form)?, binding: Binding::default() })
+        let mut resources = resource::asked(form)?;
+        if grant_type == token_exchange::GRANT_TYPE {
+            resources = resource::with_audience(resources, form)?;
+        }
+        Ok(Self { client, grant, resources, binding: Binding::default() })
     }
 
     /// The same of who proved to hold a key or a certificate.
@@ -163,6 +180,23 @@ pub enum TokenFacts {
         /// Whether the person may still sign in.
         user_active: bool,
     },
+    /// The access tokens of an exchange.
+    Exchange {
+        /// That of the subject; none: it is no living token of ours.
+        subject: Option<Box<ShownToken>>,
+        /// That of who acts, likewise.
+        actor: Option<Box<ShownToken>>,
+    },
+}
+
+/// An access token of ours whose signature and time hold, which was not taken back, and whose grant, person and client
+/// stand.
+#[derive(Clone, Debug)]
+pub struct ShownToken {
+    /// What it says.
+    pub claims: AccessTokenClaims,
+    /// Its grant; none: it is a client's on its own behalf.
+    pub grant: Option<Grant>,
 }
 
 /// Random and configured values a decision may use.
@@ -199,6 +233,19 @@ pub struct Issue {
     pub nonce: Option<String>,
     /// Whether the prepared refresh token goes along.
     pub refresh_token: bool,
+    /// What it takes over from the token it is exchanged for.
+    pub exchanged: Option<Exchanged>,
+}
+
+/// What an access token takes over from another one (RFC 8693).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchanged {
+    /// Who acts.
+    pub act: Option<Actor>,
+    /// Who may.
+    pub may_act: Option<Actor>,
+    /// What is left of the other one's life.
+    pub left: Seconds,
 }
 
 /// Something to write, in the transaction the facts were read in.
@@ -285,10 +332,16 @@ pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared
         RequestedGrant::DeviceCode { .. } => {
             device_code::decide(request.client, resources, facts, prepared, now).bound_as(request)
         }
+        RequestedGrant::TokenExchange { actor, scope, .. } => {
+            let (client, binding, scope) = (request.client, &request.binding, scope.as_deref());
+            let exchange =
+                token_exchange::Exchange { client, has_actor: actor.is_some(), scope, resources, binding };
+            token_exchange::decide(&exchange, facts, prepared, now)
+        }
     }
 }
 
-/// The body of a successful answer (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3). Always names the scope.
+/// The body of a successful answer (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3; RFC 8693, 2.2.1). Always names the scope.
 pub fn response(
     issue: &Issue,
     (token_type, access_token): (&str, &str),
@@ -299,10 +352,11 @@ pub fn response(
     let mut body = json!({
         "access_token": access_token,
         "token_type": token_type,
-        "expires_in": expires_in.get(),
+        "expires_in": issue.lifetime(expires_in).get(),
         "scope": issue.scope.to_string(),
     });
-    for (name, token) in [("refresh_token", refresh_token), ("id_token", id_token)] {
+    let kind = issue.exchanged.as_ref().map(|_| token_exchange::ACCESS_TOKEN);
+    for (name, token) in [("refresh_token", refresh_token), ("id_token", id_token), ("issued_token_type", kind)] {
         if let (Some(token), Some(members)) = (token, body.as_object_mut()) {
             members.insert(name.to_owned(), json!(token));
         }
@@ -342,7 +396,13 @@ impl Issue {
             nonce: grant.nonce.clone(),
             grant: Some(grant),
             refresh_token: false,
+            exchanged: None,
         }
+    }
+
+    /// How long the access token lives, where others live as long as `configured`.
+    pub fn lifetime(&self, configured: Seconds) -> Seconds {
+        self.exchanged.as_ref().map_or(configured, |exchanged| exchanged.left.min(configured))
     }
 }
 

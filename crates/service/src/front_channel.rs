@@ -88,12 +88,14 @@ impl Provider {
             id_token: false,
             nonce: None,
             refresh_token: false,
+            exchanged: None,
         };
         let terms = access_token::Terms {
             jti: answer.jti,
             lifetime: self.settings.lifetimes.access_token,
             audience: &target.audience,
             binding: &Binding::default(),
+            client,
         };
         let claims = AccessTokenClaims::new(&self.settings.issuer, &issue, &terms, now);
         let key = self.keys.current().signer(target.algorithm.unwrap_or(client.access_token_alg), now)?;

@@ -84,7 +84,9 @@ impl Provider {
 async fn is_standing(tx: &mut countersign_store::Tx, presented: &PresentedToken) -> Result<bool, ServiceError> {
     match presented {
         PresentedToken::Unknown => Ok(false),
-        PresentedToken::AccessToken(claims) => presented_token::stands(tx, claims).await,
+        PresentedToken::AccessToken(claims) => {
+            Ok(!matches!(presented_token::standing(tx, claims).await?, presented_token::Standing::Dead))
+        }
         PresentedToken::RefreshToken(found) => {
             let enabled = presented_token::is_client_enabled(tx, Some(&found.token.client)).await?;
             Ok(enabled && presented_token::is_active(&found.account))

@@ -61,6 +61,7 @@ mod subjects;
 mod telephone;
 mod timeline;
 mod token;
+mod token_exchange;
 mod userinfo;
 mod users;
 mod vault;

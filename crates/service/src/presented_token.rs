@@ -1,9 +1,9 @@
 //! A token that a client asks about or takes back: which one it is, and whether it still stands.
 
-use countersign_model::{Account, Client, ClientId, Timestamp, UserStatus};
+use countersign_model::{Account, Client, ClientId, Grant, Timestamp, UserStatus};
 use countersign_protocol::AccessTokenClaims;
 use countersign_protocol::access_token;
-use countersign_store::{RefreshTokenWithGrant, Tx};
+use countersign_store::{GrantWithAccount, RefreshTokenWithGrant, Tx};
 
 use crate::ServiceError;
 use crate::provider::Provider;
@@ -33,15 +33,31 @@ impl Provider {
     }
 }
 
-/// Whether an access token was not taken back, and its grant, person and client stand.
-pub(crate) async fn stands(tx: &mut Tx, claims: &AccessTokenClaims) -> Result<bool, ServiceError> {
-    if tx.is_token_revoked(&claims.jti).await? || !is_client_enabled(tx, claims.client().as_ref()).await? {
-        return Ok(false);
+/// What stands behind an access token.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// Nothing: it was taken back, or its grant, person or client is no more.
+    Dead,
+    /// Its client, on its own behalf.
+    Client,
+    /// A grant.
+    Grant(Box<Grant>),
+}
+
+/// Whether an access token was not taken back, and its grant, person and clients stand: the one it was issued to, and
+/// the one the grant is of.
+pub(crate) async fn standing(tx: &mut Tx, claims: &AccessTokenClaims) -> Result<Standing, ServiceError> {
+    let client = claims.client();
+    if tx.is_token_revoked(&claims.jti).await? || !is_client_enabled(tx, client.as_ref()).await? {
+        return Ok(Standing::Dead);
     }
-    let Some(grant) = claims.gid.as_ref() else { return Ok(true) };
-    let Some(id) = grant.parse().ok() else { return Ok(false) };
+    let Some(grant) = claims.gid.as_ref() else { return Ok(Standing::Client) };
+    let Some(id) = grant.parse().ok() else { return Ok(Standing::Dead) };
     let found = tx.find_grant_with_account(&id).await?;
-    Ok(found.is_some_and(|found| found.grant.revoked_at.is_none() && is_active(&found.account)))
+    let stands = found.filter(|found| found.grant.revoked_at.is_none() && is_active(&found.account));
+    let Some(GrantWithAccount { grant, .. }) = stands else { return Ok(Standing::Dead) };
+    let is_whole = client.as_ref() == Some(&grant.client) || is_client_enabled(tx, Some(&grant.client)).await?;
+    Ok(if is_whole { Standing::Grant(Box::new(grant)) } else { Standing::Dead })
 }
 
 pub(crate) async fn is_client_enabled(tx: &mut Tx, id: Option<&ClientId>) -> Result<bool, ServiceError> {

@@ -22,6 +22,7 @@ use crate::encryption;
 use crate::provider::Provider;
 use crate::refresh_uses::Place;
 use crate::registration;
+use crate::token_exchange::{self, OfferedTokens};
 use crate::vault::Purpose;
 
 /// A token request.
@@ -46,6 +47,16 @@ struct Drawn {
     jti: String,
     refresh_token: SecretString,
     refresh_hash: KeyedHash,
+}
+
+/// What is offered in exchange, as far as it can be told without the store.
+enum Offered {
+    /// Nothing.
+    Nothing,
+    /// A secret, by its keyed hash.
+    Secret(KeyedHash),
+    /// Access tokens.
+    Tokens(OfferedTokens),
 }
 
 impl Provider {
@@ -94,7 +105,7 @@ impl Provider {
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
         let drawn = self.draw()?;
         let prepared = self.prepared(&drawn);
-        let offered = self.offered_hash(request.grant());
+        let offered = self.read_grant(request.grant(), now);
         let (decision, account) = self
             .db
             .write(async |tx| {
@@ -105,7 +116,7 @@ impl Provider {
                 }
                 let mut overtaken = false;
                 loop {
-                    let (facts, account) = load(tx, request.grant(), offered.as_ref(), now, place, overtaken).await?;
+                    let (facts, account) = load(tx, request.grant(), &offered, now, place, overtaken).await?;
                     let decision = token::decide(request, facts, &prepared, now);
                     // Somebody else spent it since it was read: look again, and see by whom.
                     if write(tx, &decision, request, &drawn, context, now).await? {
@@ -164,13 +175,18 @@ impl Provider {
         Some(self.refresh_uses.enter(self.vault.hash(Purpose::RefreshToken, shown.expose_secret().as_bytes()), now))
     }
 
-    fn offered_hash(&self, grant: &RequestedGrant) -> Option<KeyedHash> {
+    fn read_grant(&self, grant: &RequestedGrant, now: Timestamp) -> Offered {
         let hash = |purpose, secret: &SecretString| self.vault.hash(purpose, secret.expose_secret().as_bytes());
         match grant {
-            RequestedGrant::AuthorizationCode { code, .. } => Some(hash(Purpose::AuthorizationCode, code)),
-            RequestedGrant::RefreshToken { refresh_token, .. } => Some(hash(Purpose::RefreshToken, refresh_token)),
-            RequestedGrant::DeviceCode { device_code } => Some(self.device_code_hash(device_code)),
-            RequestedGrant::ClientCredentials { .. } => None,
+            RequestedGrant::AuthorizationCode { code, .. } => Offered::Secret(hash(Purpose::AuthorizationCode, code)),
+            RequestedGrant::RefreshToken { refresh_token, .. } => {
+                Offered::Secret(hash(Purpose::RefreshToken, refresh_token))
+            }
+            RequestedGrant::DeviceCode { device_code } => Offered::Secret(self.device_code_hash(device_code)),
+            RequestedGrant::TokenExchange { subject, actor, .. } => {
+                Offered::Tokens(self.read_offered(subject, actor.as_ref(), now))
+            }
+            RequestedGrant::ClientCredentials { .. } => Offered::Nothing,
         }
     }
 
@@ -191,6 +207,7 @@ impl Provider {
             lifetime: lifetimes.access_token,
             audience: &issue.audience,
             binding: request.binding(),
+            client,
         };
         let claims = AccessTokenClaims::new(&self.settings.issuer, issue, &terms, now);
         let algorithm = issue.access_token_alg.unwrap_or(client.access_token_alg);
@@ -220,13 +237,17 @@ impl Provider {
 async fn load(
     tx: &mut Tx,
     grant: &RequestedGrant,
-    offered: Option<&KeyedHash>,
+    offered: &Offered,
     now: Timestamp,
     place: Option<&Place<'_>>,
     overtaken: bool,
 ) -> Result<(TokenFacts, Option<Account>), ServiceError> {
     let nothing = Ok((TokenFacts::Nothing, None));
-    let Some(hash) = offered else { return nothing };
+    let hash = match offered {
+        Offered::Nothing => return nothing,
+        Offered::Secret(hash) => hash,
+        Offered::Tokens(tokens) => return Ok((token_exchange::load(tx, tokens, now).await?, None)),
+    };
     let is_active = |account: &Account| account.user.status == UserStatus::Active;
     match grant {
         RequestedGrant::AuthorizationCode { .. } => {
@@ -258,7 +279,7 @@ async fn load(
             let user_active = account.as_ref().is_some_and(is_active);
             Ok((TokenFacts::Device { code: Box::new(code), grant, user_active }, account))
         }
-        RequestedGrant::ClientCredentials { .. } => nothing,
+        RequestedGrant::ClientCredentials { .. } | RequestedGrant::TokenExchange { .. } => nothing,
     }
 }
 

@@ -1,6 +1,6 @@
 //! UserInfo (OpenID Connect Core, 5.3): the grant of the token must stand, then the claims are released.
 
-use countersign_model::{Client, GrantId, Timestamp};
+use countersign_model::{Client, ClientId, GrantId, Timestamp};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::jwe::Content;
 use countersign_protocol::{AccessTokenClaims, id_token, scopes, userinfo};
@@ -70,7 +70,14 @@ impl Provider {
         let client = self.find_client(&client).await?.filter(|client| !client.disabled);
         let found = self.grant_of_token(&grant, &claims.jti).await?;
         let standing = found.filter(|found| found.grant.revoked_at.is_none() && is_active(&found.account));
-        Ok(standing.zip(client))
+        let (Some(found), Some(client)) = (standing, client) else { return Ok(None) };
+        let is_whole = found.grant.client == client.id || self.is_enabled(&found.grant.client).await?;
+        Ok(is_whole.then_some((found, client)))
+    }
+
+    /// Whether a client may be served.
+    async fn is_enabled(&self, id: &ClientId) -> Result<bool, ServiceError> {
+        Ok(self.find_client(id).await?.is_some_and(|client| !client.disabled))
     }
 
     /// The grant of an access token that was not taken back. That the token was seen is noted: its client did get the

@@ -16,11 +16,13 @@ fn issue(grant: Option<countersign_model::Grant>) -> Issue {
         id_token: true,
         nonce: None,
         refresh_token: false,
+        exchanged: None,
     }
 }
 
 fn claims(audience: &[String]) -> AccessTokenClaims {
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience, binding: &Binding::default() };
+    let (binding, client) = (Binding::default(), client());
+    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience, binding: &binding, client: &client };
     AccessTokenClaims::new(&issuer(), &issue(Some(grant("openid email"))), &terms, NOW)
 }
 
@@ -42,6 +44,7 @@ fn a_client_on_its_own_behalf_is_its_own_subject_rfc9068_2_2() {
         lifetime: Seconds::minutes(5),
         audience: &["https://api.example".to_owned()],
         binding: &Binding::default(),
+        client: &client(),
     };
     let claims = AccessTokenClaims::new(&issuer(), &issue(None), &terms, NOW);
     assert_eq!((claims.sub.as_str(), claims.aud[0].as_str()), ("rp", "https://api.example"));

@@ -2,7 +2,7 @@
 
 use super::{ClientMetadata, MetadataError};
 use crate::features::Features;
-use crate::token;
+use crate::token::{self, token_exchange};
 
 /// The grant type of tokens that come from the authorization endpoint itself (OpenID Connect Registration, 2).
 pub const IMPLICIT: &str = "implicit";
@@ -44,6 +44,9 @@ pub(super) fn check(
     let uses = |name: &str| grants.iter().any(|grant| grant == name);
     if is_public && uses("client_credentials") {
         return Err(MetadataError::new("a public client cannot use client_credentials (RFC 6749, 4.4)"));
+    }
+    if is_public && uses(token_exchange::GRANT_TYPE) {
+        return Err(MetadataError::new("a public client cannot exchange tokens"));
     }
     let types = asked.unwrap_or_else(|| if uses(CODE) { vec!["code"] } else { Vec::new() });
     let fit = uses(CODE) == types.iter().any(|kind| has_code(kind))

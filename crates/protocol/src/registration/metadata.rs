@@ -94,6 +94,8 @@ metadata! {
     countersign_refresh: RefreshRule,
     /// Resource servers it may ask for.
     countersign_resources: Vec<String>,
+    /// The client that alone may act with its tokens besides itself.
+    countersign_may_act: String,
 }
 
 impl ClientMetadata {

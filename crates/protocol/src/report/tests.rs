@@ -65,6 +65,7 @@ fn each_loosened_client_is_found_and_named() {
         Client { response_types: vec!["code".to_owned(), "id_token token".to_owned()], ..fapi() },
         Client { id_token_alg: SigningAlgorithm::RS256, ..fapi() },
         Client { redirect_uris: vec!["http://localhost/cb".to_owned()], ..fapi() },
+        Client { grant_types: vec![crate::token::token_exchange::GRANT_TYPE.to_owned()], ..fapi() },
         public_client(),
     ];
     for client in loosened {

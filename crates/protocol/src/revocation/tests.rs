@@ -16,9 +16,10 @@ pub(crate) fn claims() -> AccessTokenClaims {
         id_token: false,
         nonce: None,
         refresh_token: false,
+        exchanged: None,
     };
     let binding = Binding::default();
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &[], binding: &binding };
+    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &[], binding: &binding, client: &client() };
     AccessTokenClaims::new(&issuer(), &issue, &terms, NOW)
 }
 

@@ -26,6 +26,7 @@ pub(super) fn decide(
                 id_token: false,
                 nonce: None,
                 refresh_token: false,
+                exchanged: None,
             };
             Decision::issued(AuditKind::TokenIssued, issue, Vec::new())
         }

@@ -59,6 +59,7 @@ const fn plain(kind: AuditKind) -> &'static str {
         Kind::CodeIssued => "The application got its authorization code",
         Kind::TokenIssued => "The application got its tokens",
         Kind::TokenRefreshed => "The application renewed its tokens",
+        Kind::TokenExchanged => "An application got a token to act with for the person",
         Kind::AccountCreated => "The account was made",
         Kind::AccountClosed => "The account was closed by its person",
         Kind::RegistrationCompleted => "The registration is complete",
