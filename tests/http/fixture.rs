@@ -33,6 +33,8 @@ pub const EVERYTHING: &str = "openid profile email address phone offline_access"
 const ODD_ID: &str = "odd%3A+client:&x=1/?";
 const ODD_SECRET: &str = "p+q %2B:&=/? \u{fc} \u{2014} end";
 
+/// RFC 7523, 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// RFC 8693, 2.1.
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
@@ -192,6 +194,8 @@ fn common_clients() -> Value {
                 "countersign_may_act": "deputy",
             })
         ),
+        client("gateway", &json!({"grant_types": [JWT_BEARER], "redirect_uris": [], "scope": "cases.read cases.write"})),
+        client("deputy-gateway", &json!({"grant_types": [JWT_BEARER], "redirect_uris": [], "scope": "cases.read"})),
         client(
             "deputy",
             &json!({"grant_types": [TOKEN_EXCHANGE], "redirect_uris": [], "scope": "openid cases.read"})

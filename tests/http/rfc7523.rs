@@ -1,17 +1,18 @@
-//! RFC 7523, 2.2 and 3, OpenID Connect Core, 9: clients that prove themselves by a JWT.
+//! RFC 7523, OpenID Connect Core, 9: clients that prove themselves by a JWT (2.2), and JWTs that vouch for people (2.1).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use countersign_tests::provider::serve_json;
+use countersign_tests::servers::DemoOptions;
 use countersign_tests::user_agent::Answer;
 use futures_util::future::join_all;
-use jsonwebtoken::{EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use crate::client_key::{SIGNER, STRANGER};
-use crate::fixture::{Provider, assert_error, text};
+use crate::fixture::{Provider, assert_error, assert_not_cached, peek, text};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -25,8 +26,12 @@ async fn register(provider: &Provider, more: Value) -> Value {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what another process checks is held to the real time")]
+fn real_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
 fn claims(provider: &Provider, client: &Value, jti: &str) -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = real_now();
     let id = text(client, "client_id");
     json!({"iss": id, "sub": id, "aud": provider.url("/token"), "jti": jti, "iat": now, "exp": now + 60})
 }
@@ -129,4 +134,113 @@ async fn keys_behind_an_address_are_fetched_again_for_an_unknown_one_and_seldom(
     let next = SIGNER.sign("JWT", &claims(&provider, &client, "two"));
     assert_eq!(ask(&provider, &next).await.status, 200);
     assert_eq!(asked.load(Ordering::SeqCst), 2, "kept");
+}
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// Who vouches for people.
+const PARTNER: &str = "https://partner.example.com";
+
+/// A provider that hears [`PARTNER`], whose `keys` are said, when `gateway` shows what it wrote.
+async fn hearing_provider(keys: &str) -> Provider {
+    let issuers = format!(
+        r#"[{{issuer="{PARTNER}", {keys}, clients=["gateway"], scopes=["cases.read"], subject="email", domains=["example.com"]}}]"#
+    );
+    let env = vec![("COUNTERSIGN__ASSERTION_ISSUERS".to_owned(), issuers)];
+    Provider::start_with(DemoOptions { env, ..DemoOptions::default() }).await
+}
+
+fn vouch(provider: &Provider, jti: &str, change: &Value) -> String {
+    let now = real_now();
+    let mut claims = json!({
+        "iss": PARTNER, "sub": "alice@example.com", "aud": provider.demo.issuer, "jti": jti, "iat": now,
+        "exp": now + 60,
+    });
+    let members = claims.as_object_mut().unwrap();
+    members.extend(change.as_object().unwrap().clone());
+    members.retain(|_, value| !value.is_null());
+    SIGNER.sign("JWT", &claims)
+}
+
+async fn show(provider: &Provider, client: &str, assertion: &str, more: &[(&str, &str)]) -> Answer {
+    let form = [("grant_type", JWT_BEARER), ("assertion", assertion)];
+    provider.token(client, &[&form, more].concat()).await
+}
+
+/// Section 2.1: an assertion of somebody declared gives an access token of the person it speaks for, once.
+#[tokio::test]
+async fn who_is_declared_vouches_for_a_person_once() {
+    let address = serve_json(|_| Some((200, SIGNER.jwks.to_string()))).await;
+    let provider = hearing_provider(&format!(r#"jwks_uri="{address}/jwks""#)).await;
+    let metadata = Answer::to(provider.http.get(provider.url("/.well-known/openid-configuration"))).await.json();
+    assert!(metadata["grant_types_supported"].as_array().unwrap().contains(&json!(JWT_BEARER)));
+
+    let assertion = vouch(&provider, "one", &json!({}));
+    let answer = show(&provider, "gateway", &assertion, &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_not_cached(&answer);
+    let tokens = answer.json();
+    assert!(tokens.get("refresh_token").is_none() && tokens.get("id_token").is_none());
+    let (_, issued) = provider.verify(text(&tokens, "access_token"), Algorithm::RS256).await;
+    assert_eq!((&issued["client_id"], &issued["scope"]), (&json!("gateway"), &json!("cases.read")));
+    assert_eq!(issued["aud"], json!(["https://cases.example.com/api"]));
+    // The same person as one who signs in; and nothing is said of a login that was none.
+    let signed_in = provider.redeem(&provider.fresh_grant(&provider.ask("basic")).await).await;
+    assert_eq!(issued["sub"], peek(text(&signed_in, "id_token"))["sub"]);
+    for name in ["acr", "amr", "auth_time"] {
+        assert!(issued.get(name).is_none(), "{name}");
+    }
+    assert_eq!(provider.introspect("gateway", text(&tokens, "access_token")).await["active"], true);
+
+    assert_error(&show(&provider, "gateway", &assertion, &[]).await, 400, "invalid_grant");
+    let again = vouch(&provider, "one", &json!({"sub": "dduck@example.com"}));
+    assert_error(&show(&provider, "gateway", &again, &[]).await, 400, "invalid_grant");
+    // Of many at the same moment exactly one.
+    let last = vouch(&provider, "last", &json!({}));
+    let answers = join_all((0..20).map(|_| show(&provider, "gateway", &last, &[]))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert_error(answer, 400, "invalid_grant");
+    }
+}
+
+/// Section 3 and 3.1: whatever is wrong is `invalid_grant`, and spends nothing.
+#[tokio::test]
+async fn an_assertion_that_does_not_hold_gives_nothing() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), SIGNER.jwks.to_string()).unwrap();
+    let provider = hearing_provider(&format!(r#"jwks_file="{}""#, file.path().display())).await;
+    let now = real_now();
+    for change in [
+        json!({"iss": "https://stranger.example.com"}),
+        json!({"sub": "nobody@example.com"}),
+        json!({"sub": "alice@elsewhere.example.com"}),
+        json!({"sub": null}),
+        json!({"aud": "https://elsewhere.example.com"}),
+        json!({"aud": [provider.demo.issuer, "https://elsewhere.example.com"]}),
+        json!({"exp": null}),
+        json!({"exp": now - 60}),
+        json!({"exp": now + 7200}),
+        json!({"nbf": now + 120}),
+        json!({"jti": null}),
+    ] {
+        let assertion = vouch(&provider, "kept", &change);
+        assert_error(&show(&provider, "gateway", &assertion, &[]).await, 400, "invalid_grant");
+    }
+    let claims = json!({"iss": PARTNER, "sub": "alice@example.com", "aud": provider.demo.issuer, "jti": "x",
+        "iat": now, "exp": now + 60});
+    for wrong in [STRANGER.sign("JWT", &claims), SIGNER.sign("at+jwt", &claims), "abc".to_owned()] {
+        assert_error(&show(&provider, "gateway", &wrong, &[]).await, 400, "invalid_grant");
+    }
+    let sound = vouch(&provider, "kept", &json!({}));
+    // `deputy-gateway` may use the grant, and shows an assertion of nobody who lets it.
+    assert_error(&show(&provider, "deputy-gateway", &sound, &[]).await, 400, "invalid_grant");
+    assert_error(&show(&provider, "basic", &sound, &[]).await, 400, "unauthorized_client");
+    for wider in ["cases.write", "openid", "cases.read offline_access"] {
+        assert_error(&show(&provider, "gateway", &sound, &[("scope", wider)]).await, 400, "invalid_scope");
+    }
+    for elsewhere in [provider.demo.issuer.as_str(), "https://unknown.example.com"] {
+        assert_error(&show(&provider, "gateway", &sound, &[("resource", elsewhere)]).await, 400, "invalid_target");
+    }
+    assert_error(&provider.token("gateway", &[("grant_type", JWT_BEARER)]).await, 400, "invalid_request");
+    assert_eq!(show(&provider, "gateway", &sound, &[]).await.status, 200, "nothing of this spent it");
 }

@@ -28,6 +28,25 @@ pub struct Authentication {
 }
 
 impl Authentication {
+    /// Nothing that was proven here: somebody else vouched for the person at `at`.
+    pub fn hearsay(user: UserId, session: SessionId, at: Timestamp) -> Self {
+        Self {
+            user,
+            session,
+            auth_time: at,
+            acr: String::new(),
+            amr: Vec::new(),
+            facts: FactSet::EMPTY,
+            policy: String::new(),
+            subject: None,
+        }
+    }
+
+    /// Whether nobody proved anything here, so that nothing is to be said of how.
+    pub fn is_hearsay(&self) -> bool {
+        self.acr.is_empty()
+    }
+
     /// `sub` of the tokens under a grant.
     pub fn subject(&self) -> &str {
         self.subject.as_deref().unwrap_or_else(|| self.user.as_str())

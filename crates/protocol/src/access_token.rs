@@ -89,6 +89,7 @@ impl AccessTokenClaims {
     /// The claims of what was decided to be issued.
     pub fn new(issuer: &Issuer, issue: &Issue, terms: &Terms<'_>, now: Timestamp) -> Self {
         let authentication = issue.grant.as_ref().map(|grant| &grant.authentication);
+        let proven = authentication.filter(|authentication| !authentication.is_hearsay());
         let itself = || issue.client.to_string();
         let audience = if terms.audience.is_empty() { vec![issuer.to_string()] } else { terms.audience.to_vec() };
         Self {
@@ -100,9 +101,9 @@ impl AccessTokenClaims {
             exp: now.plus(issue.lifetime(terms.lifetime)).as_secs(),
             jti: terms.jti.to_owned(),
             scope: issue.scope.to_string(),
-            auth_time: authentication.map(|authentication| authentication.auth_time.as_secs()),
-            acr: authentication.map(|authentication| authentication.acr.clone()),
-            amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
+            auth_time: proven.map(|proven| proven.auth_time.as_secs()),
+            acr: proven.map(|proven| proven.acr.clone()),
+            amr: proven.map(|proven| proven.amr.clone()).unwrap_or_default(),
             gid: issue.grant.as_ref().map(|grant| grant.id.to_string()),
             cnf: terms.binding.confirmation(),
             act: issue.exchanged.as_ref().and_then(|exchanged| exchanged.act.clone()),

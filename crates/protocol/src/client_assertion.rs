@@ -90,6 +90,9 @@ pub enum AssertionError {
     /// It has no id, or one too long.
     #[error("it has no jti")]
     Id,
+    /// It speaks of nobody whom its issuer may speak for.
+    #[error("its subject is nobody whom its issuer may speak for")]
+    Subject,
 }
 
 impl Assertion {
@@ -166,8 +169,14 @@ pub fn verify(
     }
     check_audience(claims.get("aud"), client, issuer)?;
     let expires_at = check_times(&claims, now)?;
-    let jti = text("jti").filter(|jti| (1..=MAX_JTI).contains(&jti.len())).ok_or(AssertionError::Id)?;
-    Ok(VerifiedAssertion { client: client.id.clone(), method: assertion.method, jti: jti.to_owned(), expires_at })
+    let jti = read_id(&claims)?.to_owned();
+    Ok(VerifiedAssertion { client: client.id.clone(), method: assertion.method, jti, expires_at })
+}
+
+/// The id of an assertion.
+pub(crate) fn read_id(claims: &Map<String, Value>) -> Result<&str, AssertionError> {
+    let jti = claims.get("jti").and_then(Value::as_str);
+    jti.filter(|jti| (1..=MAX_JTI).contains(&jti.len())).ok_or(AssertionError::Id)
 }
 
 /// `token_endpoint_auth_signing_alg` (Registration, 2); a profile excludes what is weak (FAPI 2.0, 5.4.1).
@@ -199,11 +208,20 @@ fn check_audience(aud: Option<&Value>, client: &Client, issuer: &Issuer) -> Resu
         let endpoint = || ENDPOINTS.into_iter().any(|path| issuer.endpoint(path) == aud);
         aud == issuer.as_str() || (client.profile.is_none() && endpoint())
     };
+    match aud {
+        Some(Value::Array(_)) if client.profile.is_some() => Err(AssertionError::Audience),
+        aud => check_single_audience(aud, is_ours),
+    }
+}
+
+/// One audience alone, as text or in a list, and it is ours.
+pub(crate) fn check_single_audience(
+    aud: Option<&Value>,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<(), AssertionError> {
     let holds = match aud {
         Some(Value::String(one)) => is_ours(one),
-        Some(Value::Array(one)) if client.profile.is_none() => {
-            matches!(one.as_slice(), [Value::String(one)] if is_ours(one))
-        }
+        Some(Value::Array(one)) => matches!(one.as_slice(), [Value::String(one)] if is_ours(one)),
         _ => false,
     };
     if holds { Ok(()) } else { Err(AssertionError::Audience) }
@@ -213,7 +231,7 @@ fn check_audience(aud: Option<&Value>, client: &Client, issuer: &Issuer) -> Resu
 const ENDPOINTS: [&str; 2] = [paths::TOKEN, paths::PUSHED_AUTHORIZATION_REQUEST];
 
 /// When the assertion ends, skew included.
-fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, AssertionError> {
+pub(crate) fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, AssertionError> {
     let time = |name: &str| match claims.get(name) {
         None => Ok(None),
         Some(value) => read_time(value).map(Some).ok_or(AssertionError::NotYet),

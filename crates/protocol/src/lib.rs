@@ -6,6 +6,7 @@
 
 pub mod access_token;
 pub mod actor;
+pub mod assertion_grant;
 pub mod authorization;
 pub mod authorization_response;
 pub mod bearer;
@@ -49,6 +50,7 @@ mod testing;
 
 pub use access_token::{AccessTokenClaims, verify_access_token};
 pub use actor::Actor;
+pub use assertion_grant::{AssertionIssuer, Naming, SpokenFor};
 pub use authorization::{
     Arrival, AuthorizationRequest, Prompt, PromptSet, Provider, Refusal, ResponseMode, ResponseTarget, ResponseType,
     StoredRedirectUri, ValidRedirectUri,

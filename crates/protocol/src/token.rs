@@ -3,11 +3,12 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+pub mod jwt_bearer;
 mod refresh_token;
 pub mod token_exchange;
 
 use countersign_model::{
-    AuditKind, AuditOutcome, AuthorizationCode, ClientId, DeviceCode, Grant, GrantId, KeyedHash, RefreshToken, Scope,
+    AuditKind, AuditOutcome, Authentication, AuthorizationCode, ClientId, DeviceCode, Grant, GrantId, KeyedHash, RefreshToken, Scope,
     Seconds, SigningAlgorithm, Timestamp, UserId,
 };
 use secrecy::SecretString;
@@ -15,7 +16,9 @@ use serde_json::{Value, json};
 
 use crate::access_token::AccessTokenClaims;
 use crate::actor::Actor;
+use crate::assertion_grant::SpokenFor;
 use crate::binding::Binding;
+use crate::client_assertion::AssertionError;
 use crate::client_authentication::AuthenticatedClient;
 use crate::device;
 use crate::error::{ErrorCode, OAuthError};
@@ -29,7 +32,11 @@ pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "clie
 
 /// Every `grant_type` of a deployment.
 pub fn grant_types(features: &Features) -> Vec<&'static str> {
-    let switched = [(device::GRANT_TYPE, features.device), (token_exchange::GRANT_TYPE, features.token_exchange)];
+    let switched = [
+        (device::GRANT_TYPE, features.device),
+        (token_exchange::GRANT_TYPE, features.token_exchange),
+        (jwt_bearer::GRANT_TYPE, features.jwt_bearer),
+    ];
     let on = switched.into_iter().filter_map(|(name, on)| on.then_some(name));
     GRANT_TYPES.into_iter().chain(on).collect()
 }
@@ -81,6 +88,13 @@ pub enum RequestedGrant {
         /// A narrower scope, if wanted.
         scope: Option<String>,
     },
+    /// RFC 7523, 2.1.
+    JwtBearer {
+        /// The JWT.
+        assertion: SecretString,
+        /// A narrower scope, if wanted.
+        scope: Option<String>,
+    },
 }
 
 impl<'a> TokenRequest<'a> {
@@ -107,6 +121,10 @@ impl<'a> TokenRequest<'a> {
             },
             device::GRANT_TYPE => RequestedGrant::DeviceCode {
                 device_code: required(form, "device_code", "The parameter device_code is missing")?.into(),
+            },
+            jwt_bearer::GRANT_TYPE => RequestedGrant::JwtBearer {
+                assertion: required(form, "assertion", "The parameter assertion is missing")?.into(),
+                scope,
             },
             token_exchange::GRANT_TYPE => token_exchange::parse(form, scope)?,
             _ => RequestedGrant::ClientCredentials { scope },
@@ -187,6 +205,17 @@ pub enum TokenFacts {
         /// That of who acts, likewise.
         actor: Option<Box<ShownToken>>,
     },
+    /// An assertion of somebody who is heard.
+    Assertion {
+        /// What it says, or why it does not hold.
+        spoken: Result<SpokenFor, AssertionError>,
+        /// Whom it speaks for, as the client knows them.
+        person: Option<Box<Authentication>>,
+        /// Whether the person may still sign in.
+        user_active: bool,
+        /// Whether it was shown before.
+        spent: bool,
+    },
 }
 
 /// An access token of ours whose signature and time hold, which was not taken back, and whose grant, person and client
@@ -210,6 +239,8 @@ pub struct Prepared<'a> {
     pub access_jti: &'a str,
     /// How long it lives.
     pub access_lifetime: Seconds,
+    /// Id of the grant to make, should there be one.
+    pub grant: &'a GrantId,
     /// Resource servers it may be for.
     pub resources: Resources<'a>,
 }
@@ -255,6 +286,17 @@ pub enum Effect {
     ConsumeCode(KeyedHash),
     /// Marks a refresh token spent; it must not be spent already.
     ConsumeRefreshToken(KeyedHash),
+    /// Marks the id of an assertion spent; it must not be spent already.
+    SpendAssertion {
+        /// Who wrote it.
+        issuer: String,
+        /// Its id.
+        jti: String,
+        /// Its end.
+        expires_at: Timestamp,
+    },
+    /// Stores a grant.
+    InsertGrant(Box<Grant>),
     /// Marks a device code spent; it must not be spent already.
     ConsumeDeviceCode(KeyedHash),
     /// Notes that a device asked.
@@ -328,6 +370,9 @@ pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared
         }
         RequestedGrant::ClientCredentials { scope } => {
             client_credentials::decide(request.client, scope.as_deref(), resources, prepared)
+        }
+        RequestedGrant::JwtBearer { scope, .. } => {
+            jwt_bearer::decide(request.client, scope.as_deref(), resources, facts, prepared, now)
         }
         RequestedGrant::DeviceCode { .. } => {
             device_code::decide(request.client, resources, facts, prepared, now).bound_as(request)

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use countersign_model::Seconds;
-use countersign_protocol::Features;
+use countersign_protocol::{AssertionIssuer, Features};
 use countersign_service::Settings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+mod assertion_issuers;
 mod federation;
 mod limits;
 mod mail;
@@ -26,6 +27,7 @@ mod telephone;
 mod tests;
 mod webhook;
 
+pub use assertion_issuers::{AssertionSubject, AssertionWriter};
 pub use federation::{Federation, FederationLink};
 pub use limits::{Hashing, LifetimeSeconds, Limits};
 pub use mail::{Mail, MailDkim, MailTls};
@@ -82,6 +84,9 @@ pub struct Config {
     /// Resource servers that tokens may be for.
     #[serde(default)]
     pub resources: Vec<Resource>,
+    /// Who may speak for people.
+    #[serde(default)]
+    pub assertion_issuers: Vec<AssertionWriter>,
     /// Clients that register themselves.
     pub registration: Registration,
     /// Calls to addresses that clients registered.
@@ -128,6 +133,7 @@ impl Config {
         self.mail.check()?;
         federation::check_all(&self.federation)?;
         self.telephone.check()?;
+        self.assertion_issuers()?;
         self.check_across()
     }
 
@@ -165,6 +171,11 @@ impl Config {
             (self.mail.is_in_clear(), "mail.tls is none: codes travel to the mail server in clear"),
         ];
         Ok(findings.into_iter().filter(|(holds, _)| *holds).map(|(_, warning)| warning).collect())
+    }
+
+    /// Who may speak for people.
+    pub fn assertion_issuers(&self) -> Result<Vec<AssertionIssuer>, ConfigError> {
+        assertion_issuers::assertion_issuers(self)
     }
 
     /// What the use cases are told.

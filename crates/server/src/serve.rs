@@ -76,7 +76,8 @@ pub(crate) async fn build_provider(config: &Config) -> Result<Arc<Provider>, Str
     let provider = Provider::new(settings, clock, vault, stores, hash_pool, policies)
         .with_upstreams(connections::open_upstreams(config)?)
         .with_webhooks(connections::open_webhooks(config)?)
-        .with_http(connections::open_outgoing(config)?);
+        .with_http(connections::open_outgoing(config)?)
+        .with_assertion_issuers(config.assertion_issuers().map_err(|error| error.to_string())?);
     let provider = match connections::open_legacy_portal(config)? {
         Some(portal) => provider.with_legacy(portal),
         None => provider,

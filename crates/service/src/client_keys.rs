@@ -1,9 +1,9 @@
-//! The public keys of clients: by value, or fetched from where the client says and kept for a while.
+//! The public keys of clients, and of those who vouch for people: by value, or fetched from where the client says and kept for a while.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use countersign_model::{Client, Seconds, Timestamp};
+use countersign_model::{Client, ClientKeys, Seconds, Timestamp};
 use countersign_outbound::documents;
 use serde_json::Value;
 use tokio::sync::Mutex as AsyncMutex;
@@ -76,7 +76,12 @@ fn read(set: &[u8]) -> Option<Value> {
 impl Provider {
     /// The JWK Set of `client`; none: it has none, or it can not be had now.
     pub(crate) async fn client_keys(&self, client: &Client, now: Timestamp) -> Option<Arc<Value>> {
-        match (&client.keys.jwks, &client.keys.jwks_uri) {
+        self.key_set(&client.keys, now).await
+    }
+
+    /// The JWK Set that is declared as `keys`; none: there is none, or it can not be had now.
+    pub(crate) async fn key_set(&self, keys: &ClientKeys, now: Timestamp) -> Option<Arc<Value>> {
+        match (&keys.jwks, &keys.jwks_uri) {
             (Some(jwks), _) => Some(Arc::new(jwks.clone())),
             (None, Some(url)) => self.fetched_keys(url, now, KEPT).await,
             (None, None) => None,
@@ -86,7 +91,12 @@ impl Provider {
     /// The JWK Set of `client` after one of its keys was not found in [`Provider::client_keys`]: fetched again, if that
     /// was not done just now. None: there is nothing newer.
     pub(crate) async fn fresh_client_keys(&self, client: &Client, now: Timestamp) -> Option<Arc<Value>> {
-        match (&client.keys.jwks, &client.keys.jwks_uri) {
+        self.fresh_key_set(&client.keys, now).await
+    }
+
+    /// The JWK Set that is declared as `keys`, likewise.
+    pub(crate) async fn fresh_key_set(&self, keys: &ClientKeys, now: Timestamp) -> Option<Arc<Value>> {
+        match (&keys.jwks, &keys.jwks_uri) {
             (None, Some(url)) => self.fetched_keys(url, now, PAUSE).await,
             _ => None,
         }

@@ -5,6 +5,7 @@
 
 mod account_page;
 mod accounts;
+mod assertion_grants;
 mod audit;
 mod authorization;
 mod browser;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_flow::PolicySet;
 use countersign_outbound::webhook::Webhook;
 use countersign_outbound::{HttpClient, LegacyConnector};
-use countersign_protocol::Capabilities;
+use countersign_protocol::{AssertionIssuer, Capabilities};
 use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
 
@@ -53,6 +53,8 @@ pub struct Provider {
     pub(crate) passkeys: Passkeys,
     /// Calls addresses of clients; none: nothing of theirs is fetched.
     pub(crate) http: Option<HttpClient>,
+    /// Who may speak for people.
+    pub(crate) assertion_issuers: Vec<AssertionIssuer>,
     /// Keys of clients that were fetched.
     pub(crate) fetched_keys: FetchedKeys,
     /// Wakes the outbox after a message was written.
@@ -88,6 +90,7 @@ impl Provider {
             webhooks: Webhooks::default(),
             passkeys,
             http: None,
+            assertion_issuers: Vec::new(),
             fetched_keys: FetchedKeys::default(),
             outbox: Notify::new(),
         }
@@ -118,6 +121,13 @@ impl Provider {
     #[must_use]
     pub fn with_http(mut self, http: HttpClient) -> Self {
         self.http = Some(http);
+        self
+    }
+
+    /// Hears these when they speak for people (RFC 7523, 2.1).
+    #[must_use]
+    pub fn with_assertion_issuers(mut self, issuers: Vec<AssertionIssuer>) -> Self {
+        self.assertion_issuers = issuers;
         self
     }
 

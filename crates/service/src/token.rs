@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Account, AuditEvent, AuditOutcome, KeyedHash, Timestamp, UserStatus};
+use countersign_model::{Account, AuditEvent, AuditOutcome, GrantId, KeyedHash, Timestamp, UserStatus};
 use countersign_protocol::discovery::paths;
 use countersign_protocol::resource::Resources;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
-    AccessTokenClaims, Binding, CertificateThumbprint, Decision, Effect, Held, Issue, OAuthError, Params, Proof,
-    TokenFacts, TokenRequest, access_token, dpop, id_token, profile,
+    AccessTokenClaims, AssertionError, Binding, CertificateThumbprint, Decision, Effect, Held, Issue, OAuthError, Params, Proof,
+    SpokenFor, TokenFacts, TokenRequest, access_token, dpop, id_token, profile,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};
@@ -47,6 +47,7 @@ struct Drawn {
     jti: String,
     refresh_token: SecretString,
     refresh_hash: KeyedHash,
+    grant: GrantId,
 }
 
 /// What is offered in exchange, as far as it can be told without the store.
@@ -57,6 +58,8 @@ enum Offered {
     Secret(KeyedHash),
     /// Access tokens.
     Tokens(OfferedTokens),
+    /// An assertion of somebody who is heard.
+    Assertion(Result<SpokenFor, AssertionError>),
 }
 
 impl Provider {
@@ -103,9 +106,9 @@ impl Provider {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
-        let drawn = self.draw()?;
+        let drawn = self.draw(now)?;
         let prepared = self.prepared(&drawn);
-        let offered = self.read_grant(request.grant(), now);
+        let offered = self.read_grant(request, now).await;
         let (decision, account) = self
             .db
             .write(async |tx| {
@@ -116,10 +119,10 @@ impl Provider {
                 }
                 let mut overtaken = false;
                 loop {
-                    let (facts, account) = load(tx, request.grant(), &offered, now, place, overtaken).await?;
+                    let (facts, account) = load(self, tx, request, &offered, now, place, overtaken).await?;
                     let decision = token::decide(request, facts, &prepared, now);
                     // Somebody else spent it since it was read: look again, and see by whom.
-                    if write(tx, &decision, request, &drawn, context, now).await? {
+                    if write(self, tx, &decision, request, &drawn, context, now).await? {
                         let client = request.client().client();
                         if decision.outcome.is_ok() && client.registration.is_some() {
                             tx.touch_client(&client.id, now.minus(registration::NOTED), now).await?;
@@ -145,10 +148,11 @@ impl Provider {
         }
     }
 
-    fn draw(&self) -> Result<Drawn, ServiceError> {
+    fn draw(&self, now: Timestamp) -> Result<Drawn, ServiceError> {
         let refresh_token = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
         let refresh_hash = self.vault.hash(Purpose::RefreshToken, refresh_token.expose_secret().as_bytes());
-        Ok(Drawn { jti: URL_SAFE_NO_PAD.encode(random::<16>()?), refresh_token, refresh_hash })
+        let jti = URL_SAFE_NO_PAD.encode(random::<16>()?);
+        Ok(Drawn { jti, refresh_token, refresh_hash, grant: GrantId::new(now, random()?) })
     }
 
     fn prepared<'a>(&'a self, drawn: &'a Drawn) -> Prepared<'a> {
@@ -157,6 +161,7 @@ impl Provider {
             refresh_lifetime: self.settings.lifetimes.refresh_token,
             access_jti: &drawn.jti,
             access_lifetime: self.settings.lifetimes.access_token,
+            grant: &drawn.grant,
             resources: self.resources(),
         }
     }
@@ -175,9 +180,9 @@ impl Provider {
         Some(self.refresh_uses.enter(self.vault.hash(Purpose::RefreshToken, shown.expose_secret().as_bytes()), now))
     }
 
-    fn read_grant(&self, grant: &RequestedGrant, now: Timestamp) -> Offered {
+    async fn read_grant(&self, request: &TokenRequest<'_>, now: Timestamp) -> Offered {
         let hash = |purpose, secret: &SecretString| self.vault.hash(purpose, secret.expose_secret().as_bytes());
-        match grant {
+        match request.grant() {
             RequestedGrant::AuthorizationCode { code, .. } => Offered::Secret(hash(Purpose::AuthorizationCode, code)),
             RequestedGrant::RefreshToken { refresh_token, .. } => {
                 Offered::Secret(hash(Purpose::RefreshToken, refresh_token))
@@ -185,6 +190,13 @@ impl Provider {
             RequestedGrant::DeviceCode { device_code } => Offered::Secret(self.device_code_hash(device_code)),
             RequestedGrant::TokenExchange { subject, actor, .. } => {
                 Offered::Tokens(self.read_offered(subject, actor.as_ref(), now))
+            }
+            RequestedGrant::JwtBearer { assertion, .. } => {
+                let client = &request.client().client().id;
+                match self.hear(assertion.expose_secret(), client, now).await {
+                    Some(heard) => Offered::Assertion(heard),
+                    None => Offered::Nothing,
+                }
             }
             RequestedGrant::ClientCredentials { .. } => Offered::Nothing,
         }
@@ -235,8 +247,9 @@ impl Provider {
 
 /// What the store knows of what is offered, and whose it is.
 async fn load(
+    provider: &Provider,
     tx: &mut Tx,
-    grant: &RequestedGrant,
+    request: &TokenRequest<'_>,
     offered: &Offered,
     now: Timestamp,
     place: Option<&Place<'_>>,
@@ -247,9 +260,13 @@ async fn load(
         Offered::Nothing => return nothing,
         Offered::Secret(hash) => hash,
         Offered::Tokens(tokens) => return Ok((token_exchange::load(tx, tokens, now).await?, None)),
+        Offered::Assertion(heard) => {
+            let client = request.client().client();
+            return Ok((provider.load_assertion(tx, heard, client, overtaken, now).await?, None));
+        }
     };
     let is_active = |account: &Account| account.user.status == UserStatus::Active;
-    match grant {
+    match request.grant() {
         RequestedGrant::AuthorizationCode { .. } => {
             let Some(found) = tx.find_code_with_grant(hash).await? else { return nothing };
             let user_active = is_active(&found.account);
@@ -279,12 +296,15 @@ async fn load(
             let user_active = account.as_ref().is_some_and(is_active);
             Ok((TokenFacts::Device { code: Box::new(code), grant, user_active }, account))
         }
-        RequestedGrant::ClientCredentials { .. } | RequestedGrant::TokenExchange { .. } => nothing,
+        RequestedGrant::ClientCredentials { .. }
+        | RequestedGrant::TokenExchange { .. }
+        | RequestedGrant::JwtBearer { .. } => nothing,
     }
 }
 
 /// Writes the effects; false when what was to be spent was spent meanwhile, and then nothing was written.
 async fn write(
+    provider: &Provider,
     tx: &mut Tx,
     decision: &Decision,
     request: &TokenRequest<'_>,
@@ -311,6 +331,12 @@ async fn write(
                     return Ok(false);
                 }
             }
+            Effect::SpendAssertion { issuer, jti, expires_at } => {
+                if !provider.spend_assertion_grant(tx, issuer, jti, *expires_at).await? {
+                    return Ok(false);
+                }
+            }
+            Effect::InsertGrant(grant) => tx.insert_grant(grant).await?,
             Effect::NotePoll { code, wait } => tx.note_poll(code, *wait, now).await?,
             Effect::ReplaceSuccessor { spent, successor } => {
                 let rotation = Rotation { hash: spent, successor: &drawn.refresh_hash };

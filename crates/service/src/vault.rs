@@ -62,6 +62,8 @@ pub enum Purpose {
     PairwiseSubject,
     /// Ids of client assertions.
     ClientAssertion,
+    /// Ids of assertions that stand for a person's authorization.
+    AssertionGrant,
     /// Codes that devices poll with.
     DeviceCode,
     /// Codes that people type for a device.
@@ -109,6 +111,7 @@ impl Purpose {
         Self::RegistrationAccess,
         Self::PairwiseSubject,
         Self::ClientAssertion,
+        Self::AssertionGrant,
         Self::DeviceCode,
         Self::UserCode,
         Self::DevicePage,
@@ -145,6 +148,7 @@ impl Purpose {
             Self::RegistrationAccess => "registration access",
             Self::PairwiseSubject => "pairwise subject",
             Self::ClientAssertion => "client assertion",
+            Self::AssertionGrant => "assertion grant",
             Self::DeviceCode => "device code",
             Self::UserCode => "user code",
             Self::DevicePage => "device page",

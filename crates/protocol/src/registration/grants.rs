@@ -2,7 +2,7 @@
 
 use super::{ClientMetadata, MetadataError};
 use crate::features::Features;
-use crate::token::{self, token_exchange};
+use crate::token::{self, jwt_bearer, token_exchange};
 
 /// The grant type of tokens that come from the authorization endpoint itself (OpenID Connect Registration, 2).
 pub const IMPLICIT: &str = "implicit";
@@ -45,8 +45,9 @@ pub(super) fn check(
     if is_public && uses("client_credentials") {
         return Err(MetadataError::new("a public client cannot use client_credentials (RFC 6749, 4.4)"));
     }
-    if is_public && uses(token_exchange::GRANT_TYPE) {
-        return Err(MetadataError::new("a public client cannot exchange tokens"));
+    let speaks_for_others = [token_exchange::GRANT_TYPE, jwt_bearer::GRANT_TYPE].into_iter().find(|grant| uses(grant));
+    if let Some(grant) = speaks_for_others.filter(|_| is_public) {
+        return Err(MetadataError::new(format!("a public client cannot use {grant}")));
     }
     let types = asked.unwrap_or_else(|| if uses(CODE) { vec!["code"] } else { Vec::new() });
     let fit = uses(CODE) == types.iter().any(|kind| has_code(kind))

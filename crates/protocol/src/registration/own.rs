@@ -5,14 +5,14 @@ use countersign_model::{Scope, SubjectType};
 use super::grants::{CODE, IMPLICIT};
 use super::{ClientMetadata, MetadataError};
 use crate::scopes;
-use crate::token::token_exchange;
+use crate::token::{jwt_bearer, token_exchange};
 
 /// Grant types whose tokens of a person come by a redirect URI, or are of none. By the others, redirect URIs are never
 /// used, and so say nothing of whose sector a client belongs to (OpenID Connect Core, 8.1).
 const BOUND_TO_REDIRECTS: [&str; 4] = [CODE, IMPLICIT, "refresh_token", CLIENT_CREDENTIALS];
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 /// Grant types by which one program speaks for another or for a person who is not there: an operator's to allow.
-const NEVER: [&str; 1] = [token_exchange::GRANT_TYPE];
+const NEVER: [&str; 2] = [token_exchange::GRANT_TYPE, jwt_bearer::GRANT_TYPE];
 
 /// Scope values of OpenID Connect, which a person is asked for, and those of `allowed` alone; nothing on its own behalf
 /// where that is empty.

@@ -31,6 +31,17 @@ fn a_client_registers_no_scope_that_the_operator_did_not_open() {
 }
 
 #[test]
+fn who_speaks_for_others_is_an_operators_client_and_proves_itself() {
+    for grant in ["urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"] {
+        let metadata = |method| serde_json::json!({"grant_types": [grant], "token_endpoint_auth_method": method});
+        let refused = register(Registrant::Client, "", &metadata("client_secret_basic")).unwrap_err();
+        assert!(refused.why.contains(grant), "{refused}");
+        assert!(register(Registrant::Operator, "", &metadata("client_secret_basic")).unwrap().allows_grant(grant));
+        assert!(register(Registrant::Operator, "", &metadata("none")).unwrap_err().why.contains("public"), "{grant}");
+    }
+}
+
+#[test]
 fn nobody_joins_a_sector_by_an_address_that_is_not_its_own_core_8_1() {
     let own = |uris: &[&str], grants: &[&str]| register(Registrant::Client, "", &pairwise(uris, grants));
     let code = ["authorization_code", "refresh_token"];

@@ -5,7 +5,7 @@ use countersign_model::{AuthMethod, Client, RefreshRule, Seconds, SigningAlgorit
 use super::Weight::{Must, Should};
 use super::Yardstick::{Fapi2, OAuth21, Rfc9700};
 use super::{Configuration, Deviation, Weight, Yardstick};
-use crate::token::token_exchange;
+use crate::token::{jwt_bearer, token_exchange};
 
 /// A rule about a `T`, and when it is not kept.
 pub(super) struct Rule<T> {
@@ -101,6 +101,11 @@ pub(super) const OF_A_CLIENT: &[Rule<Client>] = &[
         (Rfc9700, "2.3", Should),
         "It may exchange tokens for every resource server: name those it needs (countersign_resources).",
         |client| client.allows_grant(token_exchange::GRANT_TYPE) && client.resources.is_empty(),
+    ),
+    rule(
+        (Rfc9700, "2.3", Should),
+        "It may show assertions for every resource server: name those it needs (countersign_resources).",
+        |client| client.allows_grant(jwt_bearer::GRANT_TYPE) && client.resources.is_empty(),
     ),
     rule(
         (Rfc9700, "2.5", Should),

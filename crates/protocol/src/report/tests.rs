@@ -66,6 +66,7 @@ fn each_loosened_client_is_found_and_named() {
         Client { id_token_alg: SigningAlgorithm::RS256, ..fapi() },
         Client { redirect_uris: vec!["http://localhost/cb".to_owned()], ..fapi() },
         Client { grant_types: vec![crate::token::token_exchange::GRANT_TYPE.to_owned()], ..fapi() },
+        Client { grant_types: vec![crate::token::jwt_bearer::GRANT_TYPE.to_owned()], ..fapi() },
         public_client(),
     ];
     for client in loosened {

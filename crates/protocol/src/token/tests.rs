@@ -22,6 +22,7 @@ fn decide_prepared(request: &TokenRequest<'_>, facts: TokenFacts, now: Timestamp
         refresh_lifetime: Seconds::hours(8),
         access_jti: "new-jti",
         access_lifetime: Seconds::minutes(10),
+        grant: &grant("openid").id,
         resources,
     };
     decide(request, facts, &prepared, now)

@@ -30,6 +30,61 @@ fn upstream(change: &serde_json::Value) -> serde_json::Value {
     json!({ "federation": [upstream] })
 }
 
+/// A configuration that hears somebody, with `change`: a null member is left out.
+fn heard(change: &serde_json::Value) -> serde_json::Value {
+    let mut writer = json!({
+        "issuer": "https://partner.example.com", "jwks_uri": "https://partner.example.com/jwks",
+        "clients": ["gateway"], "scopes": ["cases.read"], "subject": "email", "domains": ["example.com"],
+    });
+    let members = writer.as_object_mut().unwrap();
+    members.extend(change.as_object().unwrap().clone());
+    members.retain(|_, value| !value.is_null());
+    json!({
+        "protocol": {"jwt_bearer": true},
+        "resources": [{"uri": "https://cases.example.com/api", "scopes": ["cases.read"]}],
+        "federation": upstream(&json!({}))["federation"],
+        "assertion_issuers": [writer],
+    })
+}
+
+#[test]
+fn who_may_speak_for_people_is_said_in_full() {
+    let no_keys = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for fine in [
+        json!({}),
+        json!({"subject": "id", "domains": null, "subjects": ["a"]}),
+        json!({"subject": "federation", "domains": null, "federation": "corporate"}),
+    ] {
+        assert_eq!(Config::load(None, heard(&fine)).unwrap().assertion_issuers().unwrap().len(), 1, "{fine}");
+    }
+    for (change, word) in [
+        (json!({"issuer": "https://login.example.com"}), "this provider itself"),
+        (json!({"jwks_uri": null}), "either jwks_file or jwks_uri"),
+        (json!({"jwks_file": no_keys}), "either jwks_file or jwks_uri"),
+        (json!({"jwks_uri": null, "jwks_file": "nowhere.jwks"}), "nowhere.jwks"),
+        (json!({"jwks_uri": null, "jwks_file": no_keys}), "no JWK Set"),
+        (json!({"jwks_uri": "partner"}), "jwks_uri"),
+        (json!({"clients": []}), "clients"),
+        (json!({"clients": ["a b"]}), "client_id"),
+        (json!({"scopes": []}), "scopes"),
+        (json!({"scopes": ["openid"]}), "scope openid"),
+        (json!({"scopes": ["users.read"]}), "scope users.read"),
+        (json!({"domains": []}), "domains"),
+        (json!({"subject": "id"}), "domains goes with"),
+        (json!({"subject": "federation", "domains": null}), "[[federation]]"),
+        (json!({"subject": "federation", "domains": null, "federation": "other"}), "[[federation]]"),
+    ] {
+        let error = Config::load(None, heard(&change)).expect_err(&change.to_string());
+        assert!(error.to_string().contains(word), "{change}: {error}");
+    }
+    let mut off = heard(&json!({}));
+    off["protocol"]["jwt_bearer"] = json!(false);
+    assert!(Config::load(None, &off).unwrap_err().to_string().contains("nobody would be heard"));
+    let mut twice = heard(&json!({}));
+    twice["assertion_issuers"] = json!([twice["assertion_issuers"][0], twice["assertion_issuers"][0]]);
+    assert!(Config::load(None, &twice).unwrap_err().to_string().contains("same issuer"));
+}
+
 #[test]
 fn upstream_providers_are_told_apart_by_their_ids() {
     let one = upstream(&json!({}));

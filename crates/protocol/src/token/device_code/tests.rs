@@ -29,6 +29,7 @@ fn ask_as(client: &countersign_model::Client, code: DeviceCode, user_active: boo
         refresh_lifetime: Seconds::hours(8),
         access_jti: "jti",
         access_lifetime: Seconds::minutes(10),
+        grant: &grant("openid").id,
         resources: Resources { issuer: &issuer, servers: &[] },
     };
     let grant = code.grant.is_some().then(|| Box::new(grant("openid offline_access")));

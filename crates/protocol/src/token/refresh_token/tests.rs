@@ -106,11 +106,13 @@ impl Family {
         let grant = Box::new(Grant { revoked_at, ..grant("openid") });
         let facts = TokenFacts::RefreshToken { token: Box::new(token), successor, grant, user_active: true, parallel };
         let jti = (self.made + 1).to_string();
+        let unmade = crate::testing::grant("openid").id;
         let prepared = Prepared {
             refresh_token: [self.made + 1; 32],
             refresh_lifetime: Seconds::hours(8),
             access_jti: &jti,
             access_lifetime: LIFETIME,
+            grant: &unmade,
             resources: Resources { issuer: &self.issuer, servers: &[] },
         };
         let text = SecretString::from("token");

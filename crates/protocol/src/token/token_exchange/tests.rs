@@ -76,6 +76,7 @@ fn ask_bound(client: &Client, more: &[(&str, &str)], facts: TokenFacts, binding:
         refresh_lifetime: Seconds::hours(8),
         access_jti: "new-jti",
         access_lifetime: Seconds::minutes(10),
+        grant: &grant("openid").id,
         resources: Resources { issuer: &issuer, servers: &servers },
     };
     token::decide(&parse(client, more).unwrap().bound_to(binding), facts, &prepared, now)

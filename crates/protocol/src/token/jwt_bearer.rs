@@ -1,0 +1,109 @@
+//! The grant of an assertion (RFC 7523, 2.1): somebody whom the operator declared vouches for a person.
+//!
+//! Nobody proved anything to us: the token says no `acr`, `amr` or `auth_time`, is for resource servers alone, and no
+//! refresh token goes along: who wants another one brings another assertion.
+
+use countersign_model::{AuditKind, Authentication, Client, Grant, RequestedClaims, Scope, Timestamp};
+
+use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, invalid_grant, resource, scopes};
+use crate::assertion_grant::SpokenFor;
+use crate::error::{ErrorCode, OAuthError};
+use crate::resource::Target;
+
+/// `grant_type` of an assertion (RFC 7523, 2.1).
+pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+pub(super) fn decide(
+    client: AuthenticatedClient<'_>,
+    scope: Option<&str>,
+    resources: &[String],
+    facts: TokenFacts,
+    prepared: &Prepared<'_>,
+    now: Timestamp,
+) -> Decision {
+    if !client.is_confidential() {
+        let description = "A public client may not use this grant_type";
+        return Decision::refused(OAuthError::new(ErrorCode::UnauthorizedClient, description), None);
+    }
+    let registered = client.client();
+    let decided = check(facts).and_then(|(spoken, person)| {
+        let scope = narrow(scope, &spoken.scopes.intersection(&registered.scope))?;
+        let target = resource::decide(resources, &[], &scope, registered, &prepared.resources)?;
+        Ok((spoken, person, scope, target))
+    });
+    match decided {
+        Ok((spoken, person, scope, target)) => issue(registered, spoken, person, scope, target, prepared, now),
+        Err(error) => Decision::refused(error, None),
+    }
+}
+
+/// An assertion that holds, shown for the first time, of a person who may sign in.
+fn check(facts: TokenFacts) -> Result<(SpokenFor, Authentication), OAuthError> {
+    let TokenFacts::Assertion { spoken, person, user_active, spent } = facts else {
+        return Err(invalid_grant("no assertion of anybody who is heard"));
+    };
+    let spoken = spoken.map_err(|error| invalid_grant("the assertion does not hold").with_detail(error))?;
+    if spent {
+        return Err(invalid_grant("the assertion was shown before"));
+    }
+    let person = person.ok_or_else(|| invalid_grant("the assertion speaks of nobody here"))?;
+    if user_active { Ok((spoken, *person)) } else { Err(invalid_grant("the person may not sign in")) }
+}
+
+fn narrow(asked: Option<&str>, allowed: &Scope) -> Result<Scope, OAuthError> {
+    let refused = |description| OAuthError::new(ErrorCode::InvalidScope, description);
+    let own: Vec<&str> = allowed.iter().filter(|value| !scopes::OF_A_PERSON.contains(value)).collect();
+    let allowed: Scope = own.join(" ").parse().map_err(|_| refused("The scope is malformed"))?;
+    let scope = match asked {
+        Some(asked) => asked.parse().map_err(|_| refused("The scope is malformed"))?,
+        None => allowed.clone(),
+    };
+    if scope.is_empty() || !scope.is_subset(&allowed) {
+        return Err(refused("The scope exceeds what the client may have by such an assertion"));
+    }
+    Ok(scope)
+}
+
+fn issue(
+    client: &Client,
+    spoken: SpokenFor,
+    person: Authentication,
+    scope: Scope,
+    target: Target,
+    prepared: &Prepared<'_>,
+    now: Timestamp,
+) -> Decision {
+    let grant = Grant {
+        id: prepared.grant.clone(),
+        client: client.id.clone(),
+        authentication: person,
+        scope,
+        nonce: None,
+        claims: RequestedClaims::default(),
+        resources: Vec::new(),
+        created_at: now,
+        revoked_at: None,
+    };
+    let note = super::audit(
+        AuditKind::TokenIssued,
+        countersign_model::AuditOutcome::Success,
+        Some(&grant),
+        &format!("assertion of {}", spoken.issuer),
+    );
+    let spend = Effect::SpendAssertion { issuer: spoken.issuer, jti: spoken.jti, expires_at: spoken.expires_at };
+    let issue = Issue {
+        client: client.id.clone(),
+        scope: target.scope,
+        audience: target.audience,
+        access_token_alg: target.algorithm,
+        id_token: false,
+        nonce: None,
+        refresh_token: false,
+        exchanged: None,
+        grant: Some(grant.clone()),
+    };
+    Decision { outcome: Ok(issue), effects: vec![spend, Effect::InsertGrant(Box::new(grant)), note] }
+}
+
+#[cfg(test)]
+mod tests;
