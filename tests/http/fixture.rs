@@ -201,6 +201,12 @@ fn common_clients() -> Value {
             &json!({"grant_types": [TOKEN_EXCHANGE], "redirect_uris": [], "scope": "openid cases.read"})
         ),
         client("desk", &json!({"grant_types": ["authorization_code", TOKEN_EXCHANGE], "scope": "openid cases.read"})),
+        client(
+            "moved",
+            &json!({
+                "countersign_policy_claims": ["tfp", "acr"], "countersign_policy_names": {"lab": "B2C_1_signin"},
+            })
+        ),
         client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
         client(
             "prover",

@@ -11,6 +11,7 @@ mod consent;
 mod cors;
 mod discovery;
 mod fixture;
+mod from_b2c;
 mod indistinguishable;
 mod jarm;
 mod logs;

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    CertificateName, ClientId, ClientKeys, KeyedHash, LogoutRules, RefreshRule, RequestRules, ResponseRules, Scope,
-    Seconds, SecurityProfile, ShownUris, SigningAlgorithm, SubjectType, Timestamp,
+    CertificateName, ClientId, ClientKeys, KeyedHash, LogoutRules, PolicyNaming, RefreshRule, RequestRules,
+    ResponseRules, Scope, Seconds, SecurityProfile, ShownUris, SigningAlgorithm, SubjectType, Timestamp,
 };
 
 /// How a client proves itself at the token endpoint (RFC 7591, 2).
@@ -187,6 +187,9 @@ pub struct Client {
     /// Resource servers it may ask for (RFC 8707); empty: every one.
     #[serde(default)]
     pub resources: Vec<String>,
+    /// How its tokens tell which policy ran.
+    #[serde(default)]
+    pub policy_naming: PolicyNaming,
     /// The client that alone may act with its tokens besides itself (RFC 8693, 4.4); none: whoever they are for.
     #[serde(default)]
     pub may_act: Option<ClientId>,
@@ -238,6 +241,7 @@ impl Client {
             logout: LogoutRules::default(),
             profile: None,
             resources: Vec::new(),
+            policy_naming: PolicyNaming::default(),
             may_act: None,
             registration: None,
             disabled: false,

@@ -1,5 +1,7 @@
 //! What a client registered about its keys, requests, answers and logout (RFC 7591; OpenID Connect Registration, 2).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -98,6 +100,29 @@ pub enum RefreshRule {
     Rotate,
     /// It stays: for tokens bound to a key, and confidential clients (FAPI 2.0, 5.3.2.1).
     Keep,
+}
+
+/// How tokens tell which policy ran, for applications that move over from Azure AD B2C.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyNaming {
+    /// Whether the claim `tfp` tells.
+    pub tfp: bool,
+    /// Whether `acr` tells, instead of the authentication context.
+    pub acr: bool,
+    /// What the client calls a policy, by its id; others go by their ids.
+    pub names: BTreeMap<String, String>,
+}
+
+impl PolicyNaming {
+    /// What the client calls the policy `id`.
+    pub fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
+        self.names.get(id).map_or(id, String::as_str)
+    }
+
+    /// The first of the policies `ids` that the client calls `name`, in whatever case.
+    pub fn find<'a>(&self, name: &str, mut ids: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        ids.find(|id| self.names.get(*id).is_some_and(|known| known.eq_ignore_ascii_case(name)))
+    }
 }
 
 /// Where a logout leads, and how a client hears of one.

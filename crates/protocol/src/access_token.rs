@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
-use crate::keys;
+use crate::{id_token, keys};
 use crate::token::Issue;
 
 /// Header type of an access token (RFC 9068, 2.1).
@@ -51,6 +51,9 @@ pub struct AccessTokenClaims {
     /// Whose hands it works in; none: anybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// Which policy ran, where the client registered to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tfp: Option<String>,
     /// Who acts for the person (RFC 8693, 4.1); none: whoever they gave it to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Actor>,
@@ -90,6 +93,7 @@ impl AccessTokenClaims {
     pub fn new(issuer: &Issuer, issue: &Issue, terms: &Terms<'_>, now: Timestamp) -> Self {
         let authentication = issue.grant.as_ref().map(|grant| &grant.authentication);
         let proven = authentication.filter(|authentication| !authentication.is_hearsay());
+        let naming = &terms.client.policy_naming;
         let itself = || issue.client.to_string();
         let audience = if terms.audience.is_empty() { vec![issuer.to_string()] } else { terms.audience.to_vec() };
         Self {
@@ -102,10 +106,11 @@ impl AccessTokenClaims {
             jti: terms.jti.to_owned(),
             scope: issue.scope.to_string(),
             auth_time: proven.map(|proven| proven.auth_time.as_secs()),
-            acr: proven.map(|proven| proven.acr.clone()),
+            acr: proven.map(|proven| id_token::told_acr(proven, naming).to_owned()),
             amr: proven.map(|proven| proven.amr.clone()).unwrap_or_default(),
             gid: issue.grant.as_ref().map(|grant| grant.id.to_string()),
             cnf: terms.binding.confirmation(),
+            tfp: proven.and_then(|proven| id_token::told_policy(proven, naming)).map(str::to_owned),
             act: issue.exchanged.as_ref().and_then(|exchanged| exchanged.act.clone()),
             may_act: match &issue.exchanged {
                 Some(exchanged) => exchanged.may_act.clone(),

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Account, ClientId, Grant, Seconds, SigningAlgorithm, SigningKey, Timestamp};
+use countersign_model::{Account, Authentication, ClientId, Grant, PolicyNaming, Seconds, SigningAlgorithm, SigningKey, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::error::{ErrorCode, OAuthError};
@@ -26,6 +26,8 @@ pub struct Terms<'a> {
     pub tied: Tied<'a>,
     /// Algorithm it will be signed with: decides the hash of `at_hash`.
     pub algorithm: SigningAlgorithm,
+    /// How the client is told which policy ran.
+    pub naming: &'a PolicyNaming,
 }
 
 /// What goes with an ID token: each has its hash in it (Core, 3.1.3.6 and 3.3.2.11). With neither access token nor code
@@ -67,7 +69,8 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
         ("iat", Some(json!(now.as_secs()))),
         ("auth_time", Some(json!(authentication.auth_time.as_secs()))),
         ("nonce", terms.nonce.map(|nonce| json!(nonce))),
-        ("acr", Some(json!(authentication.acr))),
+        ("acr", Some(json!(told_acr(authentication, terms.naming)))),
+        ("tfp", told_policy(authentication, terms.naming).map(|name| json!(name))),
         ("amr", Some(json!(authentication.amr))),
         ("sid", Some(json!(authentication.session.as_str()))),
         ("at_hash", hash(terms.tied.access_token)),
@@ -76,6 +79,16 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
     ];
     claims.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     claims
+}
+
+/// `acr`: the authentication context, or the name of the policy where the client registered so.
+pub(crate) fn told_acr<'a>(authentication: &'a Authentication, naming: &'a PolicyNaming) -> &'a str {
+    if naming.acr { naming.name_of(&authentication.policy) } else { &authentication.acr }
+}
+
+/// `tfp`, as Azure AD B2C has it: the name of the policy, where the client registered so.
+pub(crate) fn told_policy<'a>(authentication: &'a Authentication, naming: &'a PolicyNaming) -> Option<&'a str> {
+    naming.tfp.then(|| naming.name_of(&authentication.policy))
 }
 
 /// The left half of a token's hash (Core, 3.1.3.6); Ed25519 goes with SHA-512.

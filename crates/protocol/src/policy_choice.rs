@@ -33,6 +33,15 @@ pub fn choose_policy(
     Ok(by_acr.map_or_else(|| client.default_policy.clone(), |policy| policy.id.clone()))
 }
 
+/// The policy that `client` means by `name`: one of that id, else the first it may run that it calls so.
+pub(crate) fn policy_meant<'a>(client: &'a Client, name: &'a str) -> &'a str {
+    if may_use(client, name) {
+        return name;
+    }
+    let ids = std::iter::once(&client.default_policy).chain(&client.allowed_policies).map(String::as_str);
+    client.policy_naming.find(name, ids).unwrap_or(name)
+}
+
 /// Whether `client` may run the policy `id`: its default, or one it may name.
 pub(crate) fn may_use(client: &Client, id: &str) -> bool {
     client.default_policy == id || client.allowed_policies.iter().any(|known| known == id)

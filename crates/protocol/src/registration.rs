@@ -14,7 +14,7 @@ mod switches;
 mod text;
 
 use countersign_model::{
-    Client, ClientId, LogoutRules, RefreshRule, RequestRules, Scope, Seconds, ShownUris, Timestamp,
+    Client, ClientId, LogoutRules, PolicyNaming, RefreshRule, RequestRules, Scope, Seconds, ShownUris, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -154,6 +154,7 @@ pub fn check(
         logout: logout(metadata),
         profile: metadata.countersign_profile,
         resources: resources(metadata, rules.capabilities)?,
+        policy_naming: policy_naming(metadata)?,
         may_act: may_act(metadata)?,
         ..Client::new(id, now)
     };
@@ -217,6 +218,24 @@ fn logout(metadata: &ClientMetadata) -> LogoutRules {
         frontchannel_uri: metadata.frontchannel_logout_uri.clone(),
         frontchannel_session_required: metadata.frontchannel_logout_session_required.unwrap_or(false),
     }
+}
+
+/// The longest name of a policy, as a client calls it.
+const MAX_POLICY_NAME: usize = 64;
+
+fn policy_naming(metadata: &ClientMetadata) -> Result<PolicyNaming, MetadataError> {
+    let claims = metadata.countersign_policy_claims.as_deref().unwrap_or_default();
+    if let Some(unknown) = claims.iter().find(|claim| !["tfp", "acr"].contains(&claim.as_str())) {
+        return Err(MetadataError::new(format!("countersign_policy_claims: {unknown} is neither tfp nor acr")));
+    }
+    let names = metadata.countersign_policy_names.clone().unwrap_or_default();
+    let is_name =
+        |name: &String| (1..=MAX_POLICY_NAME).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if names.len() > MAX_LIST || !names.values().all(is_name) {
+        return Err(MetadataError::new("countersign_policy_names: a name is 1 to 64 visible ASCII characters"));
+    }
+    let has = |claim: &str| claims.iter().any(|known| known == claim);
+    Ok(PolicyNaming { tfp: has("tfp"), acr: has("acr"), names })
 }
 
 fn may_act(metadata: &ClientMetadata) -> Result<Option<ClientId>, MetadataError> {

@@ -1,12 +1,14 @@
 //! What the tests of this crate share: a provider, clients, keys, a person, all with fixed ids and times.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
 use countersign_model::account::PostalAddress;
 use countersign_model::{
     Account, ApplicationType, AuthMethod, Authentication, AuthorizationCode, Client, ClientSecret, Fact, FactSet,
-    Grant, GrantId, Profile, RefreshToken, RequestedClaims, Scope, Seconds, SessionId, SigningAlgorithm, SigningKey,
+    Grant, GrantId, PolicyNaming, Profile, RefreshToken, RequestedClaims, Scope, Seconds, SessionId, SigningAlgorithm, SigningKey,
     Timestamp, User, UserId, UserStatus,
 };
 
@@ -20,6 +22,8 @@ use crate::params::Params;
 use crate::policy_choice::LoginPolicy;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+/// Nothing of policies in tokens.
+pub(crate) static PLAIN: PolicyNaming = PolicyNaming { tfp: false, acr: false, names: BTreeMap::new() };
 pub(crate) const CALLBACK: &str = "https://rp.example/callback";
 pub(crate) const SECRET_HASH: [u8; 32] = [7; 32];
 /// RFC 7636, appendix B.

@@ -115,6 +115,7 @@ impl Provider {
             nonce: answer.request.nonce.as_deref(),
             tied,
             algorithm,
+            naming: &answer.client.policy_naming,
         };
         let claims = id_token::claims(answer.account, answer.grant, &terms, now);
         let signed = self.keys.current().signer(algorithm, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;

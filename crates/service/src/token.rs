@@ -232,6 +232,7 @@ impl Provider {
                     nonce: issue.nonce.as_deref(),
                     tied: id_token::Tied { access_token: Some(&access), ..id_token::Tied::default() },
                     algorithm: client.id_token_alg,
+                    naming: &client.policy_naming,
                 };
                 let claims = id_token::claims(account, grant, &terms, now);
                 let signed = keys.signer(client.id_token_alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;

@@ -9,7 +9,7 @@ use super::response_type::ResponseType;
 use super::{Arrival, Params, Provider};
 use crate::error::{ErrorCode, OAuthError};
 use crate::resource::{self, Resources};
-use crate::{dpop, id_token, kernel, profile, scopes};
+use crate::{dpop, id_token, kernel, policy_choice, profile, scopes};
 
 /// A request under check; client and redirect URI are proven.
 pub(super) struct Asked<'a> {
@@ -256,7 +256,7 @@ fn check_id_token_hint(asked: &Asked<'_>, request: &mut AuthorizationRequest) ->
 
 /// `display`, `login_hint`, `ui_locales`, `claims_locales` never cause errors (Core, 15.1); nor does `p` here.
 pub(super) fn note_hints(asked: &Asked<'_>, request: &mut AuthorizationRequest) {
-    request.policy = asked.params.get("p").map(str::to_owned);
+    request.policy = asked.params.get("p").map(|name| policy_choice::policy_meant(asked.client, name).to_owned());
     request.login_hint = asked.params.get("login_hint").filter(|hint| hint.len() <= MAX_HINT).map(str::to_owned);
     let is_tag =
         |tag: &&str| (1..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');

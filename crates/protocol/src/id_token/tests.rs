@@ -2,12 +2,12 @@ use countersign_model::RequestedClaims;
 
 use super::*;
 use crate::access_token;
-use crate::testing::{NOW, account, client, grant, issuer, key, other_client};
+use crate::testing::{NOW, PLAIN, account, client, grant, issuer, key, other_client};
 
 fn terms(issuer: &Issuer) -> Terms<'_> {
     let algorithm = SigningAlgorithm::RS256;
     let tied = Tied { access_token: Some("at"), ..Tied::default() };
-    Terms { issuer, lifetime: Seconds::minutes(5), nonce: Some("n-0S6_WzA2Mj"), tied, algorithm }
+    Terms { issuer, lifetime: Seconds::minutes(5), nonce: Some("n-0S6_WzA2Mj"), tied, algorithm, naming: &PLAIN }
 }
 
 #[test]
@@ -91,4 +91,19 @@ fn a_hint_must_be_an_id_token_of_ours_for_this_client() {
     assert!(refused(&stranger.sign(TYPE, &claims).unwrap(), &issuer, &client.id));
     assert!(refused(&private.sign(access_token::TYPE, &claims).unwrap(), &issuer, &client.id));
     assert!(refused("", &issuer, &client.id));
+}
+
+#[test]
+fn a_client_from_b2c_is_told_which_policy_ran() {
+    let names = [("email".to_owned(), "B2C_1_signin".to_owned())].into();
+    let told = |naming: &PolicyNaming| {
+        let issuer = issuer();
+        claims(&account(), &grant("openid"), &Terms { naming, ..terms(&issuer) }, NOW)
+    };
+    let plain = told(&PLAIN);
+    assert_eq!((plain.get("tfp"), &plain["acr"]), (None, &json!("urn:acr:email")));
+    let by_id = told(&PolicyNaming { tfp: true, ..PolicyNaming::default() });
+    assert_eq!((&by_id["tfp"], &by_id["acr"]), (&json!("email"), &json!("urn:acr:email")));
+    let renamed = told(&PolicyNaming { tfp: true, acr: true, names });
+    assert_eq!((&renamed["tfp"], &renamed["acr"]), (&json!("B2C_1_signin"), &json!("B2C_1_signin")));
 }

@@ -27,3 +27,20 @@ fn an_essential_acr_chooses_too() {
     let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:acr:email"]}}}"#;
     assert_eq!(chosen(&[("claims", claims)]).as_deref(), Ok("email"));
 }
+
+#[test]
+fn p_may_be_what_the_client_calls_a_policy_in_whatever_case() {
+    let names = [("phone", "B2C_1_SignIn"), ("lab", "B2C_1_lab"), ("email", "B2C_1_signin")];
+    let names = names.map(|(id, name)| (id.to_owned(), name.to_owned())).into();
+    let client = Client { policy_naming: countersign_model::PolicyNaming { names, ..Default::default() }, ..client() };
+    let chosen = |name: &str| {
+        let request = authorize(&client, &[("p", name)]).unwrap();
+        choose_policy(&request, &client, &login_policies()).map_err(|error| error.code)
+    };
+    // Of two of that name the one that is allowed first; an id is an id.
+    assert_eq!(chosen("b2c_1_signin").as_deref(), Ok("email"));
+    assert_eq!(chosen("phone").as_deref(), Ok("phone"));
+    for refused in ["B2C_1_lab", "B2C_1_other"] {
+        assert_eq!(chosen(refused), Err(ErrorCode::InvalidRequest), "{refused}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The members of a client's metadata, by the names of their specifications.
 
+use std::collections::BTreeMap;
+
 use countersign_model::{ApplicationType, RefreshRule, SecurityProfile, SubjectType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -94,6 +96,10 @@ metadata! {
     countersign_refresh: RefreshRule,
     /// Resource servers it may ask for.
     countersign_resources: Vec<String>,
+    /// Claims by which tokens tell which policy ran: `tfp`, `acr`.
+    countersign_policy_claims: Vec<String>,
+    /// What the client calls policies, by their ids: in those claims and in `p`.
+    countersign_policy_names: BTreeMap<String, String>,
     /// The client that alone may act with its tokens besides itself.
     countersign_may_act: String,
 }

@@ -58,3 +58,19 @@ fn nobody_joins_a_sector_by_an_address_that_is_not_its_own_core_8_1() {
         assert!(!register(Registrant::Operator, "", &metadata).is_err_and(|error| error.why.contains("pairwise")));
     }
 }
+
+#[test]
+fn only_an_operator_renames_policies() {
+    let metadata = |claims: &[&str], name: &str| {
+        serde_json::json!({"redirect_uris": ["https://rp.example/cb"], "countersign_policy_claims": claims,
+            "countersign_policy_names": {"email": name}})
+    };
+    let naming = register(Registrant::Operator, "", &metadata(&["tfp"], "B2C_1_signin")).unwrap().policy_naming;
+    assert_eq!((naming.tfp, naming.acr, naming.name_of("email")), (true, false, "B2C_1_signin"));
+    for (claims, name) in [(&["sub"], "a"), (&["tfp"], ""), (&["tfp"], "a b"), (&["tfp"], "x".repeat(65).as_str())] {
+        assert!(register(Registrant::Operator, "", &metadata(claims, name)).is_err(), "{claims:?} {name}");
+    }
+    let mut own = metadata(&["tfp"], "B2C_1_signin").as_object().unwrap().clone();
+    let read = read(&mut own).unwrap();
+    assert!(read.countersign_policy_claims.is_none() && read.countersign_policy_names.is_none());
+}
