@@ -194,12 +194,12 @@ fn common_clients() -> Value {
                 "countersign_may_act": "deputy",
             })
         ),
-        client("gateway", &json!({"grant_types": [JWT_BEARER], "redirect_uris": [], "scope": "cases.read cases.write"})),
-        client("deputy-gateway", &json!({"grant_types": [JWT_BEARER], "redirect_uris": [], "scope": "cases.read"})),
         client(
-            "deputy",
-            &json!({"grant_types": [TOKEN_EXCHANGE], "redirect_uris": [], "scope": "openid cases.read"})
+            "gateway",
+            &json!({"grant_types": [JWT_BEARER], "redirect_uris": [], "scope": "cases.read cases.write"})
         ),
+        client("deputy-gateway", &json!({"grant_types": [JWT_BEARER], "redirect_uris": [], "scope": "cases.read"})),
+        client("deputy", &json!({"grant_types": [TOKEN_EXCHANGE], "redirect_uris": [], "scope": "openid cases.read"})),
         client("desk", &json!({"grant_types": ["authorization_code", TOKEN_EXCHANGE], "scope": "openid cases.read"})),
         client(
             "moved",

@@ -22,6 +22,7 @@ mod oidc_core_5_3;
 mod oidc_core_8;
 mod openid_client;
 mod pages;
+mod prompt_create;
 mod rfc6749_authorization;
 mod rfc6749_token;
 mod rfc6750;

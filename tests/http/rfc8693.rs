@@ -14,7 +14,7 @@ pub const CASES: &str = "https://cases.example.com/api";
 
 impl Provider {
     /// `client` asks for what comes of `subject`.
-    async fn exchange(&self, client: &str, subject: &str, more: &[(&str, &str)]) -> Answer {
+    async fn trade(&self, client: &str, subject: &str, more: &[(&str, &str)]) -> Answer {
         self.token(client, &form(subject, more)).await
     }
 
@@ -37,7 +37,7 @@ async fn an_api_goes_on_with_the_token_it_was_shown_and_says_that_it_acts() {
 
     let tokens = provider.tokens_for_cases("cases", "openid offline_access cases.read cases.write").await;
     let subject = text(&tokens, "access_token");
-    let answer = provider.exchange(CASES, subject, &[("scope", "cases.read"), ("audience", CASES)]).await;
+    let answer = provider.trade(CASES, subject, &[("scope", "cases.read"), ("audience", CASES)]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_not_cached(&answer);
     let issued = answer.json();
@@ -62,8 +62,8 @@ async fn an_api_goes_on_with_the_token_it_was_shown_and_says_that_it_acts() {
     // It dies with the family it came of.
     assert_eq!(provider.revoke("cases", &[("token", text(&tokens, "refresh_token"))]).await.status, 200);
     assert_eq!(provider.introspect(CASES, token).await, json!({"active": false}));
-    assert_error(&provider.exchange(CASES, subject, &[]).await, 400, "invalid_request");
-    assert_error(&provider.exchange(CASES, token, &[]).await, 400, "invalid_request");
+    assert_error(&provider.trade(CASES, subject, &[]).await, 400, "invalid_request");
+    assert_error(&provider.trade(CASES, token, &[]).await, 400, "invalid_request");
 }
 
 #[tokio::test]
@@ -81,27 +81,27 @@ async fn nothing_grows_and_strangers_get_nothing() {
         ("actor_token", subject, "invalid_request"),
         ("actor_token_type", ACCESS_TOKEN, "invalid_request"),
     ] {
-        assert_error(&provider.exchange(CASES, subject, &[(name, value)]).await, 400, error);
+        assert_error(&provider.trade(CASES, subject, &[(name, value)]).await, 400, error);
     }
     // RFC 8693, 2.2.2: whatever is wrong with a token is invalid_request.
     let identity = text(&tokens, "id_token");
     for wrong in ["abc", "a.b.c", identity, &format!("{subject}x")] {
-        assert_error(&provider.exchange(CASES, wrong, &[]).await, 400, "invalid_request");
+        assert_error(&provider.trade(CASES, wrong, &[]).await, 400, "invalid_request");
     }
     let kind = "urn:ietf:params:oauth:token-type:id_token";
     let as_id_token = [("grant_type", GRANT), ("subject_token", identity), ("subject_token_type", kind)];
     assert_error(&provider.token(CASES, &as_id_token).await, 400, "invalid_request");
     let missing = [("grant_type", GRANT), ("subject_token_type", ACCESS_TOKEN)];
     assert_error(&provider.token(CASES, &missing).await, 400, "invalid_request");
-    assert_error(&provider.exchange("exchanger", subject, &[]).await, 400, "invalid_request");
-    assert_error(&provider.exchange("basic", subject, &[]).await, 400, "unauthorized_client");
+    assert_error(&provider.trade("exchanger", subject, &[]).await, 400, "invalid_request");
+    assert_error(&provider.trade("basic", subject, &[]).await, 400, "unauthorized_client");
     // A token of nobody: the API's own.
     let own = provider.token(CASES, &[("grant_type", "client_credentials"), ("scope", "cases.read")]).await.json();
-    assert_error(&provider.exchange(CASES, text(&own, "access_token"), &[]).await, 400, "invalid_request");
+    assert_error(&provider.trade(CASES, text(&own, "access_token"), &[]).await, 400, "invalid_request");
     // Taken back alone, it is worth nothing here either.
-    assert_eq!(provider.exchange(CASES, subject, &[]).await.status, 200);
+    assert_eq!(provider.trade(CASES, subject, &[]).await.status, 200);
     assert_eq!(provider.revoke("cases", &[("token", subject)]).await.status, 200);
-    assert_error(&provider.exchange(CASES, subject, &[]).await, 400, "invalid_request");
+    assert_error(&provider.trade(CASES, subject, &[]).await, 400, "invalid_request");
 }
 
 #[tokio::test]
@@ -111,8 +111,8 @@ async fn those_who_act_stand_in_a_chain_and_may_act_says_who() {
     let tokens = provider.tokens_for_cases("exchanger", "openid cases.read").await;
     let subject = text(&tokens, "access_token");
     assert_eq!(peek(subject)["may_act"], json!({"sub": "deputy", "client_id": "deputy"}));
-    assert_error(&provider.exchange(CASES, subject, &[]).await, 400, "invalid_request");
-    let acting = provider.exchange("deputy", subject, &[]).await.json();
+    assert_error(&provider.trade(CASES, subject, &[]).await, 400, "invalid_request");
+    let acting = provider.trade("deputy", subject, &[]).await.json();
     let acting = peek(text(&acting, "access_token"));
     assert_eq!(acting["act"], json!({"sub": "deputy", "client_id": "deputy"}));
     assert_eq!(acting["may_act"], peek(subject)["may_act"], "it goes on");
@@ -121,21 +121,17 @@ async fn those_who_act_stand_in_a_chain_and_may_act_says_who() {
     let customer = provider.tokens_for_cases("desk", "openid cases.read").await;
     let agent = provider.tokens_for_cases("desk", "openid cases.read").await;
     let more = [("actor_token", text(&agent, "access_token")), ("actor_token_type", ACCESS_TOKEN)];
-    let answer = provider.exchange("desk", text(&customer, "access_token"), &more).await;
+    let answer = provider.trade("desk", text(&customer, "access_token"), &more).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let first = text(&answer.json(), "access_token").to_owned();
     let person = peek(text(&agent, "access_token"))["sub"].clone();
     assert_eq!(peek(&first)["act"], json!({"sub": person}));
-    let second = provider.exchange(CASES, &first, &[]).await.json();
+    let second = provider.trade(CASES, &first, &[]).await.json();
     let expected = json!({"sub": CASES, "client_id": CASES, "act": {"sub": person}});
     assert_eq!(peek(text(&second, "access_token"))["act"], expected);
     // Somebody else's actor token proves nothing.
     let foreign = [("actor_token", subject), ("actor_token_type", ACCESS_TOKEN)];
-    assert_error(
-        &provider.exchange("desk", text(&customer, "access_token"), &foreign).await,
-        400,
-        "invalid_request",
-    );
+    assert_error(&provider.trade("desk", text(&customer, "access_token"), &foreign).await, 400, "invalid_request");
 }
 
 /// RFC 9449: the new token is bound to the key of who asks for it, and what was bound never becomes a bearer token.
@@ -159,7 +155,7 @@ async fn a_bound_token_stays_bound() {
     let tokens = send("cases", &redeem, &person).await.json();
     assert_eq!(tokens["token_type"], "DPoP");
     let subject = text(&tokens, "access_token");
-    assert_error(&provider.exchange(CASES, subject, &[]).await, 400, "invalid_request");
+    assert_error(&provider.trade(CASES, subject, &[]).await, 400, "invalid_request");
     let bound = send(CASES, &form(subject, &[]), &api).await.json();
     assert_eq!(bound["token_type"], "DPoP");
     assert_eq!(peek(text(&bound, "access_token"))["cnf"], json!({"jkt": api.thumbprint()}));

@@ -27,8 +27,8 @@ pub use account::{
 pub use audit::{AuditEvent, AuditKind, AuditOutcome};
 pub use client::{ApplicationType, AuthMethod, Client, ClientSecret, SelfRegistration};
 pub use client_rules::{
-    CertificateName, ClientKeys, Encryption, LogoutRules, PolicyNaming, RefreshRule, RequestRules, ResponseRules, SecurityProfile,
-    ShownUris, SubjectType,
+    CertificateName, ClientKeys, Encryption, LogoutRules, PolicyNaming, RefreshRule, RequestRules, ResponseRules,
+    SecurityProfile, ShownUris, SubjectType,
 };
 pub use device_code::{DeviceCode, DeviceState};
 pub use fact::{Fact, FactSet, ProvenFact};

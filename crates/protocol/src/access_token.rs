@@ -10,8 +10,8 @@ use crate::actor::Actor;
 use crate::binding::Binding;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
-use crate::{id_token, keys};
 use crate::token::Issue;
+use crate::{id_token, keys};
 
 /// Header type of an access token (RFC 9068, 2.1).
 pub const TYPE: &str = "at+jwt";

@@ -215,10 +215,7 @@ fn check_audience(aud: Option<&Value>, client: &Client, issuer: &Issuer) -> Resu
 }
 
 /// One audience alone, as text or in a list, and it is ours.
-pub(crate) fn check_single_audience(
-    aud: Option<&Value>,
-    is_ours: impl Fn(&str) -> bool,
-) -> Result<(), AssertionError> {
+pub(crate) fn check_single_audience(aud: Option<&Value>, is_ours: impl Fn(&str) -> bool) -> Result<(), AssertionError> {
     let holds = match aud {
         Some(Value::String(one)) => is_ours(one),
         Some(Value::Array(one)) => matches!(one.as_slice(), [Value::String(one)] if is_ours(one)),

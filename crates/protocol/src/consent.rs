@@ -80,7 +80,7 @@ pub fn decide_account(request: &AuthorizationRequest, accounts: impl IntoIterato
         let error = OAuthError::new(ErrorCode::AccountSelectionRequired, "The person must choose an account");
         return AccountDecision::Refuse(error);
     }
-    if request.prompt.contains(Prompt::SelectAccount) && !accounts.is_empty() {
+    if request.prompt.contains(Prompt::SelectAccount) && !request.demands_registration() && !accounts.is_empty() {
         return AccountDecision::Choose(accounts.into_iter().collect());
     }
     AccountDecision::Known

@@ -55,6 +55,8 @@ pub struct Capabilities {
     pub resource_scopes: Vec<String>,
     /// Whether there is a consent page; if not, `prompt=consent` is not advertised.
     pub consent: bool,
+    /// Whether a policy makes accounts; if not, `prompt=create` is not advertised and refused.
+    pub create: bool,
     /// Origin of the listener that asks for client certificates, if there is one (RFC 8705, 5).
     pub mtls_origin: Option<String>,
     /// Whether there is an authority whose certificates name clients (RFC 8705, 2.1).
@@ -224,7 +226,11 @@ fn supported_scopes(capabilities: &Capabilities) -> Vec<&str> {
 }
 
 fn supported_prompts(capabilities: &Capabilities) -> Vec<&'static str> {
-    let supported = |prompt: &Prompt| *prompt != Prompt::Consent || capabilities.consent;
+    let supported = |prompt: &Prompt| match prompt {
+        Prompt::Consent => capabilities.consent,
+        Prompt::Create => capabilities.create,
+        Prompt::None | Prompt::Login | Prompt::SelectAccount => true,
+    };
     Prompt::ALL.into_iter().filter(supported).map(Prompt::as_str).collect()
 }
 

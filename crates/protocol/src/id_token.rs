@@ -3,7 +3,9 @@
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Account, Authentication, ClientId, Grant, PolicyNaming, Seconds, SigningAlgorithm, SigningKey, Timestamp};
+use countersign_model::{
+    Account, Authentication, ClientId, Grant, PolicyNaming, Seconds, SigningAlgorithm, SigningKey, Timestamp,
+};
 use serde_json::{Map, Value, json};
 
 use crate::error::{ErrorCode, OAuthError};

@@ -70,7 +70,7 @@ pub use issuer::{Issuer, IssuerError};
 pub use keys::{KeyError, PrivateKey};
 pub use logout::{LogoutRequest, PostLogoutTarget};
 pub use params::Params;
-pub use policy_choice::{LoginPolicy, choose_policy};
+pub use policy_choice::{Choices, LoginPolicy, choose_policy};
 pub use registration::{ClientMetadata, MetadataError, Registrant};
 pub use token::{Decision, Effect, Issue, TokenFacts, TokenRequest};
 pub use upstream::{UpstreamError, UpstreamIdentity, verify_upstream_id_token};

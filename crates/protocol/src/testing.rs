@@ -8,8 +8,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use countersign_model::account::PostalAddress;
 use countersign_model::{
     Account, ApplicationType, AuthMethod, Authentication, AuthorizationCode, Client, ClientSecret, Fact, FactSet,
-    Grant, GrantId, PolicyNaming, Profile, RefreshToken, RequestedClaims, Scope, Seconds, SessionId, SigningAlgorithm, SigningKey,
-    Timestamp, User, UserId, UserStatus,
+    Grant, GrantId, PolicyNaming, Profile, RefreshToken, RequestedClaims, Scope, Seconds, SessionId, SigningAlgorithm,
+    SigningKey, Timestamp, User, UserId, UserStatus,
 };
 
 use crate::authorization::{Arrival, AuthorizationRequest, Provider, Refusal};
@@ -86,7 +86,10 @@ pub(crate) fn authenticated(client: &Client) -> AuthenticatedClient<'_> {
     let id = client.id.as_str();
     let presented = match method {
         AuthMethod::None => Presented::parse(None, &Params::default(), &params(&[("client_id", id)])),
-        _ => Presented::parse(Some(&basic(id, "secret")), &Params::default(), &Params::default()),
+        _ => {
+            let header = basic(&id.replace(':', "%3A"), "secret");
+            Presented::parse(Some(&header), &Params::default(), &Params::default())
+        }
     };
     client_authentication::check(Some(client), &presented.unwrap(), Some(&SECRET_HASH), NOW).unwrap()
 }

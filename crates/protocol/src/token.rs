@@ -8,8 +8,8 @@ mod refresh_token;
 pub mod token_exchange;
 
 use countersign_model::{
-    AuditKind, AuditOutcome, Authentication, AuthorizationCode, ClientId, DeviceCode, Grant, GrantId, KeyedHash, RefreshToken, Scope,
-    Seconds, SigningAlgorithm, Timestamp, UserId,
+    AuditKind, AuditOutcome, Authentication, AuthorizationCode, ClientId, DeviceCode, Grant, GrantId, KeyedHash,
+    RefreshToken, Scope, Seconds, SigningAlgorithm, Timestamp, UserId,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -379,8 +379,7 @@ pub fn decide(request: &TokenRequest<'_>, facts: TokenFacts, prepared: &Prepared
         }
         RequestedGrant::TokenExchange { actor, scope, .. } => {
             let (client, binding, scope) = (request.client, &request.binding, scope.as_deref());
-            let exchange =
-                token_exchange::Exchange { client, has_actor: actor.is_some(), scope, resources, binding };
+            let exchange = token_exchange::Exchange { client, has_actor: actor.is_some(), scope, resources, binding };
             token_exchange::decide(&exchange, facts, prepared, now)
         }
     }

@@ -27,7 +27,7 @@ mod telephone;
 mod tests;
 mod webhook;
 
-pub use assertion_issuers::{AssertionSubject, AssertionWriter};
+pub use assertion_issuers::AssertionWriter;
 pub use federation::{Federation, FederationLink};
 pub use limits::{Hashing, LifetimeSeconds, Limits};
 pub use mail::{Mail, MailDkim, MailTls};

@@ -1,9 +1,7 @@
 //! Assertions that stand for a person's authorization (RFC 7523, 2.1): whose they are, whom they speak for, and that each
 //! is heard once.
 
-use countersign_model::{
-    Account, Authentication, Client, ClientId, SessionId, Timestamp, UserStatus,
-};
+use countersign_model::{Account, Authentication, Client, ClientId, SessionId, Timestamp, UserStatus};
 use countersign_protocol::jws::JwsError;
 use countersign_protocol::{AssertionError, Naming, SpokenFor, TokenFacts, assertion_grant};
 use countersign_store::Tx;

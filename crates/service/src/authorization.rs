@@ -81,7 +81,7 @@ impl Provider {
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
         let target = request.target(client).ok_or(ServiceError::Internal("a checked redirect URI does not hold"))?;
-        let policy = match choose_policy(&request, client, self.policies.login()) {
+        let policy = match choose_policy(&request, client, self.policies.choices()) {
             Ok(policy) => policy,
             Err(error) => return self.refuse(target, &error, client, call.context).await,
         };
@@ -143,7 +143,7 @@ impl Provider {
         let mut fresh = request.clone();
         fresh.max_age = Some(TICKET_AGE);
         if !fresh.is_silent() {
-            fresh.prompt = fresh.prompt.without(Prompt::Login).without(Prompt::SelectAccount);
+            fresh.prompt = fresh.prompt.without(Prompt::Login).without(Prompt::SelectAccount).without(Prompt::Create);
         }
         let facts = self.session_facts(&session.authentication, client);
         let demand = Demand { request: &fresh, client, policy, login_policies: self.policies.login() };

@@ -15,6 +15,7 @@ pub(crate) fn capabilities(policies: &Policies, settings: &Settings) -> Capabili
         acr_values: policies.login().iter().map(|policy| policy.acr.clone()).collect(),
         ui_locales: vec!["en".to_owned(), "es".to_owned()],
         consent: true,
+        create: !policies.choices().create.is_empty(),
         registration: !matches!(settings.registration.access, RegistrationAccess::Closed),
         mtls_origin: settings.mtls_origin.clone(),
         mtls_authority: settings.mtls_authority,

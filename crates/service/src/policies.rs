@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_flow::language::{Purpose, Sso, StepKind};
-use countersign_flow::{Finding, PolicySet, Severity, Surroundings, check, check_within, parse};
+use countersign_flow::language::{Entry, Purpose, Sso, StepKind};
+use countersign_flow::{Finding, Policy, PolicySet, Severity, Surroundings, check, check_within, parse};
 use countersign_model::{Authentication, Timestamp};
-use countersign_protocol::LoginPolicy;
+use countersign_protocol::{Choices, LoginPolicy};
 use countersign_store::Db;
 
 use crate::ServiceError;
@@ -221,12 +221,15 @@ fn date(now: Timestamp) -> String {
 pub(crate) struct Policies {
     set: PolicySet,
     login: Vec<LoginPolicy>,
+    create: Vec<String>,
 }
 
 impl Policies {
     pub(crate) fn new(set: PolicySet) -> Self {
         let login = set.iter().filter_map(login_policy).collect();
-        Self { set, login }
+        let registers = |policy: &&Policy| policy.purpose == Purpose::Register && policy.allows_entry(Entry::Authorize);
+        let create = set.iter().filter(registers).map(|policy| policy.id.clone()).collect();
+        Self { set, login, create }
     }
 
     pub(crate) fn set(&self) -> &PolicySet {
@@ -236,6 +239,11 @@ impl Policies {
     /// Policies that end in a login, with what they prove.
     pub(crate) fn login(&self) -> &[LoginPolicy] {
         &self.login
+    }
+
+    /// What a request may mean.
+    pub(crate) fn choices(&self) -> Choices<'_> {
+        Choices { login: &self.login, create: &self.create }
     }
 
     /// The policy of a client that names none.

@@ -7,8 +7,8 @@ use countersign_protocol::discovery::paths;
 use countersign_protocol::resource::Resources;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
-    AccessTokenClaims, AssertionError, Binding, CertificateThumbprint, Decision, Effect, Held, Issue, OAuthError, Params, Proof,
-    SpokenFor, TokenFacts, TokenRequest, access_token, dpop, id_token, profile,
+    AccessTokenClaims, AssertionError, Binding, CertificateThumbprint, Decision, Effect, Held, Issue, OAuthError,
+    Params, Proof, SpokenFor, TokenFacts, TokenRequest, access_token, dpop, id_token, profile,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};

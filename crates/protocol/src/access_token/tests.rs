@@ -108,7 +108,8 @@ fn a_token_of_a_retired_key_is_dead() {
 fn a_client_from_b2c_is_told_which_policy_ran() {
     let policy_naming = countersign_model::PolicyNaming { tfp: true, acr: true, ..Default::default() };
     let (binding, client) = (Binding::default(), Client { policy_naming, ..client() });
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &[], binding: &binding, client: &client };
+    let terms =
+        Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &[], binding: &binding, client: &client };
     let claims = AccessTokenClaims::new(&issuer(), &issue(Some(grant("openid"))), &terms, NOW);
     assert_eq!((claims.tfp.as_deref(), claims.acr.as_deref()), (Some("email"), Some("email")));
     let own = AccessTokenClaims::new(&issuer(), &issue(None), &terms, NOW);

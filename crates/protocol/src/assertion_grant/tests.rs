@@ -86,7 +86,10 @@ fn who_shows_it_and_whom_it_speaks_for_is_the_operators_to_say() {
     assert_eq!(hear_as(&few, "JWT", &json!({})), Err(AssertionError::Subject));
     assert!(hear_as(&few, "JWT", &json!({"sub": "bob@example.com"})).is_ok());
     let by_id = AssertionIssuer { naming: Naming::UserId, ..declared() };
-    assert!(hear_as(&by_id, "JWT", &json!({"sub": "anything"})).is_ok(), "whether there is such a person is not known here");
+    assert!(
+        hear_as(&by_id, "JWT", &json!({"sub": "anything"})).is_ok(),
+        "whether there is such a person is not known here"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use countersign_model::{AuthMethod, Client, Scope, Seconds};
 
 use super::carriage::{Carriage, find_carriage};
 use super::claims_parameter;
-use super::request::{AuthorizationRequest, PromptSet, ResponseMode};
+use super::request::{AuthorizationRequest, Prompt, PromptSet, ResponseMode};
 use super::response_type::ResponseType;
 use super::{Arrival, Params, Provider};
 use crate::error::{ErrorCode, OAuthError};
@@ -219,7 +219,11 @@ fn check_resources(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Res
 fn check_prompt(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let Some(text) = asked.params.get("prompt") else { return Ok(()) };
     let unsupported = invalid("The prompt is not supported, or none stands with others");
-    request.prompt = PromptSet::parse(text).ok_or(unsupported)?;
+    let prompt = PromptSet::parse(text).ok_or(unsupported.clone())?;
+    if prompt.contains(Prompt::Create) && !asked.provider.capabilities.create {
+        return Err(unsupported);
+    }
+    request.prompt = prompt;
     Ok(())
 }
 

@@ -86,11 +86,13 @@ pub enum Prompt {
     Consent,
     /// Let the person choose an account; treated as `login`.
     SelectAccount,
+    /// Let them make an account (Initiating User Registration via OpenID Connect 1.0, 4).
+    Create,
 }
 
 impl Prompt {
     /// Every supported value.
-    pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+    pub const ALL: [Self; 5] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount, Self::Create];
 
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
@@ -99,6 +101,7 @@ impl Prompt {
             Self::Login => "login",
             Self::Consent => "consent",
             Self::SelectAccount => "select_account",
+            Self::Create => "create",
         }
     }
 
@@ -212,10 +215,17 @@ impl AuthorizationRequest {
         self.prompt.contains(Prompt::None)
     }
 
-    /// Whether the person must authenticate now, whatever session there is: `login`, `select_account`, `max_age=0`.
+    /// Whether the person must authenticate now, whatever session there is: `login`, `select_account`, `create`,
+    /// `max_age=0`.
     pub fn demands_fresh_login(&self, client: &Client) -> bool {
-        let asked = self.prompt.contains(Prompt::Login) || self.prompt.contains(Prompt::SelectAccount);
-        asked || self.effective_max_age(client) == Some(Seconds::new(0))
+        let asked = [Prompt::Login, Prompt::SelectAccount, Prompt::Create];
+        asked.into_iter().any(|prompt| self.prompt.contains(prompt))
+            || self.effective_max_age(client) == Some(Seconds::new(0))
+    }
+
+    /// Whether the person wants to make an account.
+    pub const fn demands_registration(&self) -> bool {
+        self.prompt.contains(Prompt::Create)
     }
 
     /// Whether the person must be asked for consent.

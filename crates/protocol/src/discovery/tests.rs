@@ -81,7 +81,8 @@ fn consent_is_advertised_only_where_there_is_a_page_for_it() {
 
 #[test]
 fn grants_are_advertised_as_far_as_they_are_on() {
-    let said = |features| metadata(&issuer(), &Capabilities { features, ..capabilities() })["grant_types_supported"].clone();
+    let said =
+        |features| metadata(&issuer(), &Capabilities { features, ..capabilities() })["grant_types_supported"].clone();
     let always = ["authorization_code", "refresh_token", "client_credentials"];
     assert_eq!(said(Features::SAFE), serde_json::json!(always));
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";

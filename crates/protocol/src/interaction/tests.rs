@@ -1,7 +1,7 @@
 use countersign_model::{Fact, Seconds};
 
 use super::*;
-use crate::policy_choice::choose_policy;
+use crate::policy_choice::{Choices, choose_policy};
 use crate::testing::{NOW, authorize, client, later, login_policies, user_id};
 
 fn session(facts: &[Fact]) -> SessionFacts {
@@ -21,7 +21,7 @@ fn email_session() -> SessionFacts {
 fn with_demand<T>(client: &Client, changes: &[(&str, &str)], then: impl FnOnce(&Demand<'_>) -> T) -> T {
     let login_policies = login_policies();
     let request = authorize(client, changes).unwrap();
-    let policy = choose_policy(&request, client, &login_policies).unwrap();
+    let policy = choose_policy(&request, client, Choices { login: &login_policies, create: &[] }).unwrap();
     then(&Demand { request: &request, client, policy: &policy, login_policies: &login_policies })
 }
 

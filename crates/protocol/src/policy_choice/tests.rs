@@ -1,9 +1,16 @@
 use super::*;
+use crate::authorization::Prompt;
 use crate::testing::{authorize, client, login_policies};
 
 fn chosen(changes: &[(&str, &str)]) -> Result<String, ErrorCode> {
     let request = authorize(&client(), changes).unwrap();
-    choose_policy(&request, &client(), &login_policies()).map_err(|error| error.code)
+    choose(&request, &client())
+}
+
+fn choose(request: &AuthorizationRequest, client: &Client) -> Result<String, ErrorCode> {
+    let create = ["join", "registration", "phone"].map(str::to_owned);
+    let policies = Choices { login: &login_policies(), create: &create };
+    choose_policy(request, client, policies).map_err(|error| error.code)
 }
 
 #[test]
@@ -35,7 +42,7 @@ fn p_may_be_what_the_client_calls_a_policy_in_whatever_case() {
     let client = Client { policy_naming: countersign_model::PolicyNaming { names, ..Default::default() }, ..client() };
     let chosen = |name: &str| {
         let request = authorize(&client, &[("p", name)]).unwrap();
-        choose_policy(&request, &client, &login_policies()).map_err(|error| error.code)
+        choose(&request, &client)
     };
     // Of two of that name the one that is allowed first; an id is an id.
     assert_eq!(chosen("b2c_1_signin").as_deref(), Ok("email"));
@@ -43,4 +50,20 @@ fn p_may_be_what_the_client_calls_a_policy_in_whatever_case() {
     for refused in ["B2C_1_lab", "B2C_1_other"] {
         assert_eq!(chosen(refused), Err(ErrorCode::InvalidRequest), "{refused}");
     }
+}
+
+#[test]
+fn create_chooses_the_first_policy_of_the_client_that_registers() {
+    let allowed = ["email", "registration", "join"].map(str::to_owned).to_vec();
+    let joining = Client { allowed_policies: allowed, ..client() };
+    let chosen = |client: &Client, more: &[(&str, &str)]| {
+        let mut request = authorize(client, more).unwrap();
+        request.prompt = request.prompt.with(Prompt::Create);
+        choose(&request, client)
+    };
+    assert_eq!(chosen(&joining, &[]).as_deref(), Ok("registration"));
+    assert_eq!(chosen(&joining, &[("p", "join")]).as_deref(), Ok("join"));
+    assert_eq!(chosen(&joining, &[("acr_values", "urn:acr:email")]).as_deref(), Ok("registration"));
+    assert_eq!(chosen(&joining, &[("p", "email")]), Err(ErrorCode::InvalidRequest), "it registers nobody");
+    assert_eq!(chosen(&Client { allowed_policies: Vec::new(), ..client() }, &[]), Err(ErrorCode::InvalidRequest));
 }

@@ -19,7 +19,8 @@ pub(crate) fn claims() -> AccessTokenClaims {
         exchanged: None,
     };
     let binding = Binding::default();
-    let terms = Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &[], binding: &binding, client: &client() };
+    let terms =
+        Terms { jti: "token-1", lifetime: Seconds::minutes(5), audience: &[], binding: &binding, client: &client() };
     AccessTokenClaims::new(&issuer(), &issue, &terms, NOW)
 }
 

@@ -6,7 +6,9 @@
 
 use countersign_model::{AuditKind, AuditOutcome, Client, Grant, Scope, Seconds, Timestamp};
 
-use super::{AuthenticatedClient, Decision, Effect, Exchanged, Issue, Prepared, RequestedGrant, ShownToken, TokenFacts};
+use super::{
+    AuthenticatedClient, Decision, Effect, Exchanged, Issue, Prepared, RequestedGrant, ShownToken, TokenFacts,
+};
 use crate::access_token::AccessTokenClaims;
 use crate::actor::Actor;
 use crate::binding::Binding;
@@ -132,11 +134,7 @@ fn check_actor(exchange: &Exchange<'_>, claims: &AccessTokenClaims) -> Result<()
 }
 
 /// What the new token is for: within the scope and the audience of the old one, and within what the client may have.
-fn narrow(
-    exchange: &Exchange<'_>,
-    claims: &AccessTokenClaims,
-    prepared: &Prepared<'_>,
-) -> Result<Target, OAuthError> {
+fn narrow(exchange: &Exchange<'_>, claims: &AccessTokenClaims, prepared: &Prepared<'_>) -> Result<Target, OAuthError> {
     let client = exchange.client.client();
     let scope = narrow_scope(exchange.scope, &claims.scope().intersection(&client.scope))?;
     resource::decide(exchange.resources, &claims.aud, &scope, client, &prepared.resources)

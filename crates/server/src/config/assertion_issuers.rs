@@ -108,10 +108,10 @@ impl AssertionWriter {
         if scopes.is_empty() {
             return self.refuse("scopes names the most that comes of an assertion");
         }
-        match scopes.iter().find(|value| scopes::OF_A_PERSON.contains(value) || !known(value)) {
-            Some(value) => self.refuse(&format!("scope {value} is no resource server's")),
-            None => Ok(scopes),
+        if let Some(value) = scopes.iter().find(|value| scopes::OF_A_PERSON.contains(value) || !known(value)) {
+            return self.refuse(&format!("scope {value} is no resource server's"));
         }
+        Ok(scopes)
     }
 
     fn naming(&self, config: &Config) -> Result<Naming, ConfigError> {

@@ -175,7 +175,7 @@ impl Provider {
 
     /// The policy of `request`, from its start.
     fn policy_of(&self, request: &AuthorizationRequest, client: &Client) -> String {
-        choose_policy(request, client, self.policies.login()).unwrap_or_else(|_| client.default_policy.clone())
+        choose_policy(request, client, self.policies.choices()).unwrap_or_else(|_| client.default_policy.clone())
     }
 
     /// Begins anew what can not go on: a request by its client's policy, a link by its own, the rest where it came from.

@@ -194,8 +194,7 @@ fn scope_and_audience_only_narrow() {
 fn the_new_token_lives_no_longer_than_what_it_came_of() {
     let end = |more: &[(&str, &str)], actor: Option<Box<ShownToken>>, now| {
         let subject = Some(token(&client(), "cases.read", |_| {}));
-        let decision =
-            ask_bound(&gateway(), more, TokenFacts::Exchange { subject, actor }, Binding::default(), now);
+        let decision = ask_bound(&gateway(), more, TokenFacts::Exchange { subject, actor }, Binding::default(), now);
         decision.outcome.unwrap().lifetime(Seconds::minutes(10)).get()
     };
     assert_eq!(end(&[], None, NOW), 300);
