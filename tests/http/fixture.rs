@@ -89,6 +89,8 @@ fn public(more: &Value) -> Value {
 /// `bound` is there where client certificates are asked for.
 fn clients(mtls: bool) -> Value {
     let mut clients = common_clients();
+    let granted = granted_clients();
+    clients.as_array_mut().unwrap().extend(granted.as_array().unwrap().iter().cloned());
     if mtls {
         let bound = client("bound", &json!({"tls_client_certificate_bound_access_tokens": true}));
         clients.as_array_mut().unwrap().push(bound);
@@ -180,6 +182,18 @@ fn common_clients() -> Value {
             })
         ),
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
+        client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
+        client(
+            "prover",
+            &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "dpop_bound_access_tokens": true})
+        ),
+        client(ODD_ID, &json!({})),
+    ])
+}
+
+/// Those that get tokens by what others gave or say, and one that moved over from elsewhere.
+fn granted_clients() -> Value {
+    json!([
         client(
             "https://cases.example.com/api",
             &json!({
@@ -207,12 +221,6 @@ fn common_clients() -> Value {
                 "countersign_policy_claims": ["tfp", "acr"], "countersign_policy_names": {"lab": "B2C_1_signin"},
             })
         ),
-        client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
-        client(
-            "prover",
-            &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "dpop_bound_access_tokens": true})
-        ),
-        client(ODD_ID, &json!({})),
     ])
 }
 

@@ -41,6 +41,7 @@ pub mod paths {
 }
 
 /// What this deployment can do, as far as it varies.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Parts of the protocol that are on.

@@ -84,12 +84,11 @@ pub(crate) fn native_client(uris: &[&str]) -> Client {
 pub(crate) fn authenticated(client: &Client) -> AuthenticatedClient<'_> {
     let method = client.auth_methods[0];
     let id = client.id.as_str();
-    let presented = match method {
-        AuthMethod::None => Presented::parse(None, &Params::default(), &params(&[("client_id", id)])),
-        _ => {
-            let header = basic(&id.replace(':', "%3A"), "secret");
-            Presented::parse(Some(&header), &Params::default(), &Params::default())
-        }
+    let presented = if method == AuthMethod::None {
+        Presented::parse(None, &Params::default(), &params(&[("client_id", id)]))
+    } else {
+        let header = basic(&id.replace(':', "%3A"), "secret");
+        Presented::parse(Some(&header), &Params::default(), &Params::default())
     };
     client_authentication::check(Some(client), &presented.unwrap(), Some(&SECRET_HASH), NOW).unwrap()
 }

@@ -57,7 +57,7 @@ enum Offered {
     /// A secret, by its keyed hash.
     Secret(KeyedHash),
     /// Access tokens.
-    Tokens(OfferedTokens),
+    Tokens(Box<OfferedTokens>),
     /// An assertion of somebody who is heard.
     Assertion(Result<SpokenFor, AssertionError>),
 }
@@ -189,7 +189,7 @@ impl Provider {
             }
             RequestedGrant::DeviceCode { device_code } => Offered::Secret(self.device_code_hash(device_code)),
             RequestedGrant::TokenExchange { subject, actor, .. } => {
-                Offered::Tokens(self.read_offered(subject, actor.as_ref(), now))
+                Offered::Tokens(Box::new(self.read_offered(subject, actor.as_ref(), now)))
             }
             RequestedGrant::JwtBearer { assertion, .. } => {
                 let client = &request.client().client().id;

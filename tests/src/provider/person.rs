@@ -256,7 +256,7 @@ impl Person {
         remember: bool,
     ) -> Response {
         let page = Box::pin(self.walk_to_mailbox(node, who, remember)).await;
-        let verified = self.prove_mailbox(house, node, &page, who).await;
+        let verified = Box::pin(self.prove_mailbox(house, node, &page, who)).await;
         self.press(node, &verified, "continue", &[]).await.response()
     }
 }
