@@ -14,11 +14,11 @@ on_both_stores![
     what_was_never_completed_is_removed_after_a_while,
 ];
 
-const CODE: &str = "ward-seven-code";
-const NPI: &str = "1234567893";
+pub const CODE: &str = "ward-seven-code";
+pub const NPI: &str = "1234567893";
 const VICTIM: &str = "victim@example.com";
 
-async fn open(house: &House) -> Arc<Provider> {
+pub async fn open(house: &House) -> Arc<Provider> {
     let node = house.node().await;
     node.create_organization("Ward 7", NPI, &SecretString::from(CODE)).await.unwrap();
     let client = json!({
