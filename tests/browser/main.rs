@@ -17,6 +17,7 @@ mod refusals;
 mod registration;
 mod relying_party;
 mod remember;
+mod setup;
 mod sign_in;
 mod steps;
 mod tabs;

@@ -353,6 +353,20 @@ fn people_are_imported_invited_disabled_and_told_of() {
     assert!(!lines.contains(email), "{lines}");
     assert_exit(&node.run(&["user", "timeline", "nobody"]), 1, "nobody");
     assert_exit(&node.run(&["user", "disable", email]), 2, "without a reason");
+    let role = |verb: &str, role: &str, more: &[&str]| {
+        node.run(&[&["user", "role", verb, email, role, "--reason", "of the test"], more].concat())
+    };
+    assert_exit(&role("grant", "provider-administrator", &[]), 1, "of no organization");
+    assert_exit(&role("grant", "provider-administrator", &["--organization", "0000000000"]), 1, "of none there is");
+    let granted = role("grant", "help-desk", &["--json"]);
+    assert_exit(&granted, 0, "granted");
+    assert_eq!(serde_json::from_str::<Value>(&out(&granted)).unwrap()["role"], "help_desk");
+    assert_exit(&role("grant", "help-desk", &[]), 1, "held already");
+    assert_exit(&role("revoke", "help-desk", &[]), 0, "revoked");
+    assert_exit(&role("revoke", "help-desk", &[]), 1, "held no more");
+    assert_exit(&role("grant", "king", &[]), 2, "no such role");
+    let lines = out(&node.run(&["user", "timeline", email]));
+    assert!(lines.contains("Account: role granted by operator: of the test"), "{lines}");
     assert_exit(&node.run(&["user", "import", "legacy.csv", "--format", "xml"]), 2, "another format");
 }
 

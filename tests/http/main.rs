@@ -44,4 +44,5 @@ mod rfc9449;
 mod rfc9700;
 mod rp_initiated_logout;
 mod session_management;
+mod setup;
 mod telephone;

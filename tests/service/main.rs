@@ -49,6 +49,7 @@ mod registration;
 mod remembered;
 mod safety;
 mod sessions;
+mod setup;
 mod size;
 mod telephone;
 mod tokens;

@@ -3,11 +3,11 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use countersign_model::{AuditKind, FactorKind, UserStatus};
+use countersign_model::{AuditKind, FactorKind, Role, UserStatus};
 use countersign_protocol::Params;
 use countersign_service::{
     AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, PersonRefusal, Provider,
-    RegistrationReset, RequestContext, ResourceCall, Timeline, TokenCall,
+    RegistrationReset, RequestContext, ResourceCall, RoleChange, Timeline, TokenCall,
 };
 use countersign_tests::provider::{
     ALICE, CLINIC, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
@@ -225,6 +225,13 @@ async fn an_administrator_of_an_organization_sees_its_people_alone(house: House)
     set_roles(&house, ALICE.0, &json!(["provider_administrator"])).await;
     let token = persons_token(&node, "desk", "openid+users.read").await;
     assert_eq!(status(read(&node, &token, HOSPITAL.0).await), 404, "neither belongs to any");
+    let role = RoleChange { who: ALICE.0, role: Role::ProviderAdministrator, npi: Some("1234567893"), reason: "hers" };
+    node.grant_role(role, &nowhere()).await.unwrap().unwrap();
+    assert_eq!(
+        status(read(&node, &token, HOSPITAL.0).await),
+        404,
+        "one looks after an organization, the other is in none"
+    );
     for (who, organization) in [(ALICE, &own), (HOSPITAL, &own), (CLINIC, &other)] {
         let sql = format!("UPDATE users SET organization = '{organization}' WHERE email = '{}'", who.0);
         house.database.raw(&sql).await.unwrap();

@@ -47,6 +47,22 @@ pub enum Role {
     SecurityAuditor,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] =
+        [Self::Administrator, Self::ProviderAdministrator, Self::HelpDesk, Self::SecurityAuditor];
+
+    /// The word in the database and the audit.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::ProviderAdministrator => "provider_administrator",
+            Self::HelpDesk => "help_desk",
+            Self::SecurityAuditor => "security_auditor",
+        }
+    }
+}
+
 /// The standard claims of a person (OpenID Connect Core, 5.1), each as it is released.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -16,6 +16,7 @@ pub mod client_assertion;
 pub mod client_authentication;
 pub mod consent;
 pub mod cors;
+pub mod delegation;
 pub mod device;
 pub mod discovery;
 pub mod dpop;

@@ -182,6 +182,9 @@ pub enum UserCommand {
         #[command(flatten)]
         options: UserOptions,
     },
+    /// What people may do in the console.
+    #[command(subcommand)]
+    Role(RoleCommand),
     /// Bring people over from the legacy portal, with their password hashes; exit 1 when a line is rejected.
     Import {
         /// The file: username, email, name, organization (NPI), hash (PHC string or bcrypt); - for standard input.
@@ -196,6 +199,47 @@ pub enum UserCommand {
         #[command(flatten)]
         options: UserOptions,
     },
+}
+
+/// What can be done with roles.
+#[derive(Debug, Subcommand)]
+pub enum RoleCommand {
+    /// Let a person do what the role allows; at once.
+    Grant(RoleArgs),
+    /// Let a person do it no more; at once.
+    Revoke(RoleArgs),
+}
+
+/// Who holds which role.
+#[derive(Debug, Args)]
+pub struct RoleArgs {
+    /// Who.
+    pub who: String,
+    /// The role.
+    pub role: RoleName,
+    /// NPI of the organization whose people a provider administrator looks after; may be granted more than once.
+    /// Revoking without it is of the role and of all its organizations.
+    #[arg(long, value_name = "NPI")]
+    pub organization: Option<String>,
+    /// Why; kept in the audit.
+    #[arg(long)]
+    pub reason: String,
+    /// How it is run and answers.
+    #[command(flatten)]
+    pub options: UserOptions,
+}
+
+/// A role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Looks after everybody.
+    Administrator,
+    /// Looks after the people of organizations.
+    ProviderAdministrator,
+    /// Reads timelines.
+    HelpDesk,
+    /// Reads the audit.
+    SecurityAuditor,
 }
 
 /// What can be done with provider groups.

@@ -22,6 +22,7 @@ mod registration;
 mod resource;
 mod revocation;
 mod select_account;
+pub mod setup;
 mod telephone;
 mod token;
 mod userinfo;
@@ -188,6 +189,7 @@ pub fn routes(routes: &mut ServiceConfig) {
                 .route(web::get().to(account::begin))
                 .default_service(web::to(|| async { method_not_allowed("GET") })),
         )
+        .configure(setup::routes)
         .service(
             web::resource("/admin/api/v1/users/{who}/timeline")
                 .route(web::get().to(admin::timeline))

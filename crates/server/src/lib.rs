@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use config::{Config, ConfigError};
+pub use endpoint::setup::{ROUTES as SETUP_ROUTES, SetupRoute};
 
 use cli::{Cli, Command};
 

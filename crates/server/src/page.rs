@@ -18,6 +18,7 @@ pub mod message;
 pub mod places;
 pub mod qr;
 mod render;
+pub mod setup_view;
 mod source;
 mod templates;
 pub mod terms;
@@ -35,6 +36,7 @@ pub use asset::Asset;
 pub use brand::Brand;
 pub use headers::{FormAction, page_headers};
 pub use locale::{Locale, LocaleHints, choose_locale};
+pub use setup_view::SetupView;
 pub use view::{
     AccountOption, AskerView, BoxView, ChoiceView, ControlView, FieldView, FormView, HiddenView, NoticeView,
     OptionView, PageRequest, QrView, ScopeView, Tone, values,

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::language::{Entry, Purpose as PolicyPurpose};
 use countersign_model::{
     Account, AuditEvent, AuditKind, AuditOutcome, BrowserSession, ClientId, Consent, FactorId, FactorKind, Grant,
-    GrantId, RecoveryCode, RememberedLogin, Seconds, SessionId, Timestamp, UserStatus,
+    GrantId, RecoveryCode, RememberedLogin, SessionId, Timestamp, UserStatus,
 };
+use countersign_protocol::delegation::{FRESH, Reach};
 use countersign_store::Tx;
 
 use crate::ServiceError;
@@ -20,9 +21,6 @@ use crate::provider::Provider;
 use crate::secrets::hex;
 use crate::session::SignedIn;
 use crate::vault::Purpose;
-
-/// What ends something wants a sign-in that is no older.
-const FRESH: Seconds = Seconds::minutes(15);
 
 /// A visit to the account page.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +86,8 @@ pub struct OwnAccount {
     pub recovery_codes: Vec<RecoveryCode>,
     /// Policies that change something, by id.
     pub actions: Vec<String>,
+    /// Whether they look after other people, too.
+    pub administers: bool,
 }
 
 impl Provider {
@@ -130,7 +130,7 @@ impl Provider {
         let Some((signed_in, session)) = self.find_signed_in(call).await? else {
             return self.sign_in(&SignedIn::default(), call).await;
         };
-        if !self.is_own_form(&session, nonce) {
+        if !self.is_own_form(Purpose::AccountPage, &session, nonce) {
             return Ok(AccountAnswer::Stale);
         }
         let now = self.clock.now();
@@ -145,7 +145,11 @@ impl Provider {
         Ok(if done { AccountAnswer::Done(notice_of(&deed)) } else { AccountAnswer::Stale })
     }
 
-    async fn find_signed_in(&self, call: AccountCall<'_>) -> Result<Option<(SignedIn, BrowserSession)>, ServiceError> {
+    /// The session of the browser, while it lives.
+    pub(crate) async fn find_signed_in(
+        &self,
+        call: AccountCall<'_>,
+    ) -> Result<Option<(SignedIn, BrowserSession)>, ServiceError> {
         let now = self.clock.now();
         let signed_in = self.load_signed_in(call.cookies, now).await?;
         let idle = self.settings.lifetimes.session_idle;
@@ -154,11 +158,15 @@ impl Provider {
     }
 
     async fn sign_in(&self, signed_in: &SignedIn, call: AccountCall<'_>) -> Result<AccountAnswer, ServiceError> {
-        let offered = self.policies.set().get("login-options").map(|policy| policy.id.as_str());
-        let policy = offered.unwrap_or_else(|| self.policies.default_login()).to_owned();
-        let new = NewFlow::for_account(&policy, signed_in);
+        let new = NewFlow::for_account(self.own_login(), signed_in);
         let answered = self.begin_flow(new, call.cookies, call.locale, call.context).await?;
         Ok(AccountAnswer::Flow(Box::new(answered)))
+    }
+
+    /// The policy by which people sign in to the provider's own pages.
+    pub(crate) fn own_login(&self) -> &str {
+        let offered = self.policies.set().get("login-options").map(|policy| policy.id.as_str());
+        offered.unwrap_or_else(|| self.policies.default_login())
     }
 
     /// The account behind a session; none when it may not sign in any more.
@@ -185,8 +193,9 @@ impl Provider {
             })
             .await?;
         let active = found.filter(|(account, ..)| account.user.status == UserStatus::Active);
+        let administers = active.as_ref().is_some_and(|(own, ..)| Reach::of(&own.user.roles, &[]).is_some());
         Ok(active.map(|(account, sessions, remembered, grants, consents, recovery_codes)| OwnAccount {
-            nonce: self.form_nonce(session),
+            nonce: self.form_nonce(Purpose::AccountPage, session),
             account,
             session: session.id.clone(),
             sessions,
@@ -195,6 +204,7 @@ impl Provider {
             consents,
             recovery_codes,
             actions: self.list_enrolments(),
+            administers,
         }))
     }
 
@@ -208,12 +218,14 @@ impl Provider {
         offered.map(|policy| policy.id.clone()).collect()
     }
 
-    fn form_nonce(&self, session: &BrowserSession) -> String {
-        URL_SAFE_NO_PAD.encode(self.vault.derive(Purpose::AccountPage, &[&session.token]))
+    /// What the forms of a page carry: nobody makes it for another session, or for another page.
+    pub(crate) fn form_nonce(&self, page: Purpose, session: &BrowserSession) -> String {
+        URL_SAFE_NO_PAD.encode(self.vault.derive(page, &[&session.token]))
     }
 
-    fn is_own_form(&self, session: &BrowserSession, nonce: &str) -> bool {
-        let expected = self.form_nonce(session);
+    /// Whether a form was made by that page for this session.
+    pub(crate) fn is_own_form(&self, page: Purpose, session: &BrowserSession, nonce: &str) -> bool {
+        let expected = self.form_nonce(page, session);
         aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), nonce.as_bytes()).is_ok()
     }
 

@@ -30,7 +30,7 @@ pub use answer::{Answer, Answered, ClientView, DeadLink, FlowCall, FlowForm, Flo
 use answer::{respond, see_flow};
 pub(crate) use begin::{NewFlow, marked_out_of_date};
 pub(crate) use facts::given_password;
-pub(crate) use origin::{ACCOUNT, Origin};
+pub(crate) use origin::{ACCOUNT, Origin, SetupPlace};
 use record::{FlowRecord, Running};
 pub use state::FlowState;
 pub(crate) use visit::Visit;

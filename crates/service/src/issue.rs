@@ -160,7 +160,9 @@ impl Provider {
                     FrontChannel { request, client, target, grant: &grant, account, code, jti: &jti, session_state };
                 self.answer_granted(answer, now)?
             }
-            Origin::Client(_) | Origin::Device { .. } => Response::Redirect(self.way_back(visit.origin, visit.client)),
+            Origin::Client(_) | Origin::Device { .. } | Origin::Setup(_) => {
+                Response::Redirect(self.way_back(visit.origin, visit.client))
+            }
             Origin::Account => Response::Redirect(self.account_after(&issued.policy)),
         };
         Ok(SignedInNow { response, session, device })
@@ -361,7 +363,7 @@ impl Provider {
             Origin::Client(client) | Origin::Device { client, .. } => {
                 Some(Ticket { client: client.clone(), until: now.plus(TICKET_LIFE) })
             }
-            Origin::Request(_) | Origin::Account => None,
+            Origin::Request(_) | Origin::Account | Origin::Setup(_) => None,
         };
         BrowserSession {
             id: authentication.session.clone(),

@@ -58,6 +58,7 @@ mod select_account;
 mod session;
 mod session_end;
 mod settings;
+mod setup;
 mod subjects;
 mod telephone;
 mod timeline;
@@ -90,6 +91,7 @@ pub use outbox::{Couriers, OutboxWorker};
 pub use pending::PendingCall;
 pub use people::{
     ImportFormat, ImportReport, Imported, Invitation, Invited, PersonRefusal, RegistrationReset, Rejected, ResetDone,
+    RoleChange,
 };
 pub use policies::{CheckedPolicies, PolicySource, date_of, load_policies, read_policy_files, with_retired};
 pub use provider::{Provider, Stores};
@@ -98,6 +100,7 @@ pub use registration::{RegistrationAccess, RegistrationCall, RegistrationRefusal
 pub use resource_access::ResourceCall;
 pub use select_account::{AccountChoice, ChosenAccount};
 pub use settings::{AddressLimits, Lifetimes, MailIdentity, Settings, Telephone};
+pub use setup::{ListedPerson, PeopleAsked, PeoplePage, PersonPage, ResetPage, SetupHome, SetupRefusal, SetupTold};
 pub use telephone::{CarrierCall, Switchboard};
 pub use timeline::{AdminRefusal, Attempt, AttemptResult, Happening, Sending, Timeline, TimelinePerson, moment};
 pub use token::TokenCall;

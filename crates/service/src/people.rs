@@ -1,9 +1,12 @@
-//! What operators do for people: invite, reset a registration, disable and enable, bring over from the legacy portal.
+//! What operators and administrators do for people: invite, reset a registration, disable and enable, grant roles, bring
+//! over from the legacy portal.
 
+mod actor;
 mod import;
 mod import_line;
 mod invite;
 mod reset;
+mod roles;
 mod status;
 
 use countersign_model::{
@@ -14,10 +17,12 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::provider::Provider;
 
+pub(crate) use actor::{Actor, Administrator};
 pub use import::{ImportReport, Imported, Rejected};
 pub use import_line::ImportFormat;
 pub use invite::{Invitation, Invited};
 pub use reset::{RegistrationReset, ResetDone};
+pub use roles::RoleChange;
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;
@@ -60,6 +65,24 @@ pub enum PersonRefusal {
     /// It stands so already.
     #[error("the account is {0} already")]
     Already(&'static str),
+    /// Their own account is for somebody else, or for the account page.
+    #[error("nobody does this to their own account")]
+    Own,
+    /// What somebody made under another's address is not whom an operator means.
+    #[error("the account was made on a registration page and its mail address was never proven")]
+    Unclaimed,
+    /// A role that is held for organizations names one.
+    #[error("a provider administrator looks after organizations: name one by its NPI")]
+    OrganizationMissing,
+    /// The others are held as such.
+    #[error("only a provider administrator has organizations")]
+    OrganizationUnasked,
+    /// They do not hold it.
+    #[error("the account does not hold this role")]
+    RoleMissing,
+    /// There is a budget.
+    #[error("too many mails to this account; wait a while")]
+    Wait,
     /// Nobody but another administrator should undo an administrator's factors.
     #[error("this is an administrator's account: say --force if that is meant")]
     Administrator,
@@ -97,23 +120,27 @@ impl Provider {
     }
 }
 
-/// What an operator did to an account.
+/// What somebody did to another's account.
 fn change_event(
     user: &UserId,
     kind: AuditKind,
     change: &str,
     reason: Option<&str>,
+    actor: Actor<'_>,
     context: &RequestContext,
     now: Timestamp,
 ) -> Result<AuditEvent, ServiceError> {
-    let event = audit::event(context, now, kind, AuditOutcome::Success)?
-        .subject(Some(user))
-        .detail("change", change)
-        .detail("by", "operator");
+    let event = audit::event(context, now, kind, AuditOutcome::Success)?.subject(Some(user)).detail("change", change);
+    let event = actor.describe(event);
     Ok(match reason {
         Some(reason) => event.detail("reason", reason).build(),
         None => event.build(),
     })
+}
+
+/// The language to write to a person in.
+fn locale_of(account: &Account) -> &str {
+    account.user.locale.as_deref().unwrap_or("en")
 }
 
 fn check_reason(reason: &str) -> Result<&str, PersonRefusal> {

@@ -86,12 +86,13 @@ impl Provider {
     }
 
     /// That somebody reads the timeline of `account`: written before anything of it is told.
-    fn reading_of(&self, account: &Account, context: &RequestContext) -> Result<EventBuilder, ServiceError> {
+    pub(crate) fn reading_of(&self, account: &Account, context: &RequestContext) -> Result<EventBuilder, ServiceError> {
         let event = audit::event(context, self.clock.now(), AuditKind::TimelineRead, AuditOutcome::Success)?;
         Ok(event.subject(Some(&account.user.id)))
     }
 
-    async fn timeline_of(&self, account: &Account) -> Result<Timeline, ServiceError> {
+    /// What happened to the attempts of `account`.
+    pub(crate) async fn timeline_of(&self, account: &Account) -> Result<Timeline, ServiceError> {
         let user = &account.user.id;
         let record = self.db.read(async |tx| read_record(tx, user).await).await?;
         let mut flows: BTreeMap<&str, Vec<&AuditEvent>> = BTreeMap::new();

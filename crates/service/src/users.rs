@@ -39,6 +39,8 @@ pub struct NewAccount {
     pub totp_seed: Option<SecretString>,
     /// Roles in the console.
     pub roles: Vec<Role>,
+    /// Provider groups whose people they look after as a provider administrator.
+    pub administers: Vec<OrganizationId>,
 }
 
 impl Provider {
@@ -85,6 +87,9 @@ impl Provider {
                     note_cost(tx, legacy).await?;
                 }
                 tx.insert_account(&account).await?;
+                for organization in &new.administers {
+                    tx.insert_administered(&account.user.id, organization, now).await?;
+                }
                 tx.insert_audit_events(std::slice::from_ref(&event)).await?;
                 Ok::<_, ServiceError>(())
             })

@@ -80,6 +80,8 @@ pub enum Purpose {
     Logout,
     /// Requests that wait for a consent or for the choice of an account.
     Consent,
+    /// Nonces of the console's pages.
+    SetupPage,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -120,6 +122,7 @@ impl Purpose {
         Self::BrowserState,
         Self::Logout,
         Self::Consent,
+        Self::SetupPage,
         Self::KeyCheck,
     ];
 
@@ -157,6 +160,7 @@ impl Purpose {
             Self::BrowserState => "browser state",
             Self::Logout => "logout",
             Self::Consent => "consent",
+            Self::SetupPage => "setup page",
             Self::KeyCheck => "key check",
         }
     }

@@ -3,6 +3,7 @@
 //! [`Db`] runs closures over a [`Tx`]; the functions on `Tx` sit in a file per noun. [`ShortLived`] is the other half:
 //! running instances and counters, where losing everything costs a restarted page.
 
+mod administered_organizations;
 mod audit_events;
 mod authorization_codes;
 mod browser_sessions;
@@ -21,6 +22,7 @@ mod known_devices;
 mod links;
 mod organizations;
 mod outbox;
+mod people;
 mod purge;
 mod pushed_requests;
 mod recovery_codes;
@@ -43,6 +45,7 @@ pub use db::{DatabaseSettings, Db, Tx, Work};
 pub use error::StoreError;
 pub use grants::GrantWithAccount;
 pub use outbox::Lane;
+pub use people::PeopleFilter;
 pub use purge::Purged;
 pub use refresh_tokens::{RefreshTokenWithGrant, Rotation};
 pub use short_lived::in_process::{Clock, InProcess, InProcessBounds};

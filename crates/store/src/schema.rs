@@ -15,6 +15,15 @@ diesel::table! {
         registered_at -> Nullable<BigInt>,
         fax -> Nullable<Text>,
         locale -> Nullable<Text>,
+        listed_name -> Text,
+    }
+}
+
+diesel::table! {
+    administered_organizations (user_id, organization) {
+        user_id -> Text,
+        organization -> Text,
+        granted_at -> BigInt,
     }
 }
 

@@ -9,8 +9,9 @@ use diesel_async::RunQueryDsl;
 use crate::db::on;
 use crate::row::Row;
 use crate::schema::{
-    browser_sessions, consents, factors, federated_identities, grants, known_devices, legacy_credentials, links,
-    password_credentials, recovery_codes, remembered_logins, terms_acceptances, unfinished_accounts, users,
+    administered_organizations, browser_sessions, consents, factors, federated_identities, grants, known_devices,
+    legacy_credentials, links, password_credentials, recovery_codes, remembered_logins, terms_acceptances,
+    unfinished_accounts, users,
 };
 use crate::{StoreError, Tx};
 
@@ -153,6 +154,7 @@ impl Tx {
             known_devices.user_id,
             remembered_logins.user_id,
             consents.user_id,
+            administered_organizations.user_id,
             users.id
         );
         Ok(())

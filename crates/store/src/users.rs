@@ -136,8 +136,8 @@ impl Tx {
 
     /// Adds a person; [`StoreError::Conflict`] when the id, mail address or username is taken.
     pub async fn insert_user(&mut self, user: &User) -> Result<(), StoreError> {
-        let row = UserRow::from_noun(user)?;
-        on!(self, |c| diesel::insert_into(users::table).values(&row).execute(c).await).map(drop)
+        let (row, listed) = (UserRow::from_noun(user)?, users::listed_name.eq(listed_name(user)));
+        on!(self, |c| diesel::insert_into(users::table).values((&row, &listed)).execute(c).await).map(drop)
     }
 
     /// Adds a person with their passwords and factors.
@@ -171,6 +171,7 @@ impl Tx {
             users::registered_at.eq(row.registered_at),
             users::fax.eq(row.fax),
             users::locale.eq(row.locale),
+            users::listed_name.eq(listed_name(user)),
         ));
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
@@ -180,6 +181,14 @@ impl Tx {
     pub async fn set_user_email(&mut self, user: &UserId, email: &str, now: Timestamp) -> Result<bool, StoreError> {
         let new = (users::email.eq(email), users::updated_at.eq(now.as_millis()));
         let query = diesel::update(users::table.find(user.as_str())).set(new);
+        on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// Writes the roles of `user`: false when there is no such person, or the account is closed.
+    pub async fn set_user_roles(&mut self, user: &UserId, roles: &[Role], now: Timestamp) -> Result<bool, StoreError> {
+        let open = users::id.eq(user.as_str()).and(users::status.ne(UserStatus::Closed.as_str()));
+        let new = (users::roles.eq(to_json(&roles)?), users::updated_at.eq(now.as_millis()));
+        let query = diesel::update(users::table.filter(open)).set(new);
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 
@@ -245,6 +254,7 @@ impl Tx {
         on!(self, |c| query.execute(c).await)?;
         let query = diesel::delete(known_devices::table.filter(known_devices::user_id.eq(id)));
         on!(self, |c| query.execute(c).await)?;
+        self.delete_administered(user, None).await?;
         self.delete_remembered_logins_of_user(user).await?;
         self.delete_consents_of_user(user).await?;
         self.end_sessions_of_user(user, now).await?;
@@ -262,6 +272,7 @@ impl Tx {
             users::username.eq(None::<String>),
             users::roles.eq(to_json(&Vec::<Role>::new())?),
             users::profile.eq(to_json(&Profile::default())?),
+            users::listed_name.eq(""),
             users::fax.eq(None::<String>),
             users::updated_at.eq(now.as_millis()),
         ));
@@ -292,6 +303,11 @@ pub fn holder_from_rows(rows: Vec<HolderRow>) -> Result<Option<Account>, StoreEr
     account_from_rows(rows.into_iter().map(|(user, password, factor)| (user, password, None, factor)).collect())
 }
 
+/// What lists are searched by and put in order by.
+fn listed_name(user: &User) -> String {
+    user.profile.name.as_deref().unwrap_or_default().to_lowercase()
+}
+
 impl UserRow {
     fn from_noun(user: &User) -> Result<Self, StoreError> {
         Ok(Self {
@@ -311,7 +327,7 @@ impl UserRow {
         })
     }
 
-    fn into_noun(self) -> Result<User, StoreError> {
+    pub fn into_noun(self) -> Result<User, StoreError> {
         let row = Row { table: "users", id: &self.id };
         Ok(User {
             id: row.parse("id", &self.id)?,

@@ -25,6 +25,7 @@ impl Eyes<'_> {
         self.tour_end_of_account(demo).await;
         self.tour_help(demo).await;
         self.tour_questions(demo).await;
+        self.tour_setup(demo).await;
     }
 
     /// What is asked outside of flows: consent, which account, whether to log out.
@@ -50,6 +51,44 @@ impl Eyes<'_> {
         self.browser.post_and_leave("logout").await;
         self.browser.find(Locator::Css(".notice.success")).await.unwrap();
         self.look("logged-out").await;
+    }
+
+    /// The console, by mail: its administrator has a phone, too.
+    async fn tour_setup(&mut self, demo: &Demo) {
+        let (browser, admin) = (self.browser, "admin@example.com");
+        browser.open(&format!("{}/setup", demo.issuer)).await;
+        browser.post_and_leave("email").await;
+        self.answer_password(&Person { email: admin, password: "harbour-light-3305-oak", name: "Pat Harbour" }).await;
+        self.answer_mail(demo, admin).await;
+        browser.post_and_leave("continue").await;
+        browser.find(Locator::Css("a[href='/setup/users']")).await.unwrap();
+        self.look("setup").await;
+        browser.open(&format!("{}/account", demo.issuer)).await;
+        browser.find(Locator::Css("a[href='/setup']")).await.unwrap();
+        self.look("account-of-administrator").await;
+        browser.open(&format!("{}/setup/users", demo.issuer)).await;
+        self.look("setup-users").await;
+        browser.find(Locator::Css(".people summary")).await.unwrap().click().await.unwrap();
+        self.look("setup-users-expanded").await;
+        browser.open(&format!("{}/setup/users?search=nobody", demo.issuer)).await;
+        self.look("setup-users-none").await;
+        browser.open(&format!("{}/setup/users?search={}", demo.issuer, PHONE_USER.email)).await;
+        browser.find(Locator::Css(".people summary")).await.unwrap().click().await.unwrap();
+        let pencil = browser.find(Locator::Css(".people a")).await.unwrap().attr("href").await.unwrap().unwrap();
+        browser.open(&format!("{}{pencil}", demo.issuer)).await;
+        for summary in browser.find_all(Locator::Css("#timeline ~ details summary")).await.unwrap().iter().take(2) {
+            summary.click().await.unwrap();
+        }
+        self.look("setup-user").await;
+        browser.open(&format!("{}{pencil}/reset", demo.issuer)).await;
+        self.look("setup-reset").await;
+        browser.post_and_leave("reset").await;
+        self.look("setup-reset-empty").await;
+        browser.type_into("reason", "lost her phone").await;
+        browser.post_and_leave("reset").await;
+        self.look("setup-user-reset").await;
+        browser.open(&format!("{}/account", demo.issuer)).await;
+        browser.post_and_leave("logout").await;
     }
 
     async fn begin(&self, demo: &Demo, policy: &str) {

@@ -1,10 +1,10 @@
 //! What becomes of people: changes, factors, organizations, the end.
 
 use countersign_model::{
-    Factor, FactorKind, LegacyCredential, Organization, OrganizationId, PasswordCredential, Profile, Timestamp,
-    UserStatus,
+    Factor, FactorKind, KnownDevice, LegacyCredential, Organization, OrganizationId, PasswordCredential, Profile,
+    Timestamp, UserStatus,
 };
-use countersign_store::{AuditFilter, StoreError, Tx, UserFilter};
+use countersign_store::{AuditFilter, PeopleFilter, StoreError, Tx, UserFilter};
 use countersign_tests::stores::{Stored, TestDatabase, race};
 
 use super::fixtures::{
@@ -22,6 +22,8 @@ on_both!(
     what_is_held_to_an_open_registration_never_outlives_its_completion,
     users_are_found_by_a_part_of_their_names,
     users_are_listed_in_pages,
+    people_are_listed_by_name_within_organizations,
+    organizations_are_looked_after_until_they_are_taken,
     password_is_set_whatever_it_was,
     legacy_credential_comes_and_goes,
     replaced_factor_is_the_only_one_of_its_kind,
@@ -216,6 +218,101 @@ async fn users_are_listed_in_pages(database: &TestDatabase) {
     assert_eq!(found(database, page(None)).await, ids(&[1, 2]));
     assert_eq!(found(database, page(Some(2))).await, ids(&[3, 4]));
     assert_eq!(found(database, page(Some(4))).await, ids(&[5]));
+}
+
+fn organization(number: u8) -> Organization {
+    Organization {
+        id: OrganizationId::new(NOW, [number; 10]),
+        name: format!("Ward {number}"),
+        npi: "1234567893".to_owned(),
+        registration_code: hash(u32::from(number)),
+        created_at: NOW,
+    }
+}
+
+async fn people_are_listed_by_name_within_organizations(database: &TestDatabase) {
+    let (own, other) = (organization(1).id, organization(2).id);
+    let people = [
+        (1, "zoe", Some(&own)),
+        (2, "Ñandú", Some(&own)),
+        (3, "Anna", Some(&own)),
+        (4, "Anna", Some(&other)),
+        (5, "ANNA", Some(&own)),
+        (6, "Bea", None),
+    ];
+    let stored: Stored<()> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            for (number, name, organization) in people {
+                let mut account = account(number);
+                account.user.profile = Profile { name: Some(name.to_owned()), ..Profile::default() };
+                account.user.organization = organization.cloned();
+                account.user.email = Some(format!("p{number}@example.test"));
+                account.user.username = None;
+                tx.insert_account(&account).await?;
+            }
+            let seen = KnownDevice { user: user_id(3), last_seen_at: later(9), ..device(1) };
+            tx.upsert_known_device(&KnownDevice { user: user_id(3), ..device(2) }).await?;
+            tx.upsert_known_device(&seen).await.map(drop)
+        })
+        .await;
+    stored.unwrap();
+    let listed = async |filter: PeopleFilter| {
+        let listed: Stored<_> = database.db.read(async |tx: &mut Tx| tx.list_people(&filter).await).await;
+        listed.unwrap().into_iter().map(|user| user.id.to_string()).collect::<Vec<_>>()
+    };
+    let of = |organizations: &[&OrganizationId]| PeopleFilter {
+        organizations: Some(organizations.iter().map(|id| (*id).clone()).collect()),
+        limit: 10,
+        ..PeopleFilter::default()
+    };
+    assert_eq!(listed(of(&[&own])).await, ids(&[3, 5, 1, 2]));
+    assert_eq!(listed(of(&[&own, &other])).await, ids(&[3, 4, 5, 1, 2]));
+    assert_eq!(listed(of(&[])).await, ids(&[]));
+    assert_eq!(listed(PeopleFilter { limit: 10, ..PeopleFilter::default() }).await, ids(&[3, 4, 5, 6, 1, 2]));
+    let after = |number| PeopleFilter { after: Some(user_id(number)), limit: 2, ..of(&[&own]) };
+    assert_eq!(listed(after(3)).await, ids(&[5, 1]));
+    assert_eq!(listed(after(4)).await, ids(&[3, 5]), "one whom the filter does not find counts for nothing");
+    let search = |text: &str| PeopleFilter { search: Some(text.to_owned()), ..of(&[&own]) };
+    assert_eq!(listed(search("ÑANDÚ")).await, ids(&[2]));
+    assert_eq!(listed(search("NN")).await, ids(&[3, 5]));
+    assert_eq!(listed(search("P5@")).await, ids(&[5]), "one without a user name, too");
+    assert_eq!(listed(search("_")).await, ids(&[]), "no wildcard");
+    let found: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.close_user(&user_id(5), later(1)).await?;
+            let people = [user_id(2), user_id(3)];
+            Ok((tx.list_factors_of(&people).await?.len(), tx.list_last_sign_ins(&people).await?))
+        })
+        .await;
+    assert_eq!(found.unwrap(), (4, vec![(user_id(3), later(9))]));
+    assert_eq!(listed(of(&[&own])).await, ids(&[3, 1, 2]));
+}
+
+async fn organizations_are_looked_after_until_they_are_taken(database: &TestDatabase) {
+    with_account(database).await;
+    let (user, one, two) = (user_id(1), organization(1), organization(2));
+    let results: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            tx.insert_organization(&one).await?;
+            tx.insert_organization(&two).await?;
+            let granted = [
+                tx.insert_administered(&user, &one.id, NOW).await?,
+                tx.insert_administered(&user, &one.id, NOW).await?,
+                tx.insert_administered(&user, &two.id, NOW).await?,
+            ];
+            let both = tx.list_administered(&user).await?;
+            let gone = [
+                tx.delete_administered(&user, Some(&one.id)).await?,
+                tx.delete_administered(&user, Some(&one.id)).await?,
+                tx.delete_administered(&user, None).await?,
+            ];
+            Ok((granted, both.len(), gone, tx.list_administered(&user).await?.len()))
+        })
+        .await;
+    assert_eq!(results.unwrap(), ([true, false, true], 2, [1, 0, 1], 0));
 }
 
 async fn password_is_set_whatever_it_was(database: &TestDatabase) {

@@ -196,6 +196,7 @@ fn account(person: &Person, clinic: &OrganizationId) -> NewAccount {
         phone: person.phone.map(str::to_owned),
         totp_seed: person.totp.map(SecretString::from),
         roles: person.role.into_iter().collect(),
+        administers: if person.role == Some(Role::ProviderAdministrator) { vec![clinic.clone()] } else { Vec::new() },
         ..NewAccount::default()
     }
 }

@@ -176,6 +176,7 @@ fn view(own: OwnAccount) -> AccountView {
         grants: own.grants.into_iter().map(grant).collect(),
         consents: own.consents.into_iter().map(consent).collect(),
         actions: own.actions,
+        administers: own.administers,
         notice: None,
     }
 }

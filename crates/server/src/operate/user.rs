@@ -1,19 +1,19 @@
-//! `countersign user`: timeline, invite, reset-registration, disable, enable, import. Exit 0: done; 1: refused.
+//! `countersign user`: timeline, invite, reset-registration, disable, enable, role, import. Exit 0: done; 1: refused.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 
-use countersign_model::UserId;
+use countersign_model::{Role, UserId};
 use countersign_service::{
     ImportFormat, ImportReport, Imported, Invitation, PersonRefusal, Provider, RegistrationReset, RequestContext,
-    ServiceError,
+    RoleChange, ServiceError,
 };
 use serde_json::{Value, json};
 
 use super::load;
-use crate::cli::{InviteArgs, PeopleFormat, UserCommand, UserOptions};
+use crate::cli::{InviteArgs, PeopleFormat, RoleArgs, RoleCommand, RoleName, UserCommand, UserOptions};
 use crate::{say, say_error, serve};
 
 /// Runs one command.
@@ -34,6 +34,7 @@ pub async fn user(command: UserCommand) -> Result<ExitCode, String> {
             let done = provider.enable_person(&who, &reason, &RequestContext::default()).await;
             tell_status(done, "enabled", &options)
         }
+        UserCommand::Role(command) => role(command).await,
         UserCommand::Import { file, format, dry_run, options } => import(&file, format, dry_run, &options).await,
     }
 }
@@ -104,6 +105,33 @@ async fn reset(reset: RegistrationReset<'_>, options: &UserOptions) -> Result<Ex
         })
     });
     answer(told, options)
+}
+
+async fn role(command: RoleCommand) -> Result<ExitCode, String> {
+    let (args, grants) = match command {
+        RoleCommand::Grant(args) => (args, true),
+        RoleCommand::Revoke(args) => (args, false),
+    };
+    let RoleArgs { who, role, organization, reason, options } = args;
+    let role = match role {
+        RoleName::Administrator => Role::Administrator,
+        RoleName::ProviderAdministrator => Role::ProviderAdministrator,
+        RoleName::HelpDesk => Role::HelpDesk,
+        RoleName::SecurityAuditor => Role::SecurityAuditor,
+    };
+    let change = RoleChange { who: &who, role, npi: organization.as_deref(), reason: &reason };
+    let (provider, context) = (open(&options).await?, RequestContext::default());
+    let done =
+        if grants { provider.grant_role(change, &context).await } else { provider.revoke_role(change, &context).await };
+    let word = if grants { "granted" } else { "revoked" };
+    let told = done.map(|done| {
+        done.map(|user| {
+            let document =
+                json!({"user": user.as_str(), "role": role.as_str(), "organization": organization, "change": word});
+            (document, format!("the role is {word}"))
+        })
+    });
+    answer(told, &options)
 }
 
 fn tell_status(

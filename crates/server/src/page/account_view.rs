@@ -35,6 +35,8 @@ pub struct AccountView {
     /// What can be changed: policies of purpose `enrol` whose policy is loaded, by id (`change-password`, `change-email`,
     /// `change-phone`, `totp-enrol`, `passkey-enrol`, `recovery-codes-enrol`, `close-account`).
     pub actions: Vec<String>,
+    /// Whether the person looks after other people: a link to the console.
+    pub administers: bool,
     /// Key of what has just happened (`account.notice.<key>`): `changed`, `session_ended`, `forgotten`, `withdrawn`, `removed`.
     pub notice: Option<String>,
 }

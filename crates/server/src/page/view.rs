@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::terms::TermsView;
-use super::{AccountView, Locale};
+use super::{AccountView, Locale, SetupView};
 
 /// One page to be rendered. Start from [`PageRequest::new`] and set what the page needs.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,6 +58,8 @@ pub struct PageRequest {
     pub recovery_codes: Vec<String>,
     /// `account`: the account.
     pub account: Option<AccountView>,
+    /// `setup` and the like: the console.
+    pub setup: Option<SetupView>,
     /// The id under which the logs know this request.
     pub request_id: String,
 }

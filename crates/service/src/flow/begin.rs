@@ -6,7 +6,7 @@ use countersign_model::{AuditKind, AuditOutcome, Client, FlowId, KeyedHash, Time
 use countersign_protocol::{AuthorizationRequest, choose_policy};
 
 use super::record::{self, FlowRecord, Running};
-use super::{Answer, Answered, FlowCall, FlowForm, LEASE, Origin, Response, Visit, respond, see_flow};
+use super::{Answer, Answered, FlowCall, FlowForm, LEASE, Origin, Response, SetupPlace, Visit, respond, see_flow};
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
@@ -47,6 +47,12 @@ impl<'a> NewFlow<'a> {
     /// For the account page.
     pub(crate) const fn for_account(policy: &'a str, signed_in: &'a SignedIn) -> Self {
         Self { origin: Origin::Account, client: None, policy, entry: Entry::Authorize, link: None, signed_in }
+    }
+
+    /// For a page of the console.
+    pub(crate) const fn for_setup(place: SetupPlace, policy: &'a str, signed_in: &'a SignedIn) -> Self {
+        let origin = Origin::Setup(place);
+        Self { origin, client: None, policy, entry: Entry::Authorize, link: None, signed_in }
     }
 }
 

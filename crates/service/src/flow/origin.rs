@@ -1,6 +1,6 @@
 //! What a flow was begun for, which is where its end leads.
 
-use countersign_model::{Client, ClientId};
+use countersign_model::{Client, ClientId, UserId};
 use countersign_protocol::AuthorizationRequest;
 use countersign_protocol::device::VERIFICATION;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,31 @@ use crate::provider::Provider;
 
 /// Path of the own account page.
 pub(crate) const ACCOUNT: &str = "/account";
+
+/// A page of the console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SetupPlace {
+    /// Its first page.
+    Home,
+    /// The people an administrator looks after.
+    People,
+    /// One of them.
+    Person(UserId),
+    /// The question whether to reset their registration.
+    Reset(UserId),
+}
+
+impl SetupPlace {
+    /// Its path.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::Home => "/setup".to_owned(),
+            Self::People => "/setup/users".to_owned(),
+            Self::Person(user) => format!("/setup/users/{user}"),
+            Self::Reset(user) => format!("/setup/users/{user}/reset"),
+        }
+    }
+}
 
 /// What a flow was begun for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +53,8 @@ pub(crate) enum Origin {
         /// The code that was typed for it.
         user_code: String,
     },
+    /// A page of the console.
+    Setup(SetupPlace),
 }
 
 impl Origin {
@@ -35,7 +62,7 @@ impl Origin {
     pub(crate) const fn request(&self) -> Option<&AuthorizationRequest> {
         match self {
             Self::Request(request) => Some(request),
-            Self::Client(_) | Self::Account | Self::Device { .. } => None,
+            Self::Client(_) | Self::Account | Self::Device { .. } | Self::Setup(_) => None,
         }
     }
 
@@ -44,7 +71,7 @@ impl Origin {
         match self {
             Self::Request(request) => Some(&request.client),
             Self::Client(client) | Self::Device { client, .. } => Some(client),
-            Self::Account => None,
+            Self::Account | Self::Setup(_) => None,
         }
     }
 }
@@ -66,6 +93,7 @@ impl Provider {
         match origin {
             Origin::Device { user_code, .. } => format!("{VERIFICATION}?user_code={user_code}"),
             Origin::Account => ACCOUNT.to_owned(),
+            Origin::Setup(place) => place.path(),
             Origin::Request(_) | Origin::Client(_) => self.way_on(client),
         }
     }

@@ -111,7 +111,7 @@ impl Provider {
         match origin {
             Origin::Request(request) => request.redirect_uri.as_str().to_owned(),
             Origin::Client(_) => self.absolute(&self.way_on(client)),
-            Origin::Account | Origin::Device { .. } => self.absolute(&self.way_back(origin, client)),
+            Origin::Account | Origin::Device { .. } | Origin::Setup(_) => self.absolute(&self.way_back(origin, client)),
         }
     }
 
@@ -168,7 +168,7 @@ impl Provider {
 fn accepted_age(origin: &Origin, client: Option<&Client>) -> Option<Seconds> {
     match (origin, client) {
         // It shows and changes too much for whoever sits down at a browser that is signed in upstream.
-        (Origin::Account | Origin::Device { .. }, _) => Some(Seconds::new(0)),
+        (Origin::Account | Origin::Device { .. } | Origin::Setup(_), _) => Some(Seconds::new(0)),
         (Origin::Request(request), Some(client)) if request.demands_fresh_login(client) => Some(Seconds::new(0)),
         (Origin::Request(request), Some(client)) => request.effective_max_age(client),
         (Origin::Request(_) | Origin::Client(_), _) => None,

@@ -12,7 +12,7 @@ use countersign_store::{StoreError, Tx};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::import_line::{Fields, Header, ImportFormat, LegacyPerson};
-use super::{change_event, find_npi};
+use super::{Actor, change_event, find_npi};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
@@ -173,7 +173,8 @@ impl Provider {
             None => UserId::new(now, random()?),
         };
         let account = account_of(person, organization, id, now);
-        let event = change_event(&account.user.id, AuditKind::AccountCreated, "imported", None, import.context, now)?;
+        let (kind, actor) = (AuditKind::AccountCreated, Actor::Operator);
+        let event = change_event(&account.user.id, kind, "imported", None, actor, import.context, now)?;
         Ok(Some((number, account, event)))
     }
 

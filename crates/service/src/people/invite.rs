@@ -5,11 +5,11 @@ use countersign_model::{
 };
 use countersign_store::Tx;
 
-use super::{PersonRefusal, change_event, check_name, find_npi, read_email, read_username};
+use super::{Actor, PersonRefusal, change_event, check_name, find_npi, locale_of, read_email, read_username};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
-use crate::effects::as_lost;
+use crate::effects::{as_lost, mailbox_of};
 use crate::links::NewLink;
 use crate::provider::Provider;
 
@@ -72,12 +72,45 @@ impl Provider {
         let link = NewLink {
             user: invited.user.clone(),
             policy: POLICY.to_owned(),
-            template: "invitation".to_owned(),
+            template: POLICY.to_owned(),
             client: guest.client,
             locale: new.locale.clone(),
         };
         let mailed = self.mail_link(&link, context).await?;
         Ok(if mailed { Ok(invited) } else { Err(PersonRefusal::NoPolicy(POLICY)) })
+    }
+
+    /// Mails another link to somebody whose registration is unfinished; theirs of before stops working.
+    pub(crate) async fn invite_again(
+        &self,
+        account: &Account,
+        actor: Actor<'_>,
+        context: &RequestContext,
+    ) -> Result<Result<(), PersonRefusal>, ServiceError> {
+        if let Err(refusal) = check_unfinished(account, self.policies.set().get(POLICY).is_some()) {
+            return Ok(Err(refusal));
+        }
+        let (user, now) = (&account.user.id, self.clock.now());
+        let sent = change_event(user, AuditKind::UserChanged, "invited again", None, actor, context, now)?;
+        let written = self.db.write(async |tx| {
+            if let Err(refusal) = actor.may_still(tx, user, now).await? {
+                return Ok(Err(refusal));
+            }
+            tx.insert_audit_events(std::slice::from_ref(&sent)).await?;
+            Ok::<_, ServiceError>(Ok(()))
+        });
+        if let Err(refusal) = written.await? {
+            return Ok(Err(refusal));
+        }
+        let link = NewLink {
+            user: user.clone(),
+            policy: POLICY.to_owned(),
+            template: POLICY.to_owned(),
+            client: None,
+            locale: locale_of(account).to_owned(),
+        };
+        let mailed = self.mail_link(&link, context).await?;
+        Ok(if mailed { Ok(()) } else { Err(PersonRefusal::NoPolicy(POLICY)) })
     }
 
     async fn read_guest(&self, new: &Invitation) -> Result<Result<Guest, PersonRefusal>, ServiceError> {
@@ -110,9 +143,21 @@ impl Provider {
     ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
         let now = self.clock.now();
         let account = guest.account(UserId::new(now, random()?), locale, now);
-        let created = change_event(&account.user.id, AuditKind::AccountCreated, "created", None, context, now)?;
+        let (kind, actor) = (AuditKind::AccountCreated, Actor::Operator);
+        let created = change_event(&account.user.id, kind, "created", None, actor, context, now)?;
         let written = self.db.write(async |tx| guest.write(tx, &account, &created).await).await;
         written.map_err(as_lost)
+    }
+}
+
+fn check_unfinished(account: &Account, has_policy: bool) -> Result<(), PersonRefusal> {
+    match account.user.status {
+        UserStatus::Closed => Err(PersonRefusal::Closed),
+        UserStatus::Disabled => Err(PersonRefusal::Disabled),
+        UserStatus::Active if !has_policy => Err(PersonRefusal::NoPolicy(POLICY)),
+        UserStatus::Active if account.user.registered_at.is_some() => Err(PersonRefusal::Registered),
+        UserStatus::Active if mailbox_of(account).is_none() => Err(PersonRefusal::NoMailbox),
+        UserStatus::Active => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use countersign_model::{
 use countersign_store::Tx;
 use serde_json::Value;
 
-use super::{PersonRefusal, change_event, check_reason};
+use super::{Actor, PersonRefusal, change_event, check_reason, locale_of};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::effects::mailbox_of;
@@ -58,24 +58,46 @@ impl Provider {
         reset: RegistrationReset<'_>,
         context: &RequestContext,
     ) -> Result<Result<ResetDone, PersonRefusal>, ServiceError> {
+        if let Err(refusal) = check_reason(reset.reason) {
+            return Ok(Err(refusal));
+        }
+        let Some(account) = self.find_person(reset.who).await? else { return Ok(Err(PersonRefusal::Unknown)) };
+        self.reset_account(&account, &reset, Actor::Operator, context).await
+    }
+
+    /// The same, of an account that was found, by whoever it is.
+    pub(crate) async fn reset_account(
+        &self,
+        account: &Account,
+        reset: &RegistrationReset<'_>,
+        actor: Actor<'_>,
+        context: &RequestContext,
+    ) -> Result<Result<ResetDone, PersonRefusal>, ServiceError> {
         let reason = match check_reason(reset.reason) {
             Ok(reason) => reason,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Some(account) = self.find_person(reset.who).await? else { return Ok(Err(PersonRefusal::Unknown)) };
         let has_policy = self.policies.set().get(POLICY).is_some();
-        if let Err(refusal) = check(&account, reset.force, has_policy) {
+        if let Err(refusal) = check(account, reset.force, has_policy) {
             return Ok(Err(refusal));
         }
         let now = self.clock.now();
-        let rows = self.reset_rows(&account, reason, context, now)?;
-        self.db.write(async |tx| rows.write(tx, &account.user.id, now).await).await?;
+        let (rows, user) = (self.reset_rows(account, reason, actor, context, now)?, &account.user.id);
+        let written = self.db.write(async |tx| {
+            if let Err(refusal) = actor.may_still(tx, user, now).await? {
+                return Ok(Err(refusal));
+            }
+            rows.write(tx, user, now).await.map(Ok)
+        });
+        if let Err(refusal) = written.await? {
+            return Ok(Err(refusal));
+        }
         let link = NewLink {
-            user: account.user.id.clone(),
+            user: user.clone(),
             policy: POLICY.to_owned(),
             template: TEMPLATE.to_owned(),
             client: None,
-            locale: locale_of(&account).to_owned(),
+            locale: locale_of(account).to_owned(),
         };
         if !self.mail_link(&link, context).await? {
             return Ok(Err(PersonRefusal::NoPolicy(POLICY)));
@@ -86,7 +108,7 @@ impl Provider {
             factors,
             was_complete: account.user.registered_at.is_some(),
             phone_told: rows.told.is_some(),
-            user: account.user.id,
+            user: user.clone(),
         }))
     }
 
@@ -94,12 +116,14 @@ impl Provider {
         &self,
         account: &Account,
         reason: &str,
+        actor: Actor<'_>,
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Rows, ServiceError> {
         let user = &account.user.id;
         let kinds: Vec<Value> = account.factors.iter().map(|factor| factor.kind.as_str().into()).collect();
-        let mut event = change_event(user, AuditKind::UserChanged, "registration reset", Some(reason), context, now)?;
+        let (kind, change) = (AuditKind::UserChanged, "registration reset");
+        let mut event = change_event(user, kind, change, Some(reason), actor, context, now)?;
         event.detail.insert("factors".to_owned(), kinds.into());
         let told = match account.factor(FactorKind::Phone) {
             Some(phone) => Some(self.tell_phone(account, &phone.value, context, now)?),
@@ -160,8 +184,4 @@ fn check(account: &Account, force: bool, has_policy: bool) -> Result<(), PersonR
         return Err(PersonRefusal::Administrator);
     }
     if mailbox_of(account).is_none() { Err(PersonRefusal::NoMailbox) } else { Ok(()) }
-}
-
-fn locale_of(account: &Account) -> &str {
-    account.user.locale.as_deref().unwrap_or("en")
 }

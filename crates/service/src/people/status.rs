@@ -2,7 +2,7 @@
 
 use countersign_model::{AuditKind, UserId, UserStatus};
 
-use super::{PersonRefusal, change_event, check_reason};
+use super::{Actor, PersonRefusal, change_event, check_reason};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::provider::Provider;
@@ -45,7 +45,7 @@ impl Provider {
         }
         let (user, now) = (account.user.id, self.clock.now());
         let change = if status == UserStatus::Active { "enabled" } else { "disabled" };
-        let event = change_event(&user, AuditKind::UserChanged, change, Some(reason), context, now)?;
+        let event = change_event(&user, AuditKind::UserChanged, change, Some(reason), Actor::Operator, context, now)?;
         let changed = self
             .db
             .write(async |tx| {

@@ -1,7 +1,8 @@
 //! Who may read timelines over HTTP: an access token of ours with the scope `users.read`, and for people a role.
 
-use countersign_model::{Account, ClientId, Role, User, UserId, UserStatus};
+use countersign_model::{ClientId, OrganizationId, Role, UserId, UserStatus};
 use countersign_protocol::bearer::Refusal;
+use countersign_protocol::delegation::Reach;
 
 use super::Timeline;
 use crate::ServiceError;
@@ -28,23 +29,6 @@ struct Caller {
     person: Option<UserId>,
 }
 
-/// Whom a caller may see.
-enum Reach {
-    Everybody,
-    OrganizationOf(Box<User>),
-}
-
-impl Reach {
-    fn covers(&self, account: &Account) -> bool {
-        match self {
-            Self::Everybody => true,
-            Self::OrganizationOf(caller) => {
-                caller.organization.is_some() && caller.organization == account.user.organization
-            }
-        }
-    }
-}
-
 impl Provider {
     /// The timeline of `who`, for who presents a token that allows it.
     pub async fn read_timeline(
@@ -57,7 +41,7 @@ impl Provider {
             Ok(caller) => caller,
             Err(refusal) => return Ok(Err(AdminRefusal::Token(refusal))),
         };
-        let Some(account) = self.find_person(who).await?.filter(|account| caller.reach.covers(account)) else {
+        let Some(account) = self.find_person(who).await?.filter(|account| caller.reach.covers(&account.user)) else {
             return Ok(Err(AdminRefusal::Unknown));
         };
         let by = caller.person.as_ref().map_or("client", |person| person.as_str());
@@ -89,8 +73,9 @@ impl Provider {
         let Some(standing) = standing else {
             return Ok(Err(dead("the grant was revoked or its person may not sign in")));
         };
-        let person = Some(standing.account.user.id.clone());
-        Ok(reach_of(standing.account.user).map(|reach| Caller { reach, client, person }))
+        let user = standing.account.user;
+        let administers = self.db.read(async |tx| tx.list_administered(&user.id).await).await?;
+        Ok(reach_of(&user.roles, &administers).map(|reach| Caller { reach, client, person: Some(user.id) }))
     }
 
     /// Whether the operator registered this client for the scope and it may still use it. Clients that registered
@@ -105,13 +90,10 @@ impl Provider {
 
 const TOO_NARROW: Refusal = Refusal::InsufficientScope { needed: USERS_READ };
 
-fn reach_of(user: User) -> Result<Reach, Refusal> {
-    let has = |role: Role| user.roles.contains(&role);
-    if has(Role::Administrator) || has(Role::HelpDesk) {
-        Ok(Reach::Everybody)
-    } else if has(Role::ProviderAdministrator) {
-        Ok(Reach::OrganizationOf(Box::new(user)))
-    } else {
-        Err(TOO_NARROW)
+/// The help desk reads everybody's, and changes nothing.
+fn reach_of(roles: &[Role], administers: &[OrganizationId]) -> Result<Reach, Refusal> {
+    if roles.contains(&Role::HelpDesk) {
+        return Ok(Reach::Everybody);
     }
+    Reach::of(roles, administers).ok_or(TOO_NARROW)
 }

@@ -4,6 +4,7 @@ mod ends;
 mod own;
 mod phone;
 mod registration;
+mod setup;
 mod sign_in;
 
 use crate::page::terms::TermsBlock;
@@ -14,6 +15,7 @@ use ends::{device_samples, plain_samples, stop_samples};
 use own::{factor_samples, own_samples};
 use phone::phone_samples;
 use registration::registration_samples;
+use setup::setup_samples;
 use sign_in::{code_samples, login_options, mail_samples, sign_in, sign_in_samples};
 
 const ATTACK: &str =
@@ -90,6 +92,7 @@ pub(super) fn samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
     all.extend(factor_samples(locale));
     all.extend(stop_samples(locale));
     all.extend(own_samples(locale));
+    all.extend(setup_samples(locale));
     all.extend(plain_samples(locale));
     all.extend(device_samples(locale));
     all
@@ -124,6 +127,16 @@ pub(super) fn hostile(mut request: PageRequest) -> PageRequest {
         own.consents.iter_mut().for_each(|consent| (consent.id, consent.application) = (attack(), attack()));
         own.grants.iter_mut().for_each(|grant| (grant.application, grant.scopes) = (attack(), vec![attack()]));
         own.factors.iter_mut().for_each(|factor| factor.name = Some(attack()));
+    }
+    if let Some(setup) = &mut request.setup {
+        (setup.search, setup.next) = (attack(), setup.next.as_ref().map(|_| attack()));
+        setup.organizations.iter_mut().for_each(|name| *name = attack());
+        for person in setup.people.iter_mut().chain([&mut setup.person]) {
+            (person.id, person.name, person.email) = (attack(), attack(), Some(attack()));
+            (person.username, person.organization, person.phone) = (Some(attack()), Some(attack()), Some(attack()));
+        }
+        setup.attempts.iter_mut().for_each(|attempt| attempt.why = attack());
+        setup.other.iter_mut().for_each(|event| event.line = attack());
     }
     request.recovery_codes.iter_mut().for_each(|code| *code = attack());
     request.fields.iter_mut().for_each(|field| field.value = attack());

@@ -98,6 +98,7 @@ pub(super) fn own_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
         ]
         .map(str::to_owned)
         .into(),
+        administers: true,
         notice: None,
     };
     let bare = AccountView {

@@ -1,0 +1,97 @@
+//! Delegated administration: who is let into the console, whom they see there, and to whom they may do something.
+
+use countersign_model::{Authentication, Fact, OrganizationId, Role, Seconds, Timestamp, User, UserId};
+
+/// What changes somebody else's account wants a sign-in that is no older.
+pub const FRESH: Seconds = Seconds::minutes(15);
+
+/// Whom an administrator sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every person.
+    Everybody,
+    /// The people of these provider groups.
+    Organizations(Vec<OrganizationId>),
+}
+
+impl Reach {
+    /// What `roles` and the provider groups that somebody `administers` reach; none: nobody but themself.
+    pub fn of(roles: &[Role], administers: &[OrganizationId]) -> Option<Self> {
+        if roles.contains(&Role::Administrator) {
+            Some(Self::Everybody)
+        } else if roles.contains(&Role::ProviderAdministrator) {
+            Some(Self::Organizations(administers.to_vec()))
+        } else {
+            None
+        }
+    }
+
+    /// Whether `user` is among them.
+    pub fn covers(&self, user: &User) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Organizations(own) => user.organization.as_ref().is_some_and(|theirs| own.contains(theirs)),
+        }
+    }
+}
+
+/// What becomes of who asks for a page of the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// They are let in.
+    Enter(Reach),
+    /// They prove themselves first: by a second factor, or anew.
+    Prove,
+    /// Nothing they could prove would let them in.
+    Refuse,
+}
+
+/// Decides on a person with `roles`, signed in by `login`. `changes`: what is asked for changes somebody's account, so
+/// that an old sign-in is not enough.
+pub fn admit(
+    roles: &[Role],
+    administers: &[OrganizationId],
+    login: &Authentication,
+    changes: bool,
+    now: Timestamp,
+) -> Admission {
+    let Some(reach) = Reach::of(roles, administers) else { return Admission::Refuse };
+    let is_fresh = now < login.auth_time.plus(FRESH);
+    if has_second_factor(login) && (is_fresh || !changes) { Admission::Enter(reach) } else { Admission::Prove }
+}
+
+/// Whether `login` proved two things: `mfa` by its `amr` (RFC 8176), or a password and what is neither known nor guessed.
+fn has_second_factor(login: &Authentication) -> bool {
+    let seconds = [Fact::Mailbox, Fact::Phone, Fact::Totp, Fact::Passkey, Fact::RecoveryCode];
+    let held = seconds.into_iter().any(|fact| login.facts.contains(fact));
+    login.amr.iter().any(|method| method == "mfa") || (login.facts.contains(Fact::Password) && held)
+}
+
+/// Why an administrator may not change an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forbidden {
+    /// It is none they see: they are told the same as of one that is not there.
+    Unseen,
+    /// It is their own.
+    Own,
+    /// Its person administers, too.
+    Administrator,
+}
+
+/// Whether `actor`, whose `reach` this is, may change the account of `target`. Administrators may change every one.
+pub fn may_change(actor: &UserId, reach: &Reach, target: &User) -> Result<(), Forbidden> {
+    if !reach.covers(target) {
+        Err(Forbidden::Unseen)
+    } else if *reach == Reach::Everybody {
+        Ok(())
+    } else if *actor == target.id {
+        Err(Forbidden::Own)
+    } else if target.roles.is_empty() {
+        Ok(())
+    } else {
+        Err(Forbidden::Administrator)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use countersign_model::{FactSet, Profile, UserStatus};
+
+use super::*;
+use crate::testing::{NOW, authentication};
+
+const ROLES: [&[Role]; 5] =
+    [&[], &[Role::SecurityAuditor], &[Role::HelpDesk], &[Role::ProviderAdministrator], &[Role::Administrator]];
+
+fn id(number: u8) -> UserId {
+    UserId::new(NOW, [number; 10])
+}
+
+fn organization(number: u8) -> OrganizationId {
+    OrganizationId::new(NOW, [number; 10])
+}
+
+fn user(number: u8, of: Option<u8>, roles: &[Role]) -> User {
+    User {
+        id: id(number),
+        email: None,
+        username: None,
+        status: UserStatus::Active,
+        organization: of.map(organization),
+        roles: roles.to_vec(),
+        profile: Profile::default(),
+        fax: None,
+        locale: None,
+        terms_version: None,
+        registered_at: None,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn login(facts: &[Fact], amr: &[&str]) -> Authentication {
+    Authentication {
+        auth_time: NOW,
+        facts: facts.iter().copied().collect::<FactSet>(),
+        amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+        ..authentication()
+    }
+}
+
+fn two_factors() -> Authentication {
+    login(&[Fact::Password, Fact::Mailbox], &["pwd"])
+}
+
+#[test]
+fn only_administrators_are_let_in() {
+    for roles in ROLES {
+        let reach = match roles {
+            [Role::Administrator] => Some(Reach::Everybody),
+            [Role::ProviderAdministrator] => Some(Reach::Organizations(vec![organization(1)])),
+            _ => None,
+        };
+        let expected = reach.map_or(Admission::Refuse, Admission::Enter);
+        assert_eq!(admit(roles, &[organization(1)], &two_factors(), true, NOW), expected, "{roles:?}");
+    }
+}
+
+#[test]
+fn a_password_alone_lets_nobody_in_and_whom_nothing_helps_is_not_asked_to_prove_more() {
+    let admitted = |login: &Authentication| admit(&[Role::Administrator], &[], login, false, NOW);
+    for fact in Fact::ALL {
+        let lets_in = matches!(fact, Fact::Mailbox | Fact::Phone | Fact::Totp | Fact::Passkey | Fact::RecoveryCode);
+        let expected = if lets_in { Admission::Enter(Reach::Everybody) } else { Admission::Prove };
+        assert_eq!(admitted(&login(&[Fact::Password, fact], &["pwd"])), expected, "password and {fact:?}");
+        assert_eq!(admitted(&login(&[fact], &[])), Admission::Prove, "{fact:?} alone");
+    }
+    assert_eq!(admitted(&login(&[Fact::Passkey], &["swk", "user", "mfa"])), Admission::Enter(Reach::Everybody));
+    assert_eq!(admit(&[Role::HelpDesk], &[], &login(&[Fact::Password], &[]), true, NOW), Admission::Refuse);
+}
+
+#[test]
+fn an_old_sign_in_looks_and_changes_nothing() {
+    let login = two_factors();
+    let at = |changes, now| admit(&[Role::Administrator], &[], &login, changes, now);
+    let (last, late) = (Timestamp::from_millis(NOW.plus(FRESH).as_millis() - 1), NOW.plus(FRESH));
+    assert_eq!(at(true, last), Admission::Enter(Reach::Everybody));
+    assert_eq!(at(true, late), Admission::Prove);
+    assert_eq!(at(false, late), Admission::Enter(Reach::Everybody));
+}
+
+#[test]
+fn a_provider_administrator_changes_plain_people_of_the_own_organizations() {
+    let reach = Reach::of(&[Role::ProviderAdministrator], &[organization(1), organization(2)]).unwrap();
+    let changes = |target: &User| may_change(&id(1), &reach, target);
+    assert_eq!(changes(&user(2, Some(1), &[])), Ok(()));
+    assert_eq!(changes(&user(2, Some(2), &[])), Ok(()));
+    assert_eq!(changes(&user(2, Some(3), &[])), Err(Forbidden::Unseen));
+    assert_eq!(changes(&user(2, None, &[])), Err(Forbidden::Unseen));
+    assert_eq!(changes(&user(1, Some(1), &[Role::ProviderAdministrator])), Err(Forbidden::Own));
+    for roles in ROLES.iter().skip(1) {
+        assert_eq!(changes(&user(2, Some(1), roles)), Err(Forbidden::Administrator), "{roles:?}");
+        assert_eq!(changes(&user(2, Some(3), roles)), Err(Forbidden::Unseen), "{roles:?}");
+    }
+    let nobodys = Reach::of(&[Role::ProviderAdministrator], &[]).unwrap();
+    assert_eq!(may_change(&id(1), &nobodys, &user(2, None, &[])), Err(Forbidden::Unseen), "neither belongs to any");
+}
+
+#[test]
+fn an_administrator_changes_every_account() {
+    for roles in ROLES {
+        assert_eq!(may_change(&id(1), &Reach::Everybody, &user(2, None, roles)), Ok(()), "{roles:?}");
+    }
+    assert_eq!(may_change(&id(1), &Reach::Everybody, &user(1, None, &[Role::Administrator])), Ok(()));
+}
