@@ -1,6 +1,8 @@
 //! Delegated administration: who is let into the console, whom they see there, and to whom they may do something.
 
-use countersign_model::{Authentication, Fact, OrganizationId, Role, Seconds, Timestamp, User, UserId};
+use countersign_model::{
+    Account, Authentication, Fact, FactorKind, OrganizationId, Role, Seconds, Timestamp, User, UserId,
+};
 
 /// What changes somebody else's account wants a sign-in that is no older.
 pub const FRESH: Seconds = Seconds::minutes(15);
@@ -46,18 +48,28 @@ pub enum Admission {
     Refuse,
 }
 
-/// Decides on a person with `roles`, signed in by `login`. `changes`: what is asked for changes somebody's account, so
+/// Decides on the person of `account`, signed in by `login`. `changes`: what is asked for changes somebody's account, so
 /// that an old sign-in is not enough.
 pub fn admit(
-    roles: &[Role],
+    account: &Account,
     administers: &[OrganizationId],
     login: &Authentication,
     changes: bool,
     now: Timestamp,
 ) -> Admission {
-    let Some(reach) = Reach::of(roles, administers) else { return Admission::Refuse };
+    let Some(reach) = Reach::of(&account.user.roles, administers) else { return Admission::Refuse };
     let is_fresh = now < login.auth_time.plus(FRESH);
-    if has_second_factor(login) && (is_fresh || !changes) { Admission::Enter(reach) } else { Admission::Prove }
+    let is_enough = has_second_factor(login) && (!holds_stronger(account) || proved_stronger(login));
+    if is_enough && (is_fresh || !changes) { Admission::Enter(reach) } else { Admission::Prove }
+}
+
+/// Whether the person has an authenticator app or a passkey: no mailbox and no phone stands in for these.
+fn holds_stronger(account: &Account) -> bool {
+    account.factor(FactorKind::Totp).is_some() || account.factor(FactorKind::Passkey).is_some()
+}
+
+fn proved_stronger(login: &Authentication) -> bool {
+    [Fact::Totp, Fact::Passkey, Fact::RecoveryCode].into_iter().any(|fact| login.facts.contains(fact))
 }
 
 /// Whether `login` proved two things: `mfa` by its `amr` (RFC 8176), or a password and what is neither known nor guessed.

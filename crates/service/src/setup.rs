@@ -6,7 +6,8 @@
 mod deeds;
 mod listing;
 
-use countersign_model::{AuditEvent, UserId, UserStatus};
+use countersign_flow::language::Entry;
+use countersign_model::{Account, AuditEvent, FactorKind, UserId, UserStatus};
 use countersign_protocol::delegation::{self, Admission, Forbidden};
 
 use crate::ServiceError;
@@ -136,7 +137,7 @@ impl Provider {
         call: AccountCall<'_>,
     ) -> Result<Result<Administrator, SetupRefusal>, ServiceError> {
         let Some((signed_in, session)) = self.find_signed_in(call).await? else {
-            return self.prove(place, &SignedIn::default(), call).await.map(Err);
+            return self.prove(place, self.own_login(), &SignedIn::default(), call).await.map(Err);
         };
         let (now, user) = (self.clock.now(), &session.authentication.user);
         let (account, administers) = self
@@ -147,23 +148,32 @@ impl Provider {
             })
             .await?;
         let Some(account) = account.filter(|account| account.user.status == UserStatus::Active) else {
-            return self.prove(place, &signed_in, call).await.map(Err);
+            return self.prove(place, self.own_login(), &signed_in, call).await.map(Err);
         };
-        match delegation::admit(&account.user.roles, &administers, &session.authentication, changes, now) {
+        match delegation::admit(&account, &administers, &session.authentication, changes, now) {
             Admission::Enter(reach) => Ok(Ok(Administrator { session, user: account.user, reach })),
-            Admission::Prove => self.prove(place, &signed_in, call).await.map(Err),
+            Admission::Prove => self.prove(place, self.strongest_login(&account), &signed_in, call).await.map(Err),
             Admission::Refuse => Ok(Err(SetupRefusal::Forbidden)),
         }
+    }
+
+    /// The policy by which a person proves what the console wants of them: their app or passkey, where they have one.
+    fn strongest_login(&self, account: &Account) -> &str {
+        let wanted = [(FactorKind::Totp, "totp"), (FactorKind::Passkey, "passkey")];
+        let held = wanted.into_iter().filter(|(kind, _)| account.factor(*kind).is_some());
+        let offered = held.filter_map(|(_, id)| self.policies.set().get(id)).find(|p| p.allows_entry(Entry::Authorize));
+        offered.map_or_else(|| self.own_login(), |policy| policy.id.as_str())
     }
 
     /// A flow that signs them in and leads back to `place`.
     async fn prove(
         &self,
         place: &SetupPlace,
+        policy: &str,
         signed_in: &SignedIn,
         call: AccountCall<'_>,
     ) -> Result<SetupRefusal, ServiceError> {
-        let new = NewFlow::for_setup(place.clone(), self.own_login(), signed_in);
+        let new = NewFlow::for_setup(place.clone(), policy, signed_in);
         let answered = self.begin_flow(new, call.cookies, call.locale, call.context).await?;
         Ok(SetupRefusal::Prove(Box::new(answered)))
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use countersign_model::Timestamp;
-use countersign_store::{StoreError, Tx};
+use countersign_store::{PeopleFilter, StoreError, Tx};
 use countersign_tests::stores::{Backend, Stored, TestDatabase, block_on};
 
 use super::fixtures::{NOW, user_id};
@@ -63,6 +63,37 @@ fn people_of_an_older_database_count_as_registered() {
         database.db.migrate().await.unwrap();
         let found: Stored<_> = database.db.read(async |tx: &mut Tx| tx.find_account(&user).await).await;
         assert_eq!(found.unwrap().unwrap().user.registered_at, Some(Timestamp::from_millis(1000)));
+    });
+}
+
+#[test]
+fn provider_administrators_of_an_older_database_look_after_their_own_organization() {
+    on_each(async |backend| {
+        let database = TestDatabase::new(backend).await;
+        let folder = folders(backend).into_iter().find(|folder| folder.ends_with("2026-11-22-000005_desk")).unwrap();
+        database.raw(&std::fs::read_to_string(folder.join("down.sql")).unwrap()).await.unwrap();
+        let (manager, nurse, ward) = (user_id(1), user_id(2), user_id(3));
+        let code = if backend == Backend::Postgres { "'\\x00'" } else { "X'00'" };
+        let old = format!(
+            "INSERT INTO organizations (id, name, npi, registration_code, created_at) VALUES ('{ward}', 'W', '1', {code}, 0); \
+             INSERT INTO users (id, status, organization, roles, profile, created_at, updated_at) VALUES \
+             ('{manager}', 'active', '{ward}', '[\"provider_administrator\"]', '{{\"name\":\"Mo Manager\"}}', 1000, 2000), \
+             ('{nurse}', 'active', '{ward}', '[\"help_desk\"]', '{{\"name\":null}}', 1000, 2000); \
+             DELETE FROM __diesel_schema_migrations WHERE version = '20261122000005'"
+        );
+        database.raw(&old).await.unwrap();
+        database.db.migrate().await.unwrap();
+        let filter = PeopleFilter { search: Some("mo man".to_owned()), limit: 9, ..PeopleFilter::default() };
+        let found: Stored<_> = database
+            .db
+            .read(async |tx: &mut Tx| {
+                let people = tx.list_people(&filter).await?;
+                Ok((tx.list_administered(&manager).await?, tx.list_administered(&nurse).await?, people))
+            })
+            .await;
+        let (managers, nurses, people) = found.unwrap();
+        assert_eq!(managers.iter().map(ToString::to_string).collect::<Vec<_>>(), [ward.to_string()]);
+        assert!(nurses.is_empty() && people.len() == 1 && people[0].id == manager);
     });
 }
 

@@ -1,4 +1,4 @@
-use countersign_model::{FactSet, Profile, UserStatus};
+use countersign_model::{FactSet, Factor, FactorId, Profile, UserStatus};
 
 use super::*;
 use crate::testing::{NOW, authentication};
@@ -32,6 +32,21 @@ fn user(number: u8, of: Option<u8>, roles: &[Role]) -> User {
     }
 }
 
+fn account(roles: &[Role], held: &[FactorKind]) -> Account {
+    let factor = |kind: &FactorKind| Factor {
+        id: FactorId::new(NOW, [kind.as_str().len().try_into().unwrap(); 10]),
+        user: id(1),
+        kind: *kind,
+        value: String::new(),
+        name: None,
+        last_step: None,
+        bound_at: NOW,
+        used_at: None,
+    };
+    let factors = held.iter().map(factor).collect();
+    Account { user: user(1, None, roles), password: None, legacy: None, factors }
+}
+
 fn login(facts: &[Fact], amr: &[&str]) -> Authentication {
     Authentication {
         auth_time: NOW,
@@ -54,13 +69,14 @@ fn only_administrators_are_let_in() {
             _ => None,
         };
         let expected = reach.map_or(Admission::Refuse, Admission::Enter);
-        assert_eq!(admit(roles, &[organization(1)], &two_factors(), true, NOW), expected, "{roles:?}");
+        assert_eq!(admit(&account(roles, &[]), &[organization(1)], &two_factors(), true, NOW), expected, "{roles:?}");
     }
 }
 
 #[test]
 fn a_password_alone_lets_nobody_in_and_whom_nothing_helps_is_not_asked_to_prove_more() {
-    let admitted = |login: &Authentication| admit(&[Role::Administrator], &[], login, false, NOW);
+    let administrator = account(&[Role::Administrator], &[FactorKind::Mailbox, FactorKind::Phone]);
+    let admitted = |login: &Authentication| admit(&administrator, &[], login, false, NOW);
     for fact in Fact::ALL {
         let lets_in = matches!(fact, Fact::Mailbox | Fact::Phone | Fact::Totp | Fact::Passkey | Fact::RecoveryCode);
         let expected = if lets_in { Admission::Enter(Reach::Everybody) } else { Admission::Prove };
@@ -68,13 +84,32 @@ fn a_password_alone_lets_nobody_in_and_whom_nothing_helps_is_not_asked_to_prove_
         assert_eq!(admitted(&login(&[fact], &[])), Admission::Prove, "{fact:?} alone");
     }
     assert_eq!(admitted(&login(&[Fact::Passkey], &["swk", "user", "mfa"])), Admission::Enter(Reach::Everybody));
-    assert_eq!(admit(&[Role::HelpDesk], &[], &login(&[Fact::Password], &[]), true, NOW), Admission::Refuse);
+    let help_desk = account(&[Role::HelpDesk], &[]);
+    assert_eq!(admit(&help_desk, &[], &login(&[Fact::Password], &[]), true, NOW), Admission::Refuse);
+}
+
+#[test]
+fn who_has_an_app_or_a_passkey_proves_it_or_spends_a_recovery_code() {
+    for held in [FactorKind::Totp, FactorKind::Passkey] {
+        let own = account(&[Role::Administrator], &[FactorKind::Mailbox, held]);
+        for (fact, expected) in [
+            (Fact::Mailbox, Admission::Prove),
+            (Fact::Phone, Admission::Prove),
+            (Fact::Totp, Admission::Enter(Reach::Everybody)),
+            (Fact::Passkey, Admission::Enter(Reach::Everybody)),
+            (Fact::RecoveryCode, Admission::Enter(Reach::Everybody)),
+        ] {
+            let login = login(&[Fact::Password, fact], &["pwd", "mfa"]);
+            assert_eq!(admit(&own, &[], &login, false, NOW), expected, "{held:?}, {fact:?}");
+        }
+    }
 }
 
 #[test]
 fn an_old_sign_in_looks_and_changes_nothing() {
     let login = two_factors();
-    let at = |changes, now| admit(&[Role::Administrator], &[], &login, changes, now);
+    let administrator = account(&[Role::Administrator], &[]);
+    let at = |changes, now| admit(&administrator, &[], &login, changes, now);
     let (last, late) = (Timestamp::from_millis(NOW.plus(FRESH).as_millis() - 1), NOW.plus(FRESH));
     assert_eq!(at(true, last), Admission::Enter(Reach::Everybody));
     assert_eq!(at(true, late), Admission::Prove);
