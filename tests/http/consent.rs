@@ -2,8 +2,9 @@
 //! OpenID Connect Registration 1.0, 2: what a client shows of itself.
 
 use countersign_tests::user_agent::{Answer, UserAgent};
+use serde_json::{Value, json};
 
-use crate::fixture::{ALICE, Ask, DONALD, Granted, Provider, peek, redirect_uri_of, text};
+use crate::fixture::{ALICE, Ask, CASES_API, DONALD, Granted, Provider, peek, redirect_uri_of, text};
 
 impl Provider {
     /// Alice signs in, if she must; what comes then.
@@ -133,8 +134,72 @@ async fn the_page_shows_what_the_client_registered() {
     let agent = UserAgent::new();
     let first = agent.get(&spanish.url()).await;
     let page = agent.sign_in(&first, ALICE.0, ALICE.1).await;
+    assert!(page.body.contains("solicita su permiso"), "{}", page.body);
+    let page = agent.get(&format!("{}?lang=en", page.url)).await;
+    assert!(page.body.contains("asks for your permission"), "what the person chose: {}", page.body);
     let page = agent.get(&format!("{}?lang=es", page.url)).await;
     assert!(page.body.contains("solicita su permiso"), "{}", page.body);
+}
+
+/// 5.5 and RFC 8707: what is asked for by another name than a scope is asked of the person too.
+#[tokio::test]
+async fn the_page_says_all_that_is_asked_for() {
+    let provider = Provider::start().await;
+    let claims = r#"{"userinfo":{"email":null,"phone_number":null,"address":null,"birthdate":null}}"#;
+    let ask = provider.ask("foreign-cases").with("scope", "openid cases.read").with("resource", CASES_API);
+    let page = provider.arrive(&UserAgent::new(), &ask).await;
+    for (shown, is_shown) in [(CASES_API, true), ("see your cases", true), ("see your email address", false)] {
+        assert_eq!(page.body.contains(&format!("<span>{shown}")), is_shown, "{shown}: {}", page.body);
+    }
+    let page = provider.arrive(&UserAgent::new(), &provider.ask("foreign").with("claims", claims)).await;
+    for shown in [
+        "know that it is you",
+        "see your email address",
+        "see your phone number",
+        "see your postal address",
+        "see your name and profile",
+    ] {
+        assert!(page.body.contains(&format!("<span>{shown}")), "{shown}: {}", page.body);
+    }
+}
+
+/// Registration, 9.1; RFC 7591, 5: nobody vouches for what a client says of itself but the address it is answered at.
+#[tokio::test]
+async fn a_client_that_registered_itself_can_show_no_others_logo_and_says_where_it_is() {
+    let provider = Provider::start().await;
+    let other = "https://portal.example.com";
+    let (web, native) = ("https://evil.example.net/cb", "com.evil.app:/cb");
+    for (redirect_uri, place, own) in
+        [(web, "evil.example.net", "https://evil.example.net"), (native, "com.evil.app:", "")]
+    {
+        let mut metadata = json!({
+            "client_name": "Case Portal", "redirect_uris": [redirect_uri], "countersign_policy": "lab",
+            "logo_uri": format!("{other}/logo.svg"), "client_uri": other, "tos_uri": format!("{other}/terms"),
+            "policy_uri": format!("{other}/privacy"), "countersign_ask_consent": true,
+            "token_endpoint_auth_method": "none",
+            "application_type": if redirect_uri == web { "web" } else { "native" },
+        });
+        let show = async |metadata: &Value| {
+            let registration = provider.http.post(provider.url("/register")).json(metadata);
+            let answer = Answer::to(registration.bearer_auth("demo-initial-access-token")).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            let client = text(&answer.json(), "client_id").to_owned();
+            provider.arrive(&UserAgent::new(), &provider.ask(&client).with("redirect_uri", redirect_uri)).await
+        };
+        let page = show(&metadata).await;
+        assert!(page.body.contains(&format!(r#"<strong class="id">{place}</strong>"#)), "{}", page.body);
+        assert!(!page.body.contains(other), "{}", page.body);
+        if own.is_empty() {
+            continue;
+        }
+        metadata["logo_uri"] = json!(format!("{own}/logo.svg"));
+        metadata["policy_uri"] = json!(format!("{own}/privacy"));
+        let page = show(&metadata).await;
+        for shown in [format!(r#"src="{own}/logo.svg""#), format!(r#"href="{own}/privacy""#)] {
+            assert!(page.body.contains(&shown), "{shown}: {}", page.body);
+        }
+        assert!(!page.body.contains(other), "{}", page.body);
+    }
 }
 
 #[tokio::test]

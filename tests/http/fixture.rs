@@ -37,6 +37,10 @@ const ODD_SECRET: &str = "p+q %2B:&=/? \u{fc} \u{2014} end";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// RFC 8693, 2.1.
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// The resource server of CONTRACT.md; a client of that name asks about tokens.
+pub const CASES_API: &str = "https://cases.example.com/api";
+/// Another server's name, for which there are no tokens.
+pub const OTHER_API: &str = "https://other.example.com/api";
 
 /// Where the client `leaving` wants browsers to be sent after a logout.
 pub const AFTER_LOGOUT: &str = "https://leaving.example.com/after";
@@ -182,6 +186,19 @@ fn common_clients() -> Value {
             })
         ),
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
+        client(CASES_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
+        client(OTHER_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
+        client(
+            "foreign-cases",
+            &json!({"countersign_first_party": false, "scope": "openid email phone address profile cases.read"}),
+        ),
+        client(
+            "cases-tv",
+            &public(&json!({
+                "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "redirect_uris": [],
+                "scope": "openid cases.read",
+            })),
+        ),
         client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
         client(
             "prover",

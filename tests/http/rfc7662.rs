@@ -5,7 +5,7 @@ use countersign_tests::user_agent::{Answer, UserAgent};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::fixture::{Provider, assert_error, assert_not_cached, basic, peek, secret_of, text};
+use crate::fixture::{CASES_API, OTHER_API, Provider, assert_error, assert_not_cached, basic, peek, secret_of, text};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
@@ -60,6 +60,34 @@ async fn a_client_is_told_of_its_own_tokens_and_nobody_elses() {
     // Rotation ends a refresh token.
     provider.refresh("basic", refresh, "").await.json();
     assert_eq!(provider.introspect("basic", refresh).await, json!({"active": false}));
+}
+
+/// Section 4: a resource server, known by its `client_id`, is told of the tokens that are for it.
+#[tokio::test]
+async fn a_resource_server_is_told_of_tokens_for_it_alone() {
+    let provider = Provider::start().await;
+    let ask = provider.ask("cases").with("scope", "openid offline_access cases.read");
+    let granted = provider.fresh_grant(&ask).await;
+    let own = provider.redeem_with(&granted, &[("resource", CASES_API)]).await.json();
+    let refresh = text(&own, "refresh_token").to_owned();
+    let access = text(&own, "access_token");
+    let told = provider.introspect(CASES_API, access).await;
+    assert_eq!((&told["active"], &told["aud"]), (&json!(true), &json!([CASES_API])), "{told}");
+    assert_eq!((&told["scope"], &told["client_id"]), (&json!("cases.read"), &json!("cases")));
+    assert_eq!((&told["sub"], &told["gid"]), (&peek(access)["sub"], &Value::Null));
+
+    let inactive = json!({"active": false});
+    assert_eq!(provider.introspect(OTHER_API, access).await, inactive, "of another server");
+    assert_eq!(provider.introspect(CASES_API, &refresh).await, inactive, "refresh tokens are the client's alone");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("resource", &provider.demo.issuer)];
+    let for_us = provider.token("cases", &form).await.json();
+    assert_eq!(provider.introspect(CASES_API, text(&for_us, "access_token")).await, inactive, "for UserInfo");
+    assert_eq!(provider.introspect("cases", text(&for_us, "access_token")).await["active"], true);
+    // Taken back, for the server too.
+    let revoked = provider.http.post(provider.url("/revocation")).form(&[("token", text(&for_us, "refresh_token"))]);
+    let revoked = Answer::to(revoked.header("authorization", basic("cases", &secret_of("cases")))).await;
+    assert_eq!(revoked.status, 200);
+    assert_eq!(provider.introspect(CASES_API, access).await, inactive);
 }
 
 #[tokio::test]

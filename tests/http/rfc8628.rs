@@ -6,7 +6,7 @@ use countersign_tests::user_agent::{Answer, UserAgent};
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::fixture::{ALICE, Provider, assert_error, assert_not_cached, basic, peek, secret_of, text};
+use crate::fixture::{ALICE, CASES_API, Provider, assert_error, assert_not_cached, basic, peek, secret_of, text};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -148,6 +148,19 @@ async fn a_complete_address_decides_nothing_and_a_person_may_deny() {
     let denied = agent.press(&question, "deny", &[]).await;
     assert!(denied.body.contains("DEVICE NOT CONNECTED"), "{}", denied.body);
     assert_error(&poll(&provider, &codes).await, 400, "access_denied");
+}
+
+/// 5.4 and RFC 8707: the page says what the device will have, APIs too.
+#[tokio::test]
+async fn the_person_sees_all_that_a_device_asks_for() {
+    let provider = Provider::start().await;
+    let form = [("client_id", "cases-tv"), ("scope", "openid cases.read"), ("resource", CASES_API)];
+    let codes = Answer::to(provider.http.post(provider.url("/device_authorization")).form(&form)).await;
+    assert_eq!(codes.status, 200, "{}", codes.body);
+    let question = walk(&provider, &UserAgent::new(), text(&codes.json(), "user_code")).await;
+    for shown in ["know that it is you", "see your cases", CASES_API] {
+        assert!(question.body.contains(&format!("<span>{shown}")), "{shown}: {}", question.body);
+    }
 }
 
 /// 3.2 and 3.5: codes end.

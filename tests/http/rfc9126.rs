@@ -104,6 +104,34 @@ async fn what_is_wrong_is_told_to_whoever_pushes() {
     }
 }
 
+/// OpenID Connect Core, 3.1.2.1, `ui_locales`: nothing of it is in the browser's own request.
+#[tokio::test]
+async fn pages_speak_the_language_that_was_pushed() {
+    let provider = Provider::start().await;
+    for (client, consents) in [("basic", false), ("foreign", true)] {
+        let ask = provider.ask(client).with("ui_locales", "fr es-MX en");
+        let name = pushed(&provider, &ask).await;
+        let agent = UserAgent::new();
+        let came = by_name(&provider, client, &name);
+        let page = agent.get(&came.url()).await;
+        assert!(page.body.contains(r#"<html lang="es""#), "{}", page.body);
+        // What the person chose on these pages counts more.
+        let chosen = UserAgent::new().get(&format!("{}&lang=en", came.url())).await;
+        assert!(chosen.body.contains(r#"<html lang="en""#), "{}", chosen.body);
+        let next = agent.sign_in(&page, crate::fixture::ALICE.0, crate::fixture::ALICE.1).await;
+        if consents {
+            assert!(next.body.contains("solicita su permiso"), "{}", next.body);
+        } else {
+            assert!(next.response().contains_key("code"));
+            let name = pushed(&provider, &ask.with("prompt", "select_account")).await;
+            let choice = agent.follow(agent.get(&by_name(&provider, client, &name).url()).await).await;
+            assert!(choice.body.contains(r#"<html lang="es""#), "{}", choice.body);
+            let other = agent.press(&choice, "other", &[]).await;
+            assert!(other.body.contains(r#"<html lang="es""#), "{}", other.body);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_client_may_be_held_to_pushing() {
     let provider = Provider::start().await;

@@ -106,6 +106,11 @@ pub fn chosen_locale(node: &Node, request: &HttpRequest) -> Option<Locale> {
     link.or_else(|| node.cookies.read_locale(request).as_deref().and_then(Locale::parse))
 }
 
+/// The language the client asks for, unless the person chose one on these pages.
+pub fn asked_locale(node: &Node, request: &HttpRequest, asked: Option<&str>) -> Option<Locale> {
+    asked.and_then(Locale::parse).filter(|_| chosen_locale(node, request).is_none())
+}
+
 /// A header's text; none when absent, repeated or not ASCII.
 pub fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     let mut values = request.headers().get_all(name);

@@ -34,8 +34,10 @@ pub struct AuthorizeCall<'a> {
     pub params: &'a Params,
     /// Cookies of the browser.
     pub cookies: &'a BrowserCookies,
-    /// Language of the pages.
+    /// Language of the pages, as far as the browser's own request tells it.
     pub locale: &'a str,
+    /// Whether the person chose that language on these pages: then it counts more than what the client asks for.
+    pub chosen: bool,
     /// Where the request came from.
     pub context: &'a RequestContext,
 }
@@ -80,6 +82,9 @@ impl Provider {
         call: AuthorizeCall<'_>,
     ) -> Result<Answered, ServiceError> {
         let now = self.clock.now();
+        let spoken = &self.capabilities.ui_locales;
+        let asked = request.language(spoken).filter(|_| !call.chosen);
+        let call = AuthorizeCall { locale: asked.unwrap_or(call.locale), ..call };
         let target = request.target(client).ok_or(ServiceError::Internal("a checked redirect URI does not hold"))?;
         let policy = match choose_policy(&request, client, self.policies.choices()) {
             Ok(policy) => policy,

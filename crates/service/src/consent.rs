@@ -36,6 +36,8 @@ pub struct ConsentPage {
     pub registered_itself: bool,
     /// Where the answer goes in the end.
     pub redirect_uri: String,
+    /// Language that the client asks for, of those there are.
+    pub locale: Option<String>,
 }
 
 impl Provider {
@@ -99,6 +101,7 @@ impl Provider {
             asked: consent::asked(&found.pending.request),
             account,
             redirect_uri: found.pending.request.redirect_uri.as_str().to_owned(),
+            locale: found.pending.request.language(&self.capabilities.ui_locales).map(str::to_owned),
         }))
     }
 
@@ -122,7 +125,8 @@ impl Provider {
         self.remember_consent(&found, &candidate.authentication.user, call.context, now).await?;
         let agreed = Agreed { seed: found.pending.seed, since: found.pending.since };
         let params = Params::default();
-        let call = AuthorizeCall { params: &params, cookies: call.cookies, locale: call.locale, context: call.context };
+        let PendingCall { cookies, locale, chosen, context, .. } = call;
+        let call = AuthorizeCall { params: &params, cookies, locale, chosen, context };
         let request = found.pending.request.clone();
         let answered =
             self.issue_agreed(request, &found.client, &found.signed_in, candidate.authentication, agreed, call).await?;

@@ -59,8 +59,10 @@ pub struct PendingCall<'a> {
     pub id: FlowId,
     /// Cookies of the browser.
     pub cookies: &'a BrowserCookies,
-    /// Language of the pages.
+    /// Language of the pages, as far as the browser's own request tells it.
     pub locale: &'a str,
+    /// Whether the person chose that language on these pages.
+    pub chosen: bool,
     /// Where the request came from.
     pub context: &'a RequestContext,
 }

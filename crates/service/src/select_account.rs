@@ -25,6 +25,8 @@ pub struct AccountChoice {
     pub accounts: Vec<(UserId, String, String)>,
     /// Where the answer goes in the end.
     pub redirect_uri: String,
+    /// Language that the client asks for, of those there are.
+    pub locale: Option<String>,
 }
 
 /// What the person chose.
@@ -90,6 +92,7 @@ impl Provider {
             client: self.client_view(Some(&found.client)),
             accounts,
             redirect_uri: found.pending.request.redirect_uri.as_str().to_owned(),
+            locale: found.pending.request.language(&self.capabilities.ui_locales).map(str::to_owned),
         }))
     }
 
@@ -112,7 +115,8 @@ impl Provider {
             ChosenAccount::Another => request.prompt = request.prompt.with(Prompt::Login),
         }
         let params = Params::default();
-        let call = AuthorizeCall { params: &params, cookies: call.cookies, locale: call.locale, context: call.context };
+        let PendingCall { cookies, locale, chosen, context, .. } = call;
+        let call = AuthorizeCall { params: &params, cookies, locale, chosen, context };
         self.answer_request(request, &found.client, call).await
     }
 }

@@ -125,7 +125,8 @@ impl Person {
             encode(PORTAL_URI)
         );
         let params = Params::parse_query(&query).expect("query");
-        let call = AuthorizeCall { params: &params, cookies: &self.cookies, locale: "en", context: &self.context };
+        let (cookies, context) = (&self.cookies, &self.context);
+        let call = AuthorizeCall { params: &params, cookies, locale: "en", chosen: false, context };
         let answered = node.authorize(call).await.expect("authorize");
         self.follow(node, answered).await
     }

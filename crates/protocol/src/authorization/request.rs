@@ -210,6 +210,15 @@ impl AuthorizationRequest {
         Some(ResponseTarget { redirect_uri, mode: self.response_mode, state: self.state.clone() })
     }
 
+    /// The first of the preferred languages that is one of `spoken`, by its primary subtag: `es-MX` is Spanish.
+    pub fn language<'a>(&self, spoken: &'a [String]) -> Option<&'a str> {
+        let known = |tag: &String| {
+            let primary = tag.split('-').next().unwrap_or_default();
+            spoken.iter().find(|spoken| primary.eq_ignore_ascii_case(spoken))
+        };
+        self.ui_locales.iter().find_map(known).map(String::as_str)
+    }
+
     /// Whether the person must not be shown anything.
     pub const fn is_silent(&self) -> bool {
         self.prompt.contains(Prompt::None)

@@ -384,6 +384,10 @@ fn a_good_request_is_noted_in_full() {
     assert_eq!(request.policy.as_deref(), Some("email"));
     assert_eq!(request.login_hint.as_deref(), Some("alice@example.com"));
     assert_eq!(request.ui_locales, ["es-MX", "en"]);
+    let spoken = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(request.language(&spoken(&["en", "ES"])), Some("ES"), "the first that is spoken, by its language");
+    assert_eq!(request.language(&spoken(&["de", "en"])), Some("en"));
+    assert_eq!(request.language(&spoken(&["e", "mx"])), None);
 }
 
 #[test]

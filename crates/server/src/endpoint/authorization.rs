@@ -24,7 +24,9 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     };
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
     let locale = request::locale(&node, &request, Some(&params));
-    let call = AuthorizeCall { params: &params, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let chosen = request::chosen_locale(&node, &request).is_some();
+    let locale_name = locale.as_str();
+    let call = AuthorizeCall { params: &params, cookies: &cookies, locale: locale_name, chosen, context: &context };
     match node.provider.authorize(call).await {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
         Err(failure) => error::person_failure(&node, &request, &failure),

@@ -19,7 +19,8 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
     let locale = request::locale(&node, &request, None);
     let Ok(id) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
-    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let chosen = request::chosen_locale(&node, &request).is_some();
+    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), chosen, context: &context };
     match node.provider.show_consent(call).await {
         Ok(Ok(consent)) => page(&node, &request, locale, consent),
         Ok(Err(answered)) => flow_page::answer(&node, &request, locale, answered),
@@ -36,7 +37,8 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
         Ok(form) => form,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
-    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let chosen = request::chosen_locale(&node, &request).is_some();
+    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), chosen, context: &context };
     let allowed = form.get("do") == Some("allow");
     match node.provider.answer_consent(call, form.get("nonce").unwrap_or_default(), allowed).await {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
@@ -45,19 +47,21 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
 }
 
 fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage) -> HttpResponse {
+    let locale = request::asked_locale(node, request, consent.locale.as_deref()).unwrap_or(locale);
     let target = Url::parse(&consent.redirect_uri).ok();
-    let host = target.as_ref().and_then(Url::host_str).map(str::to_owned).filter(|_| consent.registered_itself);
+    let host = target.as_ref().map(place_of).filter(|_| consent.registered_itself);
     let forms = FormAction::AndTo(target.into_iter().collect());
     let brand = consent.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
-    let shown = |uri: Option<String>| uri.filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"));
+    let is_own = |uri: &String| host.as_ref().is_none_or(|host| is_at(uri, host));
+    let is_web = |uri: &String| uri.starts_with("https://") || uri.starts_with("http://");
+    let shown = |uri: Option<String>| uri.filter(is_web).filter(is_own);
     let page = PageRequest {
         application: Some(consent.client.name),
         here: flow_page::here(request, false),
         form: Some(FormView { action: consent.action, nonce: consent.nonce, start: None }),
         scopes: consent.asked.into_iter().map(|name| ScopeView { name, description: None }).collect(),
         asker: Some(AskerView {
-            logo: shown(consent.shown.logo_uri)
-                .filter(|logo| !consent.registered_itself || is_at(logo, host.as_deref())),
+            logo: shown(consent.shown.logo_uri),
             home: shown(consent.client.uri),
             policy: shown(consent.shown.policy_uri),
             terms: shown(consent.shown.tos_uri),
@@ -69,7 +73,13 @@ fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage
     flow_page::respond(node, request, StatusCode::OK, page, &forms)
 }
 
-/// Whether `uri` is at `host`: a stranger may not show the logo of others (RFC 7591, 5).
-fn is_at(uri: &str, host: Option<&str>) -> bool {
-    Url::parse(uri).is_ok_and(|uri| host.is_some() && uri.host_str() == host)
+/// What the browser will be sent to, as a person can recognize it: a host, or the scheme of an application.
+fn place_of(target: &Url) -> String {
+    target.host_str().map_or_else(|| format!("{}:", target.scheme()), str::to_owned)
+}
+
+/// Whether `uri` is at `host`: a stranger may not show logo, home or policy of others (RFC 7591, 5; OpenID Connect
+/// Registration, 9.1).
+fn is_at(uri: &str, host: &str) -> bool {
+    Url::parse(uri).is_ok_and(|uri| uri.host_str() == Some(host))
 }

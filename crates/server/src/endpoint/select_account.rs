@@ -19,7 +19,8 @@ pub async fn get(node: Data<Node>, path: Path<String>, request: HttpRequest) -> 
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
     let locale = request::locale(&node, &request, None);
     let Ok(id) = path.parse::<FlowId>() else { return flow_page::answer(&node, &request, locale, gone()) };
-    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), context: &context };
+    let chosen = request::chosen_locale(&node, &request).is_some();
+    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), chosen, context: &context };
     match node.provider.show_accounts(call).await {
         Ok(Ok(choice)) => page(&node, &request, locale, choice),
         Ok(Err(answered)) => flow_page::answer(&node, &request, locale, answered),
@@ -36,18 +37,20 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
         Ok(form) => form,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
     };
-    let chosen = match form.get("account") {
+    let account = match form.get("account") {
         Some(id) => ChosenAccount::Shown(id.to_owned()),
         None => ChosenAccount::Another,
     };
-    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), context: &context };
-    match node.provider.choose_account(call, form.get("nonce").unwrap_or_default(), &chosen).await {
+    let chosen = request::chosen_locale(&node, &request).is_some();
+    let call = PendingCall { id, cookies: &cookies, locale: locale.as_str(), chosen, context: &context };
+    match node.provider.choose_account(call, form.get("nonce").unwrap_or_default(), &account).await {
         Ok(answered) => flow_page::answer(&node, &request, locale, answered),
         Err(failure) => error::person_failure(&node, &request, &failure),
     }
 }
 
 fn page(node: &Node, request: &HttpRequest, locale: Locale, choice: AccountChoice) -> HttpResponse {
+    let locale = request::asked_locale(node, request, choice.locale.as_deref()).unwrap_or(locale);
     let ends = Url::parse(&choice.redirect_uri).into_iter().chain(node.provider.upstream_origins());
     let forms = FormAction::AndTo(ends.collect());
     let brand = choice.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
