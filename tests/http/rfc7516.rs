@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign_tests::provider::serve_json;
 use countersign_tests::user_agent::{Answer, UserAgent};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::fixture::{Provider, VERIFIER, basic, text};
+use crate::fixture::{Granted, Provider, VERIFIER, basic, text};
 
 /// A private key in PEM, and its public half.
 struct Recipient {
@@ -85,13 +87,7 @@ async fn id_tokens_and_userinfo_are_sealed_for_the_key_that_was_registered() {
             let (client, secret) = (text(&registered, "client_id"), text(&registered, "client_secret"));
             let ask = provider.ask(client).with("redirect_uri", CALLBACK).with("scope", "openid email");
             let granted = provider.grant(&UserAgent::new(), &ask).await;
-            let form = [
-                ("grant_type", "authorization_code"),
-                ("code", &granted.code),
-                ("redirect_uri", CALLBACK),
-                ("code_verifier", VERIFIER),
-            ];
-            let tokens = Answer::to(provider.token_request(&form).header("authorization", basic(client, secret))).await;
+            let tokens = redeem(&provider, &granted, secret).await;
             assert_eq!(tokens.status, 200, "{}", tokens.body);
             let tokens = tokens.json();
 
@@ -112,6 +108,80 @@ async fn id_tokens_and_userinfo_are_sealed_for_the_key_that_was_registered() {
             assert_eq!((&released["sub"], &released["email"]), (&claims["sub"], &json!("alice@example.com")));
         }
     }
+}
+
+/// The exchange of a code by a client that registered itself.
+async fn redeem(provider: &Provider, granted: &Granted, secret: &str) -> Answer {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &granted.code),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ];
+    Answer::to(provider.token_request(&form).header("authorization", basic(&granted.client, secret))).await
+}
+
+/// OpenID Connect Core, 10.2: for the keys that are at the client's own address now.
+#[tokio::test]
+async fn answers_are_sealed_for_keys_at_the_clients_own_address() {
+    const ALG: &str = "ECDH-ES+A128KW";
+    let provider = Provider::start().await;
+    let recipient = recipient(ALG);
+    let published = Arc::new(Mutex::new(json!({"keys": []})));
+    let served = Arc::clone(&published);
+    let address = serve_json(move |_| Some((200, served.lock().unwrap().to_string()))).await;
+    let metadata = json!({
+        "jwks_uri": format!("{address}/jwks"),
+        "response_types": ["code", "code id_token"], "grant_types": ["authorization_code", "implicit"],
+        "id_token_encrypted_response_alg": ALG, "userinfo_encrypted_response_alg": ALG,
+    });
+    let registered = register(&provider, &metadata).await;
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    let registered = registered.json();
+    let (client, secret) = (text(&registered, "client_id"), text(&registered, "client_secret"));
+    let ask = || provider.ask(client).with("redirect_uri", CALLBACK).with("scope", "openid email");
+    let agent = UserAgent::new();
+    let granted = provider.grant(&agent, &ask()).await;
+
+    // There is no key yet: nothing is spent, nothing is sent in clear, and the client may come again.
+    let early = redeem(&provider, &granted, secret).await;
+    assert_eq!(
+        (early.status, early.json()["error"].as_str()),
+        (503, Some("temporarily_unavailable")),
+        "{}",
+        early.body
+    );
+    assert_eq!(early.header("retry-after"), "10");
+    let both = ask().with("response_type", "code id_token");
+    assert_eq!(agent.get(&both.url()).await.status, 503);
+
+    *published.lock().unwrap() = json!({"keys": [recipient.jwk]});
+    let tokens = until_keys_are_asked_again(|| redeem(&provider, &granted, secret)).await.json();
+    let (header, inner) = decrypt(text(&tokens, "id_token"), &recipient, ALG).await;
+    assert_eq!((&header["kid"], &header["cty"]), (&json!("k1"), &json!("JWT")));
+    let (_, claims) = provider.verify(&inner, Algorithm::RS256).await;
+    assert_eq!(claims["aud"], client);
+    let answer = provider.userinfo(text(&tokens, "access_token")).await;
+    let (_, inner) = decrypt(&answer.body, &recipient, ALG).await;
+    assert_eq!(serde_json::from_str::<Value>(&inner).unwrap()["email"], "alice@example.com");
+    let answered = agent.get(&both.url()).await.location();
+    let fragment = answered.fragment().unwrap().to_owned();
+    let sealed = fragment.split('&').find_map(|pair| pair.strip_prefix("id_token=")).unwrap();
+    let (_, inner) = decrypt(sealed, &recipient, ALG).await;
+    assert!(provider.verify(&inner, Algorithm::RS256).await.1["c_hash"].is_string());
+}
+
+/// Asks until a key set that was looked at in vain just now is looked at again.
+async fn until_keys_are_asked_again(ask: impl AsyncFn() -> Answer) -> Answer {
+    for _ in 0..200 {
+        let answer = ask().await;
+        if answer.status == 200 {
+            return answer;
+        }
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the keys were not asked for again");
 }
 
 #[tokio::test]

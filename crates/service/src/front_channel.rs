@@ -9,7 +9,7 @@ use countersign_protocol::{
 };
 
 use crate::ServiceError;
-use crate::encryption;
+use crate::encryption::{self, Recipient};
 use crate::flow::Response;
 use crate::provider::Provider;
 
@@ -26,6 +26,8 @@ pub(crate) struct FrontChannel<'a> {
     pub(crate) jti: &'a str,
     /// What the client's pages need to see the session change.
     pub(crate) session_state: Option<String>,
+    /// Who alone reads an ID token in it.
+    pub(crate) recipient: Option<&'a Recipient>,
 }
 
 /// Header type of a signed answer (JARM names none).
@@ -119,7 +121,7 @@ impl Provider {
         };
         let claims = id_token::claims(answer.account, answer.grant, &terms, now);
         let signed = self.keys.current().signer(algorithm, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;
-        encryption::dress_id_token(signed, answer.client)
+        encryption::dress_id_token(signed, answer.recipient)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::ServiceError;
 use crate::audit::{self, EventBuilder};
 use crate::clock::random;
 use crate::effects::{PreparedEffects, as_lost};
+use crate::encryption::Recipient;
 use crate::flow::{ACCOUNT, Origin, Response, StoredAnswer, Visit};
 use crate::front_channel::FrontChannel;
 use crate::provider::Provider;
@@ -121,6 +122,7 @@ impl Provider {
             return self.respond_error(visit, &error);
         }
         let asks = consent == ConsentDecision::Ask;
+        let recipient = self.front_recipient(visit, now).await?;
         let code = self.derive_secret(Purpose::AuthorizationCode, visit, issued);
         let session = if issued.silent { None } else { Some(self.derive_secret(Purpose::Session, visit, issued)) };
         let jti = URL_SAFE_NO_PAD.encode(random::<16>()?);
@@ -156,8 +158,18 @@ impl Provider {
                 let target = visit.target()?;
                 let (code, account) = (code.expose_secret(), &*account);
                 let session_state = self.session_state(visit, &rows)?;
-                let answer =
-                    FrontChannel { request, client, target, grant: &grant, account, code, jti: &jti, session_state };
+                let recipient = recipient.as_ref();
+                let answer = FrontChannel {
+                    request,
+                    client,
+                    target,
+                    grant: &grant,
+                    account,
+                    code,
+                    jti: &jti,
+                    session_state,
+                    recipient,
+                };
                 self.answer_granted(answer, now)?
             }
             Origin::Client(_) | Origin::Device { .. } | Origin::Setup(_) => {
@@ -166,6 +178,14 @@ impl Provider {
             Origin::Account => Response::Redirect(self.account_after(&issued.policy)),
         };
         Ok(SignedInNow { response, session, device })
+    }
+
+    /// Who alone reads an ID token in the answer to the request, if one will be there.
+    async fn front_recipient(&self, visit: &Visit<'_>, now: Timestamp) -> Result<Option<Recipient>, ServiceError> {
+        match visit.request().filter(|(request, _)| request.response_type.has_id_token()) {
+            Some((_, client)) => self.id_token_recipient(client, now).await,
+            None => Ok(None),
+        }
     }
 
     /// What the client's pages need to see the browser's session change (Session Management, 2).

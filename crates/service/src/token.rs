@@ -18,7 +18,7 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
 use crate::dpop::ShownProof;
-use crate::encryption;
+use crate::encryption::{self, Recipient};
 use crate::provider::Provider;
 use crate::refresh_uses::Place;
 use crate::registration;
@@ -107,6 +107,12 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
         let drawn = self.draw(now)?;
+        // Only a person's grant has an ID token.
+        let recipient = match request.grant() {
+            RequestedGrant::ClientCredentials { .. } => None,
+            _ => self.id_token_recipient(request.client().client(), now).await?,
+        };
+        let drawn = self.draw()?;
         let prepared = self.prepared(&drawn);
         let offered = self.read_grant(request, now).await;
         let (decision, account) = self
@@ -139,7 +145,7 @@ impl Provider {
                     place.won();
                 }
                 metrics::counter!("countersign_tokens_issued_total").increment(1);
-                self.sign_all(request, &issue, account.as_ref(), &drawn, now).map(Ok)
+                self.sign_all(request, &issue, (account.as_ref(), recipient.as_ref()), &drawn, now).map(Ok)
             }
             Err(error) => {
                 tracing::info!(code = error.code.as_str(), detail = %error.detail, "token request refused");
@@ -206,7 +212,7 @@ impl Provider {
         &self,
         request: &TokenRequest<'_>,
         issue: &Issue,
-        account: Option<&Account>,
+        (account, recipient): (Option<&Account>, Option<&Recipient>),
         drawn: &Drawn,
         now: Timestamp,
     ) -> Result<Value, ServiceError> {
@@ -236,7 +242,7 @@ impl Provider {
                 };
                 let claims = id_token::claims(account, grant, &terms, now);
                 let signed = keys.signer(client.id_token_alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;
-                Some(encryption::dress_id_token(signed, client)?)
+                Some(encryption::dress_id_token(signed, recipient)?)
             }
             _ => None,
         };

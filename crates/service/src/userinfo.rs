@@ -8,7 +8,6 @@ use countersign_store::{GrantWithAccount, StoreError};
 use serde_json::{Map, Value};
 
 use crate::ServiceError;
-use crate::encryption;
 use crate::presented_token::is_active;
 use crate::provider::Provider;
 use crate::resource_access::{ResourceCall, dead};
@@ -34,11 +33,16 @@ impl Provider {
         };
         let grant = &found.grant;
         let released = userinfo::claims(&found.account, &grant.authentication, &claims.scope(), &grant.claims.userinfo);
-        self.dress(released, &client, self.clock.now()).map(Ok)
+        self.dress(released, &client, self.clock.now()).await.map(Ok)
     }
 
     /// The answer in the form the client registered: signed, encrypted, first the one and then the other (Core, 5.3.2).
-    fn dress(&self, claims: Map<String, Value>, client: &Client, now: Timestamp) -> Result<UserInfo, ServiceError> {
+    async fn dress(
+        &self,
+        claims: Map<String, Value>,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<UserInfo, ServiceError> {
         let rules = &client.responses;
         if rules.userinfo_alg.is_none() && rules.userinfo_encryption.is_none() {
             return Ok(UserInfo::Plain(claims));
@@ -51,11 +55,9 @@ impl Provider {
             }
             None => None,
         };
-        match (&rules.userinfo_encryption, signed) {
-            (Some(rule), Some(signed)) => encryption::encrypt(Content::Signed(&signed), client, rule),
-            (Some(rule), None) => {
-                encryption::encrypt(Content::Claims(&Value::Object(claims).to_string()), client, rule)
-            }
+        match (self.recipient(client, rules.userinfo_encryption.as_ref(), now).await?, signed) {
+            (Some(recipient), Some(signed)) => recipient.encrypt(Content::Signed(&signed)),
+            (Some(recipient), None) => recipient.encrypt(Content::Claims(&Value::Object(claims).to_string())),
             (None, signed) => Ok(signed.unwrap_or_default()),
         }
         .map(UserInfo::Jwt)

@@ -25,9 +25,12 @@ pub(super) fn rules(metadata: &ClientMetadata) -> Result<ResponseRules, Metadata
         metadata.userinfo_encrypted_response_alg.as_ref(),
         metadata.userinfo_encrypted_response_enc.as_ref(),
     )?;
-    let has_key = |rule: &Encryption| metadata.jwks.as_ref().is_some_and(|jwks| jwe::has_key(jwks, &rule.alg));
+    // What is at an address may change at any time: it is looked at when there is something to encrypt.
+    let has_key = |rule: &Encryption| {
+        metadata.jwks.as_ref().map_or(metadata.jwks_uri.is_some(), |jwks| jwe::has_key(jwks, &rule.alg))
+    };
     if ![&id_token_encryption, &userinfo_encryption].into_iter().flatten().all(has_key) {
-        return Err(MetadataError::new("encrypted answers need a key for them in jwks"));
+        return Err(MetadataError::new("encrypted answers need a key for them in jwks, or a jwks_uri"));
     }
     Ok(ResponseRules {
         authorization_alg: optional(&metadata.authorization_signed_response_alg)?,
