@@ -15,7 +15,16 @@ async fn preflights_are_answered_where_scripts_call_and_nowhere_else() {
         let request = provider.http.request(Method::OPTIONS, provider.url(path)).header("origin", origin);
         Answer::to(request.header("access-control-request-method", "POST")).await
     };
-    for path in ["/token", "/userinfo", "/introspection", "/revocation", "/register", "/register/spa"] {
+    for path in [
+        "/token",
+        "/par",
+        "/device_authorization",
+        "/userinfo",
+        "/introspection",
+        "/revocation",
+        "/register",
+        "/register/spa",
+    ] {
         let answer = preflight(path, OWN).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, OWN), "{path}");
         assert!(answer.header("access-control-allow-headers").contains("dpop"), "{path}");
@@ -62,6 +71,23 @@ async fn answers_and_errors_are_for_the_clients_own_origins() {
         for (origin, allowed) in [(OWN, OWN), (EVIL, "")] {
             let answer = userinfo(token, origin).await;
             assert_eq!((answer.status, answer.header("access-control-allow-origin")), (status, allowed), "{origin}");
+        }
+    }
+    // Where a client asks for codes: `spa` is no device, and hears so.
+    for (path, body, status) in [
+        ("/par", provider.ask("spa").params().to_vec(), 201),
+        ("/device_authorization", vec![("client_id".to_owned(), "spa".to_owned())], 400),
+    ] {
+        for (origin, allowed) in [(OWN, OWN), (EVIL, ""), ("null", "")] {
+            let request = provider.http.post(provider.url(path)).form(&body).header("origin", origin);
+            let answer = Answer::to(request).await;
+            assert_eq!(
+                (answer.status, answer.header("access-control-allow-origin")),
+                (status, allowed),
+                "{path} {origin}: {}",
+                answer.body
+            );
+            assert!(answer.header("vary").contains("Origin"), "{path}");
         }
     }
     // Nobody is named, so nothing of anybody is told.

@@ -1,7 +1,8 @@
 //! The end of sessions, and how the clients of each hear of it (OpenID Connect Back-Channel Logout).
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use countersign_model::{AuditKind, ClientId, LogoutRules, OutboxMessage, OutboxState, Seconds};
 use countersign_protocol::Params;
@@ -19,6 +20,8 @@ on_both_stores![
     a_session_that_nobody_uses_or_that_lasted_too_long_is_told,
     a_remembered_login_keeps_a_session_that_nobody_uses,
     a_client_that_fails_for_now_is_told_later_and_one_that_refuses_is_not,
+    a_client_that_fails_three_times_is_left_alone_for_an_hour,
+    a_client_that_never_answers_holds_up_no_mail,
     a_message_of_a_node_that_died_is_sent_again,
     a_new_sign_in_of_the_same_person_is_no_logout,
     only_the_session_that_was_asked_answers_the_question,
@@ -230,6 +233,80 @@ async fn a_client_that_fails_for_now_is_told_later_and_one_that_refuses_is_not(h
         assert!(claims.iter().all(|other| other["jti"] == claims[0]["jti"]), "every try is the same token");
         assert_eq!(newest_logout(&house).await.state, state, "{status}");
     }
+}
+
+async fn a_client_that_fails_three_times_is_left_alone_for_an_hour(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let worker = house.worker(&node);
+    let heard = || ear.heard.lock().unwrap().len();
+    let end_one = async || {
+        let mut person = Person::new();
+        let tokens = sign_in_at_lab(&node, &mut person, "").await;
+        log_out(&node, &person, &hint(&tokens)).await;
+    };
+    ear.status.store(503, Ordering::Relaxed);
+    end_one().await;
+    for tries in 1..=3 {
+        worker.deliver_due().await.unwrap();
+        assert_eq!(heard(), tries);
+        house.clock.pass(Seconds::new(10));
+    }
+    // What waited, and what is new: nothing is posted to it, though it would answer again.
+    ear.status.store(200, Ordering::Relaxed);
+    end_one().await;
+    for _ in 0..5 {
+        house.clock.pass(Seconds::minutes(10));
+        worker.deliver_due().await.unwrap();
+        assert_eq!(heard(), 3);
+    }
+    house.clock.pass(Seconds::minutes(10));
+    worker.deliver_due().await.unwrap();
+    assert_eq!(heard(), 5, "both are told in the end");
+    assert_eq!(newest_logout(&house).await.state, OutboxState::Delivered);
+}
+
+/// A stranger's client may be as slow as it likes: codes are mailed meanwhile.
+async fn a_client_that_never_answers_holds_up_no_mail(house: House) {
+    const SESSIONS: usize = 60;
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&waiting);
+    let address = serve_json(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    let uri = Some(address.await);
+    set_rules(&house, "case-portal", LogoutRules { backchannel_uri: uri, ..LogoutRules::default() }).await;
+    let node = house.node().await;
+    for _ in 0..SESSIONS {
+        sign_in_at_lab(&node, &mut Person::new(), "").await;
+    }
+    // Notices of new devices are on their way.
+    while house.deliver(&node).await > 0 {}
+    node.disable_person(ALICE.0, "left", &Person::new().context).await.unwrap().unwrap();
+    // All of them are due before the code is.
+    house.clock.pass(Seconds::new(1));
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
+    let worker = house.worker(&node);
+    let running = tokio::spawn(async move { worker.run(std::future::pending()).await });
+    until(|| waiting.load(Ordering::Relaxed) > 0).await;
+    let before = house.relay.letters().len();
+    person.press(&node, &page, "send", &[]).await.page();
+    until(|| house.relay.letters().len() > before).await;
+    assert!(waiting.load(Ordering::Relaxed) <= 16, "the first of them are waited for still");
+    running.abort();
+}
+
+/// Looks again until it is so, for as long as a busy machine may take.
+async fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never was so");
 }
 
 async fn a_message_of_a_node_that_died_is_sent_again(house: House) {

@@ -96,7 +96,9 @@ pub fn routes(routes: &mut ServiceConfig) {
             web::resource(paths::DEVICE_AUTHORIZATION)
                 .guard(on(|features| features.device))
                 .route(web::post().to(device_authorization::post))
-                .default_service(web::to(|| async { method_not_allowed("POST") })),
+                .route(preflight("POST"))
+                .default_service(web::to(|| async { method_not_allowed("OPTIONS, POST") }))
+                .wrap(from_fn(cors::share)),
         )
         .service(
             web::resource(VERIFICATION)

@@ -8,14 +8,15 @@ use countersign_model::{
     AuditKind, AuditOutcome, BrowserSession, Client, DeviceCode, DeviceState, Grant, GrantId, KeyedHash,
     RequestedClaims, Timestamp,
 };
+use countersign_protocol::OAuthError;
 use countersign_protocol::device::{self, UserCode};
-use countersign_protocol::{OAuthError, Params};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
+use crate::client_authentication::ClientCall;
 use crate::clock::{fresh_secret, random};
 use crate::flow::{Answered, ClientView, NewFlow};
 use crate::provider::Provider;
@@ -25,19 +26,6 @@ use crate::vault::Purpose;
 const TRIES: u32 = 20;
 /// How often a user code is drawn that is not in use.
 const DRAWS: usize = 4;
-
-/// A device's request for codes.
-#[derive(Clone, Copy, Debug)]
-pub struct DeviceAuthorizationCall<'a> {
-    /// The `Authorization` header.
-    pub authorization: Option<&'a str>,
-    /// The query; credentials in it are refused.
-    pub query: &'a Params,
-    /// The form.
-    pub form: &'a Params,
-    /// Where the request came from.
-    pub context: &'a RequestContext,
-}
 
 /// A visit to the page where a person types a device's code.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +85,7 @@ struct Waiting {
 
 impl Provider {
     /// Answers a device authorization request (RFC 8628, 3.2): the body of the answer, or the error to send.
-    pub async fn authorize_device(
-        &self,
-        call: DeviceAuthorizationCall<'_>,
-    ) -> Result<Result<Value, OAuthError>, ServiceError> {
+    pub async fn authorize_device(&self, call: ClientCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
         let now = self.clock.now();
         let claimed = match self.claimed_client(call.authorization, call.query, call.form).await? {
             Ok(claimed) => claimed,

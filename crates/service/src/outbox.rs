@@ -121,8 +121,8 @@ pub struct OutboxWorker {
 enum Fate {
     /// A courier took it.
     Delivered(Option<Receipt>),
-    /// Nobody took it yet.
-    Later,
+    /// Nobody took it yet; when to try again.
+    Later(Timestamp),
     /// It will never be sent, and whoever waits for it may be told so.
     Refused(&'static str),
     /// It will not be sent again; whether it arrived is not known.
@@ -233,8 +233,8 @@ impl OutboxWorker {
             .db
             .write(async |tx| {
                 match &fate {
-                    Fate::Later => {
-                        tx.requeue_message(&message.id, now.plus(backoff(message.attempts))).await?;
+                    Fate::Later(due_at) => {
+                        tx.requeue_message(&message.id, *due_at).await?;
                     }
                     Fate::Delivered(receipt) => {
                         tx.finish_message(&message.id, OutboxState::Delivered, now).await?;
@@ -279,7 +279,7 @@ impl OutboxWorker {
         }
         let (fate, outcome) = match sent {
             Ok(receipt) => (Fate::Delivered(receipt), "delivered"),
-            Err(SendError::Temporary(_)) => (Fate::Later, "later"),
+            Err(SendError::Temporary(_)) => (Fate::Later(self.next_try(message, &letter)), "later"),
             Err(SendError::Permanent(_)) => (Fate::Refused("refused by the carrier"), "failed"),
             // Sent again it could arrive twice.
             Err(SendError::Uncertain(_)) => (Fate::Lost("handed over, its arrival unknown"), "uncertain"),
@@ -287,6 +287,15 @@ impl OutboxWorker {
         metrics::counter!("countersign_sends_total", "channel" => message.channel.clone(), "outcome" => outcome)
             .increment(1);
         fate
+    }
+
+    /// When to try again; a client that is left alone is not asked before that ends.
+    fn next_try(&self, message: &OutboxMessage, letter: &Letter) -> Timestamp {
+        let now = self.provider.clock.now();
+        let is_told = message.channel == session_end::CHANNEL;
+        let left_alone = self.provider.unreachable.until(&letter.to, now).filter(|_| is_told);
+        let next = now.plus(backoff(message.attempts));
+        left_alone.map_or(next, |until| next.max(until))
     }
 
     fn identity(&self, letter: &Letter) -> &MailIdentity {
@@ -403,7 +412,7 @@ fn backoff(attempts: u32) -> Seconds {
 fn delivery_event(message: &OutboxMessage, now: Timestamp, fate: &Fate) -> Result<AuditEvent, ServiceError> {
     let (kind, outcome, state) = match fate {
         Fate::Delivered(_) => (AuditKind::SendDelivered, AuditOutcome::Success, "handed over"),
-        Fate::Later => (AuditKind::SendFailed, AuditOutcome::Failure, "will be tried again"),
+        Fate::Later(_) => (AuditKind::SendFailed, AuditOutcome::Failure, "will be tried again"),
         Fate::Refused(why) | Fate::Lost(why) => (AuditKind::SendFailed, AuditOutcome::Failure, *why),
     };
     let mut event = audit::event(&RequestContext::default(), now, kind, outcome)?

@@ -19,6 +19,7 @@ use crate::passkeys::Passkeys;
 use crate::policies::Policies;
 use crate::refresh_uses::RefreshUses;
 use crate::settings::Settings;
+use crate::unreachable::Unreachable;
 use crate::vault::{Purpose, Vault};
 use crate::webhooks::Webhooks;
 
@@ -57,6 +58,8 @@ pub struct Provider {
     pub(crate) assertion_issuers: Vec<AssertionIssuer>,
     /// Keys of clients that were fetched.
     pub(crate) fetched_keys: FetchedKeys,
+    /// Clients that do not answer.
+    pub(crate) unreachable: Unreachable,
     /// Wakes the outbox after a message was written.
     pub(crate) outbox: Notify,
 }
@@ -92,6 +95,7 @@ impl Provider {
             http: None,
             assertion_issuers: Vec::new(),
             fetched_keys: FetchedKeys::default(),
+            unreachable: Unreachable::default(),
             outbox: Notify::new(),
         }
     }

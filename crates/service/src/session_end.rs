@@ -150,6 +150,9 @@ impl Provider {
         let refuse = |why: &str| SendError::Permanent(why.to_owned());
         let told: Told = serde_json::from_str(payload).map_err(|_| refuse("not a client's message"))?;
         let failed = |error: ServiceError| SendError::Temporary(error.to_string());
+        if self.unreachable.until(told.client.as_str(), self.clock.now()).is_some() {
+            return Err(SendError::Temporary("the client is left alone for now".to_owned()));
+        }
         let client = self.find_client(&told.client).await.map_err(failed)?;
         let client = client.filter(|client| !client.disabled).ok_or_else(|| refuse("the client is gone"))?;
         let uri = client.logout.backchannel_uri.as_deref().ok_or_else(|| refuse("the client wants to hear nothing"))?;
@@ -161,7 +164,13 @@ impl Provider {
         let claims = logout::token_claims(&self.settings.issuer, &client.id, subject, session, id.as_str(), now);
         let signer = self.keys.current().signer(client.id_token_alg, now).map_err(failed)?;
         let token = signer.sign(logout::TOKEN_TYPE, &claims).map_err(|_| refuse("the token was not signed"))?;
-        post_logout_token(http, &url, &token, DELIVERY).await.map_err(|error| match error {
+        let posted = post_logout_token(http, &url, &token, DELIVERY).await;
+        if matches!(posted, Err(CallError::Temporary(_))) {
+            self.unreachable.note_failure(client.id.as_str(), self.clock.now());
+        } else {
+            self.unreachable.note_answer(client.id.as_str());
+        }
+        posted.map_err(|error| match error {
             CallError::Temporary(why) => SendError::Temporary(why),
             CallError::Permanent(why) => SendError::Permanent(why),
         })
