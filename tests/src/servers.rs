@@ -16,5 +16,5 @@ pub use demo::{Demo, DemoOptions, binary};
 pub use inbox::{Inbox, InboxMessage};
 pub use port::free_port;
 pub use process::Running;
-pub use redis::RedisServer;
+pub use redis::{Keeps, RedisServer};
 pub use site::{Page, Site, Visit};

@@ -53,8 +53,16 @@ pub async fn register_client(node: &Provider, client: Value) {
 /// # Errors
 /// Those of the token endpoint.
 pub async fn redeem(node: &Provider, code: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
+    redeem_as(node, "case-portal", code).await
+}
+
+/// Redeems an authorization code of `client`.
+///
+/// # Errors
+/// Those of the token endpoint.
+pub async fn redeem_as(node: &Provider, client: &str, code: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
     let grant = format!("grant_type=authorization_code&code={code}&redirect_uri={}", encode(PORTAL_URI));
-    token(node, &grant).await
+    token(node, client, &grant).await
 }
 
 /// Redeems a refresh token of `case-portal`.
@@ -62,11 +70,11 @@ pub async fn redeem(node: &Provider, code: &str) -> Result<Result<Value, OAuthEr
 /// # Errors
 /// Those of the token endpoint.
 pub async fn refresh(node: &Provider, token_text: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
-    token(node, &format!("grant_type=refresh_token&refresh_token={token_text}")).await
+    token(node, "case-portal", &format!("grant_type=refresh_token&refresh_token={token_text}")).await
 }
 
-async fn token(node: &Provider, grant: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
-    let form = format!("{grant}&client_id=case-portal&client_secret={PORTAL_SECRET}");
+async fn token(node: &Provider, client: &str, grant: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
+    let form = format!("{grant}&client_id={client}&client_secret={PORTAL_SECRET}");
     let form = Params::parse_form(form.as_bytes()).expect("form");
     let context = RequestContext::default();
     node.token(TokenCall {
