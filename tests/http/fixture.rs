@@ -95,11 +95,32 @@ fn clients(mtls: bool) -> Value {
     let mut clients = common_clients();
     let granted = granted_clients();
     clients.as_array_mut().unwrap().extend(granted.as_array().unwrap().iter().cloned());
+    clients.as_array_mut().unwrap().extend(clients_of_cases());
     if mtls {
         let bound = client("bound", &json!({"tls_client_certificate_bound_access_tokens": true}));
         clients.as_array_mut().unwrap().push(bound);
     }
     clients
+}
+
+/// Those that have to do with the resource server of CONTRACT.md.
+fn clients_of_cases() -> [Value; 5] {
+    [
+        client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
+        client(CASES_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
+        client(OTHER_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
+        client(
+            "foreign-cases",
+            &json!({"countersign_first_party": false, "scope": "openid email phone address profile cases.read"}),
+        ),
+        client(
+            "cases-tv",
+            &public(&json!({
+                "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "redirect_uris": [],
+                "scope": "openid cases.read",
+            })),
+        ),
+    ]
 }
 
 fn common_clients() -> Value {
@@ -184,20 +205,6 @@ fn common_clients() -> Value {
                 "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"], "redirect_uris": [],
                 "subject_type": "pairwise", "sector_identifier_uri": "https://tv.example.com/uris.json",
             })
-        ),
-        client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
-        client(CASES_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
-        client(OTHER_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
-        client(
-            "foreign-cases",
-            &json!({"countersign_first_party": false, "scope": "openid email phone address profile cases.read"}),
-        ),
-        client(
-            "cases-tv",
-            &public(&json!({
-                "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "redirect_uris": [],
-                "scope": "openid cases.read",
-            })),
         ),
         client("signed", &json!({"userinfo_signed_response_alg": "RS256"})),
         client(

@@ -219,6 +219,28 @@ async fn of_thirty_two_redemptions_of_one_code_one_succeeds() {
     }
 }
 
+/// 6; RFC 9700, 4.14.2: two tabs of one application share a refresh token and are never logged out by it.
+#[tokio::test]
+async fn two_tabs_that_refresh_at_once_stay_signed_in() {
+    let provider = Provider::start_with_clock().await;
+    let granted = provider.fresh_grant(&provider.ask("spa").with("scope", "openid offline_access")).await;
+    let mut shared = text(&provider.redeem(&granted).await, "refresh_token").to_owned();
+    for round in 0..3 {
+        provider.demo.move_clock(Duration::from_mins(9));
+        let tabs = join_all((0..2).map(|_| provider.refresh("spa", &shared, ""))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = tabs.iter().partition(|answer| answer.status == 200);
+        assert_eq!((won.len(), lost.len()), (1, 1), "{round}");
+        assert_error(lost[0], 400, "invalid_grant");
+        // The tab that lost reads what the other one wrote down, and both go on.
+        let tokens = won[0].json();
+        assert_eq!(provider.userinfo(text(&tokens, "access_token")).await.status, 200, "{round}");
+        // A third tab wakes up with the old one.
+        assert_error(&provider.refresh("spa", &shared, "").await, 400, "invalid_grant");
+        text(&tokens, "refresh_token").clone_into(&mut shared);
+    }
+    assert_eq!(provider.refresh("spa", &shared, "").await.status, 200);
+}
+
 /// 4.1.2: short-lived. Access tokens, refresh tokens and sessions end too.
 #[tokio::test]
 async fn what_is_expired_is_refused() {

@@ -1,63 +1,14 @@
 //! RFC 9449: tokens that work in the hands of one key's owner alone.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_model::SigningAlgorithm;
+use countersign_tests::prover::{Prover, now};
 use countersign_tests::servers::DemoOptions;
 use countersign_tests::user_agent::{Answer, UserAgent};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::fixture::{Granted, Provider, VERIFIER, assert_error, peek, text};
-
-/// A client's key for proofs.
-pub struct Prover {
-    pair: EcdsaKeyPair,
-}
-
-impl Prover {
-    pub fn new() -> Self {
-        Self { pair: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap() }
-    }
-
-    fn jwk(&self) -> Value {
-        let point = self.pair.public_key().as_ref();
-        let part = |from: usize| URL_SAFE_NO_PAD.encode(&point[from..from + 32]);
-        json!({"crv": "P-256", "kty": "EC", "x": part(1), "y": part(33)})
-    }
-
-    pub fn thumbprint(&self) -> String {
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, self.jwk().to_string().as_bytes()))
-    }
-
-    /// A proof of a request, with more or other claims.
-    pub fn prove(&self, method: &str, url: &str, more: &Value) -> String {
-        let jti: [u8; 16] = aws_lc_rs::rand::generate(&SystemRandom::new()).unwrap().expose();
-        let mut claims = json!({"jti": URL_SAFE_NO_PAD.encode(jti), "htm": method, "htu": url, "iat": now()});
-        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk()});
-        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let message = format!("{}.{}", encode(&header), encode(&claims));
-        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
-    }
-
-    /// A proof of a GET with a token.
-    fn prove_token(&self, url: &str, token: &str, more: &Value) -> String {
-        let mut claims = json!({"ath": URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))});
-        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.prove("GET", url, &claims)
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the client's clock, which is not the product's")]
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
+use crate::fixture::{Ask, Granted, Provider, VERIFIER, assert_error, peek, redirect_uri_of, text};
+use crate::rfc9126::by_name;
 
 impl Provider {
     fn exchange(&self, granted: &Granted) -> RequestBuilder {
@@ -76,6 +27,12 @@ impl Provider {
         self.token_request(&form)
     }
 
+    /// What the public client `spa` pushes, with proofs.
+    async fn push(&self, ask: &Ask, proofs: &[&str]) -> Answer {
+        let request = self.http.post(self.url("/par")).form(ask.params());
+        Answer::to(proofs.iter().fold(request, |request, proof| request.header("dpop", *proof))).await
+    }
+
     async fn proven(&self, request: RequestBuilder, prover: &Prover) -> Answer {
         Answer::to(request.header("dpop", prover.prove("POST", &self.url("/token"), &json!({})))).await
     }
@@ -84,7 +41,7 @@ impl Provider {
 #[tokio::test]
 async fn a_bound_token_works_with_its_key_alone() {
     let provider = Provider::start().await;
-    let (own, other) = (Prover::new(), Prover::new());
+    let (own, other) = (Prover::default(), Prover::default());
     let metadata = Answer::to(provider.http.get(provider.url("/.well-known/openid-configuration"))).await.json();
     assert_eq!(metadata["dpop_signing_alg_values_supported"], json!(["RS256", "PS256", "ES256", "EdDSA"]));
     let ask = provider.ask("spa").with("scope", "openid offline_access");
@@ -139,7 +96,7 @@ async fn a_bound_token_works_with_its_key_alone() {
 #[tokio::test]
 async fn a_proof_is_good_once_and_a_code_or_refresh_token_for_its_key() {
     let provider = Provider::start().await;
-    let (own, other) = (Prover::new(), Prover::new());
+    let (own, other) = (Prover::default(), Prover::default());
     // Section 11.1.
     let proof = own.prove("POST", &provider.url("/token"), &json!({}));
     let ask = provider.ask("spa").with("scope", "openid offline_access").with("dpop_jkt", own.thumbprint());
@@ -164,12 +121,87 @@ async fn a_proof_is_good_once_and_a_code_or_refresh_token_for_its_key() {
     assert_eq!(malformed.response()["error"], "invalid_request");
 }
 
+/// Section 10.1: by its proof or by `dpop_jkt` a pushed request names the key that its code is for.
+#[tokio::test]
+async fn a_pushed_request_is_bound_to_the_key_of_its_proof() {
+    let provider = Provider::start().await;
+    let (own, other) = (Prover::default(), Prover::default());
+    let agent = UserAgent::new();
+    let at = |prover: &Prover, path: &str| prover.prove("POST", &provider.url(path), &json!({}));
+    let ask = || provider.ask("spa").with("scope", "openid offline_access");
+    let named = |prover: &Prover| ask().with("dpop_jkt", prover.thumbprint());
+    for (case, ask, proofs) in [
+        ("by the proof", ask(), vec![at(&own, "/par")]),
+        ("by name", named(&own), vec![]),
+        ("by both", named(&own), vec![at(&own, "/par")]),
+    ] {
+        let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
+        let pushed = provider.push(&ask, &proofs).await;
+        assert_eq!(pushed.status, 201, "{case}: {}", pushed.body);
+        // What the browser says beside the name counts for nothing.
+        let name = text(&pushed.json(), "request_uri").to_owned();
+        let came = by_name(&provider, "spa", &name).with("dpop_jkt", other.thumbprint());
+        let code = provider.answer(&agent, &came).await.response()["code"].clone();
+        let granted = Granted { client: "spa".to_owned(), code, redirect_uri: redirect_uri_of("spa") };
+        assert_error(&provider.proven(provider.exchange(&granted), &other).await, 400, "invalid_grant");
+        assert_error(&Answer::to(provider.exchange(&granted)).await, 400, "invalid_grant");
+        let tokens = provider.proven(provider.exchange(&granted), &own).await;
+        assert_eq!(tokens.status, 200, "{case}: {}", tokens.body);
+        assert_eq!(peek(text(&tokens.json(), "access_token"))["cnf"]["jkt"], own.thumbprint(), "{case}");
+    }
+
+    let spent = at(&own, "/par");
+    assert_eq!(provider.push(&ask(), &[&spent]).await.status, 201);
+    let (elsewhere, right) = (at(&own, "/token"), at(&own, "/par"));
+    for (case, ask, proofs) in [
+        ("it names another key", named(&other), vec![right.as_str()]),
+        ("replayed", ask(), vec![&spent]),
+        ("of another endpoint", ask(), vec![&elsewhere]),
+        ("two", ask(), vec![&right, &elsewhere]),
+        ("none", ask(), vec!["nonsense"]),
+    ] {
+        let answer = provider.push(&ask, &proofs).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("invalid_dpop_proof")), "{case}");
+    }
+    // The refusal for the other key spent nothing.
+    assert_eq!(provider.push(&ask(), &[&right]).await.status, 201);
+}
+
+/// Section 5.1: whatever the metadata names.
+#[tokio::test]
+async fn proofs_of_every_advertised_algorithm_count() {
+    let provider = Provider::start().await;
+    let metadata = Answer::to(provider.http.get(provider.url("/.well-known/openid-configuration"))).await.json();
+    let advertised = metadata["dpop_signing_alg_values_supported"].as_array().unwrap();
+    assert_eq!(*advertised, SigningAlgorithm::ALL.map(|algorithm| json!(algorithm.as_str())));
+    let (agent, url) = (UserAgent::new(), provider.url("/userinfo"));
+    for algorithm in SigningAlgorithm::ALL {
+        let (own, other) = (Prover::new(algorithm), Prover::new(algorithm));
+        let granted = provider.grant(&agent, &provider.ask("spa")).await;
+        let tokens = provider.proven(provider.exchange(&granted), &own).await;
+        assert_eq!(tokens.status, 200, "{algorithm:?}: {}", tokens.body);
+        let tokens = tokens.json();
+        let access = text(&tokens, "access_token");
+        assert_eq!(peek(access)["cnf"]["jkt"], own.thumbprint(), "{algorithm:?}");
+        let get = async |proof: &str| {
+            let request = provider.http.get(&url).header("authorization", format!("DPoP {access}"));
+            Answer::to(request.header("dpop", proof)).await.status
+        };
+        assert_eq!(get(&own.prove_token(&url, access, &json!({}))).await, 200, "{algorithm:?}");
+        assert_eq!(get(&other.prove_token(&url, access, &json!({}))).await, 401, "{algorithm:?}");
+        // What is said, signed by what was signed before.
+        let (said, signed) = (own.prove_token(&url, access, &json!({})), own.prove_token(&url, access, &json!({})));
+        let forged = format!("{}.{}", said.rsplit_once('.').unwrap().0, signed.rsplit_once('.').unwrap().1);
+        assert_eq!(get(&forged).await, 401, "{algorithm:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_may_register_that_it_always_proves() {
     let provider = Provider::start().await;
     let form = [("grant_type", "client_credentials")];
     assert_error(&provider.token("prover", &form).await, 400, "invalid_dpop_proof");
-    let own = Prover::new();
+    let own = Prover::default();
     let basic = crate::fixture::basic("prover", &crate::fixture::secret_of("prover"));
     let request = || provider.token_request(&form).header("authorization", &basic);
     let tokens = provider.proven(request(), &own).await.json();
@@ -184,9 +216,14 @@ async fn a_client_may_register_that_it_always_proves() {
 async fn a_deployment_may_ask_for_its_nonces() {
     let env = vec![("COUNTERSIGN__PROTOCOL__DPOP_NONCE".to_owned(), "true".to_owned())];
     let provider = Provider::start_with(DemoOptions { env, ..DemoOptions::default() }).await;
-    let own = Prover::new();
+    let own = Prover::default();
     let granted = provider.fresh_grant(&provider.ask("spa")).await;
     // Section 8: 400 and the nonce to use; nothing is spent.
+    let proof = own.prove("POST", &provider.url("/par"), &json!({}));
+    let asked = provider.push(&provider.ask("spa"), &[&proof]).await;
+    assert_error(&asked, 400, "use_dpop_nonce");
+    let proof = own.prove("POST", &provider.url("/par"), &json!({"nonce": asked.header("dpop-nonce")}));
+    assert_eq!(provider.push(&provider.ask("spa"), &[&proof]).await.status, 201);
     let asked = provider.proven(provider.exchange(&granted), &own).await;
     assert_error(&asked, 400, "use_dpop_nonce");
     let nonce = asked.header("dpop-nonce");

@@ -177,6 +177,9 @@ async fn clients_are_told_in_frames_of_the_logged_out_page() {
     let pairs: Vec<_> = address.query_pairs().into_owned().collect();
     let expected = [("x", "1"), ("iss", &provider.demo.issuer), ("sid", &sid)];
     assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // A stranger's page may not ask, download or lead away.
+    let tag = frames[0].split('>').next().unwrap();
+    assert!(tag.contains(r#" sandbox="allow-scripts allow-same-origin""#), "{tag}");
     let policy = page.header("content-security-policy");
     assert!(policy.contains("; frame-src https://framed.example.com;"), "{policy}");
     assert!(page.body.contains(&format!(r#"href="{AFTER_LOGOUT}" data-after-frames"#)), "{}", page.body);

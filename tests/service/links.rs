@@ -1,7 +1,7 @@
 //! Mailed links, and the ticket that lets the client's own request count as the sign-in they ended in.
 
 use countersign_model::{AuditKind, Seconds};
-use countersign_service::{Answered, NewLink, Provider, RequestContext};
+use countersign_service::{Answered, NewLink, Provider, RequestContext, Response};
 use countersign_tests::provider::{HOSPITAL, House, Person, Seen, parameter, register_client};
 use secrecy::SecretString;
 use serde_json::json;
@@ -14,6 +14,7 @@ on_both_stores![
     a_newer_link_replaces_an_older_one,
     of_two_browsers_that_use_one_link_at_once_one_goes_on,
     a_ticket_is_for_one_request_of_one_client_in_one_browser_within_a_minute,
+    a_ticket_is_no_consent_where_that_is_asked_for,
     a_link_nobody_made_is_unknown,
     a_registration_that_was_finished_elsewhere_is_not_changed_by_a_running_one,
     what_was_bound_before_the_mailbox_was_proven_does_not_survive,
@@ -269,6 +270,18 @@ async fn a_registration_that_was_finished_elsewhere_is_not_changed_by_a_running_
     let seen = intruder.press(&node, &password, "set", &fields).await;
     assert!(!matches!(seen, Seen::Page(_)), "{seen:?}");
     assert_eq!(house.texts("SELECT phc AS text FROM password_credentials").await, before);
+}
+
+/// The sign-in counts, the person's word does not: `prompt=consent` asks for that alone.
+async fn a_ticket_is_no_consent_where_that_is_asked_for(house: House) {
+    let node = prepare(&house).await;
+    let token = mail(&house, &node).await;
+    let mut person = Person::new();
+    register(&node, &mut person, &token).await.response();
+    let asked = person.arrive_from(&node, "link-portal", "prompt=login%20consent").await.response();
+    let Response::Redirect(uri) = asked else { panic!("{asked:?}") };
+    assert!(uri.starts_with("/consent/"), "{uri}");
+    assert_eq!(house.count("authorization_codes", "1 = 1").await, 0);
 }
 
 async fn a_link_nobody_made_is_unknown(house: House) {

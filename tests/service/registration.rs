@@ -5,7 +5,8 @@ use std::sync::Arc;
 use countersign_model::{ClientId, Seconds};
 use countersign_protocol::Params;
 use countersign_service::{
-    Provider, RegistrationAccess, RegistrationCall, RegistrationRefusal, RegistrationSettings, RequestContext,
+    AddressLimits, Provider, RegistrationAccess, RegistrationCall, RegistrationRefusal, RegistrationSettings,
+    RequestContext, ServiceError,
 };
 use countersign_tests::provider::{HOSPITAL, House, NodePlan, Person};
 use countersign_tests::stores::race;
@@ -20,6 +21,7 @@ on_both_stores![
     what_is_gone_is_not_brought_back_by_a_replacement,
     no_mail_names_a_client_as_it_calls_itself,
     of_many_that_register_at_once_no_more_than_there_is_room_for_do,
+    a_replacement_costs_what_a_registration_costs,
 ];
 
 const TOKEN: &str = "an-initial-access-token";
@@ -91,6 +93,38 @@ async fn of_many_that_register_at_once_no_more_than_there_is_room_for_do(house: 
     let full = |answer: &Result<_, RegistrationRefusal>| matches!(answer, Err(RegistrationRefusal::Full));
     assert_eq!(answers.iter().filter(|answer| full(answer)).count(), 21);
     assert_eq!(house.count("clients", "registered_at IS NOT NULL").await, 3);
+}
+
+/// Each may have us fetch documents of addresses that are new each time.
+async fn a_replacement_costs_what_a_registration_costs(house: House) {
+    let registration = RegistrationSettings {
+        access: RegistrationAccess::Open,
+        scopes: "jobs.read".parse().unwrap(),
+        ..RegistrationSettings::default()
+    };
+    let address_limits = AddressLimits { registrations: 3, ..house.plan().address_limits };
+    let node = house.node_with(NodePlan { registration, address_limits, ..house.plan() }).await;
+    let (query, context) = (Params::default(), Person::new().context);
+    let call = RegistrationCall { authorization: None, query: &query, context: &context };
+    let client = node.register(call, METADATA).await.unwrap().unwrap();
+    let id = client["client_id"].as_str().unwrap();
+    let header = format!("Bearer {}", client["registration_access_token"].as_str().unwrap());
+    let replace = async |name: &str, context: &RequestContext| {
+        let mut metadata: serde_json::Value = serde_json::from_slice(METADATA).unwrap();
+        metadata["client_id"] = id.into();
+        metadata["client_name"] = name.into();
+        let call = RegistrationCall { authorization: Some(&header), query: &query, context };
+        node.replace_registration(call, id, &serde_json::to_vec(&metadata).unwrap()).await
+    };
+    for name in ["Second", "Third"] {
+        assert_eq!(replace(name, &context).await.unwrap().unwrap()["client_name"], name);
+    }
+    let refused = replace("Fourth", &context).await;
+    assert!(matches!(refused, Err(ServiceError::Busy(_))), "{refused:?}");
+    let call = RegistrationCall { authorization: Some(&header), query: &query, context: &context };
+    let known = node.read_registration(call, id).await.unwrap().unwrap();
+    assert_eq!(known["client_name"], "Third", "nothing was changed, and to read costs nothing");
+    assert_eq!(replace("Fourth", &Person::new().context).await.unwrap().unwrap()["client_name"], "Fourth");
 }
 
 async fn a_closed_endpoint_registers_nobody(house: House) {

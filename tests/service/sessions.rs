@@ -1,9 +1,11 @@
 //! Single sign-on, prompt, max_age, and the limits of a session.
 
 use countersign_model::Seconds;
-use countersign_service::NewAccount;
 use countersign_service::policy::totp;
-use countersign_tests::provider::{ALICE, HOSPITAL, House, PORTAL_SECRET, PORTAL_URI, Person, Seen, redeem};
+use countersign_service::{NewAccount, Provider};
+use countersign_tests::provider::{
+    ALICE, Credentials, HOSPITAL, House, PORTAL_SECRET, PORTAL_URI, Person, Seen, redeem, redeem_as, register_client,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -19,6 +21,7 @@ on_both_stores![
     a_session_ends_after_an_hour_without_use,
     a_session_ends_after_twelve_hours_whatever_happens,
     a_step_up_makes_no_session_longer_and_no_password_younger,
+    a_step_up_knows_its_person_by_the_name_of_the_clients_sector,
 ];
 
 async fn sign_in_at_lab(house: &House, person: &mut Person) {
@@ -142,9 +145,10 @@ async fn a_session_ends_after_twelve_hours_whatever_happens(house: House) {
     assert_eq!(person.arrive_from(&node, "lab-suite", "").await.page().view.page, "sign_in");
 }
 
-async fn a_step_up_makes_no_session_longer_and_no_password_younger(house: House) {
-    const SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
-    let node = house.node().await;
+const SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+
+/// Somebody with a password and an authenticator app.
+async fn with_app(node: &Provider) -> Credentials {
     let steve = ("steve@example.com", "copper-lantern-3304-owl");
     let account = NewAccount {
         email: steve.0.to_owned(),
@@ -153,6 +157,37 @@ async fn a_step_up_makes_no_session_longer_and_no_password_younger(house: House)
         ..NewAccount::default()
     };
     node.create_account(&account).await.unwrap().expect("new");
+    steve
+}
+
+/// OpenID Connect Core, 8: a pairwise client's hint is not the name that others know the person by.
+async fn a_step_up_knows_its_person_by_the_name_of_the_clients_sector(house: House) {
+    let node = house.node().await;
+    let steve = with_app(&node).await;
+    let client = json!({
+        "client_id": "pairwise", "subject_type": "pairwise", "grant_types": ["authorization_code"],
+        "countersign_policy": "lab", "countersign_policies": ["lab", "step-up-totp"],
+    });
+    register_client(&node, client).await;
+    let mut hints = Vec::new();
+    let mut people = [Person::new(), Person::new()];
+    for (person, who) in people.iter_mut().zip([steve, ALICE]) {
+        let page = person.arrive_from(&node, "pairwise", "").await.page();
+        let code = person.give_password(&node, &page, who).await.code();
+        let tokens = redeem_as(&node, "pairwise", &code).await.unwrap().unwrap();
+        assert_ne!(id_claims(&tokens)["sub"], house.user(who.0).await.as_str());
+        hints.push(tokens["id_token"].as_str().unwrap().to_owned());
+    }
+    for (hint, page) in [(&hints[0], "totp"), (&hints[1], "sign_in")] {
+        let more = format!("p=step-up-totp&id_token_hint={hint}");
+        let shown = people[0].arrive_from(&node, "pairwise", &more).await.page();
+        assert_eq!(shown.view.page, page);
+    }
+}
+
+async fn a_step_up_makes_no_session_longer_and_no_password_younger(house: House) {
+    let node = house.node().await;
+    let steve = with_app(&node).await;
     let client = json!({
         "client_id": "stepper",
         "client_secret": PORTAL_SECRET,
