@@ -104,10 +104,9 @@ fn clients(mtls: bool) -> Value {
 }
 
 /// Those that have to do with the resource server of CONTRACT.md.
-fn clients_of_cases() -> [Value; 5] {
+fn clients_of_cases() -> [Value; 4] {
     [
         client("cases", &json!({"scope": "openid email offline_access cases.read cases.write"})),
-        client(CASES_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
         client(OTHER_API, &json!({"grant_types": ["client_credentials"], "redirect_uris": []})),
         client(
             "foreign-cases",
@@ -219,7 +218,7 @@ fn common_clients() -> Value {
 fn granted_clients() -> Value {
     json!([
         client(
-            "https://cases.example.com/api",
+            CASES_API,
             &json!({
                 "grant_types": [TOKEN_EXCHANGE, "client_credentials"], "redirect_uris": [],
                 "scope": "openid cases.read cases.write",

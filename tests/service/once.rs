@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use countersign_model::FlowId;
-use countersign_protocol::{Params, client_assertion};
+use countersign_model::{ClientKeys, FlowId};
+use countersign_protocol::{AssertionIssuer, Naming, Params, client_assertion};
 use countersign_service::{Answer, AuthorizeCall, ClientCall, DeviceAnswer, DeviceCall, Provider, TokenCall};
 use countersign_store::Redis;
 use countersign_tests::client_key::ClientKey;
@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 
 const MANY: usize = 100;
 const ISSUER: &str = "https://id.example";
+const WRITER: &str = "https://writer.example.com";
+const BEARER_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// What is good once.
@@ -29,11 +31,12 @@ enum Kind {
     PushedRequest,
     DeviceCode,
     ClientAssertion,
+    AssertionGrant,
     DpopProof,
 }
 
 /// Each, and what whoever comes too late is told.
-const TABLE: [(Kind, &str); 6] = [
+const TABLE: [(Kind, &str); 7] = [
     // RFC 6749, 4.1.2 and 5.2.
     (Kind::Code, "invalid_grant"),
     // RFC 6749, 5.2; RFC 9700, 4.14.2.
@@ -44,6 +47,8 @@ const TABLE: [(Kind, &str); 6] = [
     (Kind::DeviceCode, "invalid_grant"),
     // RFC 7523, 3 and 3.2.
     (Kind::ClientAssertion, "invalid_client"),
+    // RFC 7523, 3 and 3.1.
+    (Kind::AssertionGrant, "invalid_grant"),
     // RFC 9449, 11.1 and 12.2.
     (Kind::DpopProof, "invalid_dpop_proof"),
 ];
@@ -70,12 +75,12 @@ impl Deployment {
         let house = House::new(Pair::Servers).await;
         let redis = RedisServer::start_keeping(keeps).await;
         let settings = redis_settings(&redis.url);
+        let key = ClientKey::new("machine-1");
         let node = async || {
             let short_lived = Arc::new(Redis::connect(&settings).unwrap());
-            house.node_with(NodePlan { short_lived, ..house.plan() }).await
+            house.node_with(NodePlan { short_lived, assertion_issuers: vec![writer(&key)], ..house.plan() }).await
         };
         let nodes = [node().await, node().await];
-        let key = ClientKey::new("machine-1");
         for client in clients(&key) {
             register_client(&nodes[0], client).await;
         }
@@ -101,7 +106,8 @@ impl Deployment {
                 Kind::RefreshToken => text(&self.redeemed_code().await, "refresh_token"),
                 Kind::PushedRequest => crate::pushed::push(&self.nodes[0]).await,
                 Kind::DeviceCode => self.device_code().await,
-                Kind::ClientAssertion => self.assertion(),
+                Kind::ClientAssertion => self.assertion("machine", "machine"),
+                Kind::AssertionGrant => self.assertion(WRITER, ALICE.0),
                 Kind::DpopProof => self.proof(),
             };
             issued.push(Issued { kind, error, text });
@@ -139,10 +145,9 @@ impl Deployment {
         text(&codes, "device_code")
     }
 
-    fn assertion(&self) -> String {
+    fn assertion(&self, issuer: &str, subject: &str) -> String {
         let now = self.house.clock.now().as_secs();
-        let claims =
-            json!({"iss": "machine", "sub": "machine", "aud": ISSUER, "jti": "once", "iat": now, "exp": now + 60});
+        let claims = json!({"iss": issuer, "sub": subject, "aud": ISSUER, "jti": "once", "iat": now, "exp": now + 60});
         self.key.sign("JWT", &claims)
     }
 
@@ -171,7 +176,19 @@ impl Deployment {
     }
 }
 
-fn clients(key: &ClientKey) -> [Value; 3] {
+/// Somebody else who speaks for people.
+fn writer(key: &ClientKey) -> AssertionIssuer {
+    AssertionIssuer {
+        issuer: WRITER.to_owned(),
+        keys: ClientKeys { jwks: Some(key.jwks.clone()), jwks_uri: None },
+        clients: vec!["gateway".parse().unwrap()],
+        scopes: "cases.read".parse().unwrap(),
+        naming: Naming::Email(vec!["example.com".to_owned()]),
+        subjects: Vec::new(),
+    }
+}
+
+fn clients(key: &ClientKey) -> [Value; 4] {
     let machine = |id: &str| {
         json!({
             "client_id": id, "grant_types": ["client_credentials"], "redirect_uris": [], "scope": "cases.read",
@@ -185,7 +202,9 @@ fn clients(key: &ClientKey) -> [Value; 3] {
         "client_id": "tv", "grant_types": [DEVICE_GRANT, "refresh_token"], "redirect_uris": [],
         "scope": "openid offline_access", "countersign_policy": "lab",
     });
-    [asserting, machine("prover"), tv]
+    let mut gateway = machine("gateway");
+    gateway["grant_types"] = json!([BEARER_GRANT]);
+    [asserting, machine("prover"), gateway, tv]
 }
 
 fn text(body: &Value, name: &str) -> String {
@@ -215,6 +234,9 @@ async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Result<Va
         Kind::ClientAssertion => {
             let kind = encode(client_assertion::TYPE);
             (format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={held}"), None)
+        }
+        Kind::AssertionGrant => {
+            (format!("grant_type={}&assertion={held}&{}", encode(BEARER_GRANT), own("gateway")), None)
         }
         Kind::DpopProof => (format!("grant_type=client_credentials&{}", own("prover")), Some(held.as_str())),
     };

@@ -106,13 +106,14 @@ impl Provider {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Result<Value, OAuthError>, ServiceError> {
-        let drawn = self.draw(now)?;
-        // Only a person's grant has an ID token.
+        // An ID token is of a person's own grant.
         let recipient = match request.grant() {
-            RequestedGrant::ClientCredentials { .. } => None,
-            _ => self.id_token_recipient(request.client().client(), now).await?,
+            RequestedGrant::AuthorizationCode { .. }
+            | RequestedGrant::RefreshToken { .. }
+            | RequestedGrant::DeviceCode { .. } => self.id_token_recipient(request.client().client(), now).await?,
+            _ => None,
         };
-        let drawn = self.draw()?;
+        let drawn = self.draw(now)?;
         let prepared = self.prepared(&drawn);
         let offered = self.read_grant(request, now).await;
         let (decision, account) = self

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign_model::{Profile, Seconds, SigningAlgorithm};
 use countersign_outbound::{HttpClient, HttpSettings, LegacyConnector, MailSettings, Mailer, Sender, Tls, Webhook};
-use countersign_protocol::{Features, ResourceServer};
+use countersign_protocol::{AssertionIssuer, Features, ResourceServer};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
 use countersign_service::{
@@ -74,6 +74,8 @@ pub struct NodePlan {
     pub webhooks: Vec<(String, Webhook)>,
     /// The legacy portal.
     pub legacy: Option<LegacyConnector>,
+    /// Others whose assertions are heard as grants.
+    pub assertion_issuers: Vec<AssertionIssuer>,
 }
 
 /// Runs `test` on a house of `pair`.
@@ -150,6 +152,7 @@ impl House {
             upstreams: Vec::new(),
             webhooks: Vec::new(),
             legacy: None,
+            assertion_issuers: Vec::new(),
         }
     }
 
@@ -204,6 +207,7 @@ impl House {
         let node = Provider::new(settings, Clock::new(move || clock.now()), vault, stores, pool, plan.policies);
         let http = HttpClient::new(&HttpSettings { allow_private: true, ..HttpSettings::default() }).expect("client");
         let node = node.with_http(http).with_upstreams(plan.upstreams).with_webhooks(plan.webhooks);
+        let node = node.with_assertion_issuers(plan.assertion_issuers);
         Arc::new(match plan.legacy {
             Some(portal) => node.with_legacy(portal),
             None => node,
