@@ -196,6 +196,9 @@ pub struct Client {
     /// How it registered itself; none: an operator registered it.
     #[serde(default)]
     pub registration: Option<SelfRegistration>,
+    /// When the document at the address that is its id was read; none: it was registered.
+    #[serde(default)]
+    pub described_at: Option<Timestamp>,
     /// Whether it is refused everything.
     pub disabled: bool,
     /// When it was registered.
@@ -244,6 +247,7 @@ impl Client {
             policy_naming: PolicyNaming::default(),
             may_act: None,
             registration: None,
+            described_at: None,
             disabled: false,
             created_at,
         }

@@ -20,9 +20,11 @@ pub enum ConsentDecision {
     Refuse(OAuthError),
 }
 
-/// Decides whether the person must be asked. `remembered` is what they allowed the client before.
+/// Decides whether the person must be asked. `remembered` is what they allowed the client before; of one that a document
+/// describes, which may say something else today, that counts for nothing.
 pub fn decide(request: &AuthorizationRequest, client: &Client, remembered: Option<&Consent>) -> ConsentDecision {
-    let known = client.first_party || (!is_anybody(client) && remembered.is_some_and(|known| covers(known, request)));
+    let may_remember = !is_anybody(client) && client.described_at.is_none();
+    let known = client.first_party || (may_remember && remembered.is_some_and(|known| covers(known, request)));
     if known && !request.demands_consent() {
         ConsentDecision::Given
     } else if request.is_silent() {

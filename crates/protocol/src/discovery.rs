@@ -115,6 +115,9 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
         put("require_pushed_authorization_requests", json!(features.require_pushed_requests));
     }
     put("authorization_response_iss_parameter_supported", json!(true));
+    if features.client_documents {
+        put("client_id_metadata_document_supported", json!(true));
+    }
     if capabilities.registration {
         put("registration_endpoint", json!(issuer.endpoint(paths::REGISTRATION)));
     }

@@ -36,6 +36,8 @@ pub struct Features {
     pub token_exchange: bool,
     /// JWT bearer grants (RFC 7523, 2.1).
     pub jwt_bearer: bool,
+    /// Clients described by a document at the address that is their id (OAuth Client ID Metadata Document).
+    pub client_documents: bool,
     /// Pairwise subjects (Core, 8.1).
     pub pairwise: bool,
     /// Logout asked for by a client (RP-Initiated Logout), and the three ways clients hear of it.
@@ -65,6 +67,7 @@ impl Features {
         device: false,
         token_exchange: false,
         jwt_bearer: false,
+        client_documents: false,
         pairwise: true,
         logout: true,
         backchannel_logout: true,
@@ -80,6 +83,7 @@ impl Features {
         device: true,
         token_exchange: true,
         jwt_bearer: true,
+        client_documents: true,
         frontchannel_logout: true,
         session_management: true,
         ..Self::SAFE

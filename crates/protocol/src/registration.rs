@@ -4,6 +4,7 @@
 mod addresses;
 mod answer;
 mod authentication;
+mod document;
 mod grants;
 mod metadata;
 mod own;
@@ -19,6 +20,7 @@ use countersign_model::{
 use serde_json::{Map, Value};
 
 pub use answer::describe;
+pub use document::{MAX_DOCUMENT, is_document_address, read_document};
 pub use grants::{IMPLICIT, RESPONSE_TYPES, canonical_response_type};
 pub use metadata::ClientMetadata;
 pub use subject::check_sector;

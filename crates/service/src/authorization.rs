@@ -55,7 +55,7 @@ impl Provider {
     /// Answers an authorization request (RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2).
     pub async fn authorize(&self, call: AuthorizeCall<'_>) -> Result<Answered, ServiceError> {
         let client = match authorization::client_id(call.params) {
-            Some(id) => self.find_client(&id).await?,
+            Some(id) => self.meet_client(&id, call.context).await?,
             None => None,
         };
         match self.read_request(call.params, client.as_ref(), false, call.context, self.clock.now()).await? {

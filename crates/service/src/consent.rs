@@ -38,6 +38,8 @@ pub struct ConsentPage {
     pub redirect_uri: String,
     /// Language that the client asks for, of those there are.
     pub locale: Option<String>,
+    /// The address of the document that describes it, if one does.
+    pub document: Option<String>,
 }
 
 impl Provider {
@@ -98,6 +100,7 @@ impl Provider {
             client: self.client_view(Some(&found.client)),
             shown: found.client.shown.clone(),
             registered_itself: found.client.registration.is_some(),
+            document: found.client.described_at.map(|_| found.client.id.to_string()),
             asked: consent::asked(&found.pending.request),
             account,
             redirect_uri: found.pending.request.redirect_uri.as_str().to_owned(),

@@ -10,6 +10,7 @@ mod audit;
 mod authorization;
 mod browser;
 mod client_authentication;
+mod client_documents;
 mod client_keys;
 mod clients;
 mod clock;

@@ -10,6 +10,7 @@ use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
 
 use crate::ServiceError;
+use crate::client_documents::AskedDocuments;
 use crate::client_keys::FetchedKeys;
 use crate::clock::Clock;
 use crate::federation::{FederationSettings, Upstreams};
@@ -60,6 +61,8 @@ pub struct Provider {
     pub(crate) fetched_keys: FetchedKeys,
     /// Clients that do not answer.
     pub(crate) unreachable: Unreachable,
+    /// Documents of clients that were asked for just now.
+    pub(crate) asked_documents: AskedDocuments,
     /// Wakes the outbox after a message was written.
     pub(crate) outbox: Notify,
 }
@@ -96,6 +99,7 @@ impl Provider {
             assertion_issuers: Vec::new(),
             fetched_keys: FetchedKeys::default(),
             unreachable: Unreachable::default(),
+            asked_documents: AskedDocuments::default(),
             outbox: Notify::new(),
         }
     }

@@ -41,6 +41,9 @@ impl Provider {
     /// Keeps a request for its browser (RFC 9126, 2): the body of the answer, 201, or the error to send.
     pub async fn push_request(&self, call: PushCall<'_>) -> Result<Result<Value, OAuthError>, ServiceError> {
         let now = self.clock.now();
+        if let Some(id) = authorization::client_id(call.form) {
+            self.meet_client(&id, call.context).await?;
+        }
         let claimed = match self.claimed_client(call.authorization, call.query, call.form).await? {
             Ok(claimed) => claimed,
             Err(error) => return Ok(Err(error)),

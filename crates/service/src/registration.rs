@@ -10,7 +10,7 @@ use countersign_model::{
 };
 use countersign_protocol::bearer::{self, Refusal};
 use countersign_protocol::discovery::paths;
-use countersign_protocol::{ErrorCode, MetadataError, OAuthError, Params, Registrant, registration};
+use countersign_protocol::{ClientMetadata, ErrorCode, MetadataError, OAuthError, Params, Registrant, registration};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
@@ -244,7 +244,7 @@ impl Provider {
     }
 
     /// What is registered may have us fetch documents, and is new each time.
-    async fn charge_registration(&self, context: &RequestContext) -> Result<(), ServiceError> {
+    pub(crate) async fn charge_registration(&self, context: &RequestContext) -> Result<(), ServiceError> {
         let limit = self.settings.address_limits.registrations;
         match self.charge_network(context, "registrations", limit).await? {
             Some(wait) => Err(ServiceError::Busy(wait)),
@@ -295,9 +295,24 @@ impl Provider {
         access_token: KeyedHash,
         now: Timestamp,
     ) -> Result<Client, MetadataError> {
-        let settings = &self.settings.registration;
         let mut members = members;
-        let mut metadata = registration::read(&mut members)?;
+        let metadata = registration::read(&mut members)?;
+        let asks_consent = metadata.countersign_ask_consent.unwrap_or(false);
+        let mut client = self.check_own(id, metadata, now).await?;
+        client.first_party = self.settings.registration.first_party && !asks_consent;
+        let metadata = registration::describe(&client, members);
+        client.registration = Some(SelfRegistration { access_token, metadata });
+        Ok(client)
+    }
+
+    /// The client that says `metadata` of itself, within what the operator leaves to such clients.
+    pub(crate) async fn check_own(
+        &self,
+        id: ClientId,
+        mut metadata: ClientMetadata,
+        now: Timestamp,
+    ) -> Result<Client, MetadataError> {
+        let settings = &self.settings.registration;
         match (&metadata.countersign_policy, settings.policies.first()) {
             (None, Some(default)) => metadata.countersign_policy = Some(default.clone()),
             (Some(policy), Some(_)) if !settings.policies.contains(policy) => {
@@ -305,12 +320,9 @@ impl Provider {
             }
             _ => {}
         }
-        let mut client = self.check_client(id, &metadata, Registrant::Client, now)?;
+        let client = self.check_client(id, &metadata, Registrant::Client, now)?;
         self.check_policy(&client)?;
         self.check_sector(&metadata).await?;
-        client.first_party = settings.first_party && !metadata.countersign_ask_consent.unwrap_or(false);
-        let metadata = registration::describe(&client, members);
-        client.registration = Some(SelfRegistration { access_token, metadata });
         Ok(client)
     }
 

@@ -91,6 +91,13 @@ fn grants_are_advertised_as_far_as_they_are_on() {
 }
 
 #[test]
+fn documents_of_clients_are_advertised_where_they_are_read() {
+    let said = |features| metadata(&issuer(), &Capabilities { features, ..capabilities() });
+    assert_eq!(said(Features::SAFE).get("client_id_metadata_document_supported"), None);
+    assert_eq!(said(Features::ALL)["client_id_metadata_document_supported"], true);
+}
+
+#[test]
 fn logout_is_advertised_as_far_as_it_is_on() {
     let said = |features| metadata(&issuer(), &Capabilities { features, ..capabilities() });
     let on = said(Features::ALL);

@@ -129,11 +129,11 @@ fn check_length(name: &str, values: &[String]) -> Result<(), MetadataError> {
     if values.len() > MAX_LIST { Err(MetadataError::new(format!("{name} has too many values"))) } else { Ok(()) }
 }
 
-fn has_credentials(uri: &Url) -> bool {
+pub(super) fn has_credentials(uri: &Url) -> bool {
     !uri.username().is_empty() || uri.password().is_some()
 }
 
-fn is_loopback(uri: &Url) -> bool {
+pub(super) fn is_loopback(uri: &Url) -> bool {
     match uri.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

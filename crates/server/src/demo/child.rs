@@ -147,7 +147,7 @@ fn overrides(demo: &DemoSettings) -> Value {
         "limits": {"registrations": 600},
         "protocol": {
             "implicit": true, "hybrid": true, "request_uris": true, "device": true, "token_exchange": true,
-            "jwt_bearer": true, "frontchannel_logout": true, "session_management": true,
+            "jwt_bearer": true, "client_documents": true, "frontchannel_logout": true, "session_management": true,
         },
         "resources": [
             {"uri": "https://cases.example.com/api", "scopes": ["cases.read", "cases.write", "api"]},

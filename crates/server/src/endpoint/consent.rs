@@ -49,7 +49,8 @@ pub async fn post(node: Data<Node>, path: Path<String>, request: HttpRequest, bo
 fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage) -> HttpResponse {
     let locale = request::asked_locale(node, request, consent.locale.as_deref()).unwrap_or(locale);
     let target = Url::parse(&consent.redirect_uri).ok();
-    let host = target.as_ref().map(place_of).filter(|_| consent.registered_itself);
+    let document = consent.document.and_then(|uri| Url::parse(&uri).ok());
+    let host = document.or_else(|| target.clone().filter(|_| consent.registered_itself)).as_ref().map(place_of);
     let forms = FormAction::AndTo(target.into_iter().collect());
     let brand = consent.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
     let is_own = |uri: &String| host.as_ref().is_none_or(|host| is_at(uri, host));
