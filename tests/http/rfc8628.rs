@@ -204,3 +204,22 @@ async fn what_a_device_may_not_ask_is_refused() {
     let unknown = [("grant_type", GRANT), ("device_code", "unknown"), ("client_id", "tv")];
     assert_error(&provider.token_request(&unknown).send_answer().await, 400, "invalid_grant");
 }
+
+/// A form of another site comes without this browser's cookies: it fills the code in, begins nothing, ends nothing.
+#[tokio::test]
+async fn another_sites_form_begins_nothing() {
+    let provider = Provider::start().await;
+    let codes = codes(&provider).await;
+    let send = async |site: &str| {
+        let form = [("user_code", text(&codes, "user_code")), ("do", "continue")];
+        let request = provider.http.post(provider.url("/device")).form(&form);
+        Answer::to(request.header("sec-fetch-site", site)).await
+    };
+    for site in ["cross-site", "same-site"] {
+        let shown = send(site).await;
+        assert_eq!((shown.status, shown.header("set-cookie")), (200, ""), "{site}");
+        assert!(shown.body.contains(text(&codes, "user_code")), "{}", shown.body);
+    }
+    let own = send("same-origin").await;
+    assert!(own.status == 303 || own.asks_for_password(), "{} {}", own.status, own.body);
+}

@@ -111,6 +111,13 @@ pub fn asked_locale(node: &Node, request: &HttpRequest, asked: Option<&str>) -> 
     asked.and_then(Locale::parse).filter(|_| chosen_locale(node, request).is_none())
 }
 
+/// Whether another site's page sent the person here, as their browser says (Fetch Metadata, 2.4); it tells secure
+/// origins alone.
+pub fn is_of_another_site(request: &HttpRequest) -> bool {
+    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    matches!(site, Some("cross-site" | "same-site"))
+}
+
 /// A header's text; none when absent, repeated or not ASCII.
 pub fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     let mut values = request.headers().get_all(name);

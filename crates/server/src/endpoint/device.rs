@@ -38,6 +38,8 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
     let answer = match form.get("do") {
         Some("allow") => node.provider.decide_device(true, nonce, call).await,
         Some("deny") => node.provider.decide_device(false, nonce, call).await,
+        // Another site's form comes without the cookies that say what runs in this browser, and a new flow would end it.
+        _ if request::is_of_another_site(&request) => node.provider.open_device_page(call).await,
         _ => node.provider.enter_user_code(call).await,
     };
     respond(&node, &request, locale, answer)
