@@ -74,13 +74,22 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
         ("acr", Some(json!(told_acr(authentication, terms.naming)))),
         ("tfp", told_policy(authentication, terms.naming).map(|name| json!(name))),
         ("amr", Some(json!(authentication.amr))),
-        ("sid", Some(json!(authentication.session.as_str()))),
+        ("sid", Some(json!(told_session(authentication)))),
         ("at_hash", hash(terms.tied.access_token)),
         ("c_hash", hash(terms.tied.code)),
         ("s_hash", hash(terms.tied.state)),
     ];
     claims.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     claims
+}
+
+/// `sid`: the session's own id, or one that the clients of other sectors can not compare, where the subject is of that
+/// kind (Core, 8.1). Nobody finds the one by the other: a session's id has more random bits than can be tried.
+pub fn told_session(authentication: &Authentication) -> String {
+    let session = authentication.session.as_str();
+    let Some(subject) = &authentication.subject else { return session.to_owned() };
+    let text = ["sid", subject, session].join("\0");
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
 /// `acr`: the authentication context, or the name of the policy where the client registered so.

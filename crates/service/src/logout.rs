@@ -6,7 +6,7 @@ use countersign_model::{
     AuditKind, AuditOutcome, BrowserSession, Client, ClientId, Grant, Seconds, SessionId, Timestamp,
 };
 use countersign_protocol::logout::{self, Step};
-use countersign_protocol::{LogoutRequest, OAuthError, Params, PostLogoutTarget};
+use countersign_protocol::{LogoutRequest, OAuthError, Params, PostLogoutTarget, id_token};
 use serde::{Deserialize, Serialize};
 
 use crate::ServiceError;
@@ -102,10 +102,13 @@ impl Provider {
             return Ok(self.done(request.target.as_ref(), client.as_ref(), Vec::new(), CookieChanges::default()));
         };
         let grants = self.db.read(async |tx| tx.list_grants_of_session(&session.id, now).await).await?;
-        let mut sessions = vec![session.id.as_str()];
+        let mut sessions = vec![session.id.to_string()];
+        let told = client.as_ref().map(|client| self.told_to(client, session.authentication.clone()));
+        sessions.extend(told.map(|told| id_token::told_session(&told)));
         // After a new sign-in of the same person a client still knows the session of the one before.
         let own = grants.iter().filter(|grant| Some(&grant.client) == request.client.as_ref());
-        sessions.extend(own.map(|grant| grant.authentication.session.as_str()));
+        sessions.extend(own.map(|grant| id_token::told_session(&grant.authentication)));
+        let sessions: Vec<&str> = sessions.iter().map(String::as_str).collect();
         match logout::decide(&request, &sessions) {
             Step::Ask => self.ask_to_log_out(&session, request, client.as_ref(), now),
             Step::End | Step::Nothing => self.end_here(&session, &request, client.as_ref(), call.context, now).await,
@@ -209,8 +212,8 @@ impl Provider {
         }
         for grant in grants {
             let client = tx.find_client(&grant.client).await?.filter(|client| !client.disabled);
-            let session = grant.authentication.session.as_str();
-            let frame = client.and_then(|client| logout::frontchannel_address(&client, &self.settings.issuer, session));
+            let session = id_token::told_session(&grant.authentication);
+            let frame = client.and_then(|client| logout::frontchannel_address(&client, &self.settings.issuer, &session));
             frames.extend(frame.filter(|frame| !frames.contains(frame)));
         }
         Ok(frames)

@@ -13,7 +13,7 @@ use countersign_model::{
 };
 use countersign_outbound::logout::post_logout_token;
 use countersign_outbound::{CallError, SendError};
-use countersign_protocol::logout;
+use countersign_protocol::{id_token, logout};
 use countersign_store::Tx;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -39,6 +39,15 @@ struct Told {
     client: ClientId,
     user: UserId,
     session: SessionId,
+    /// As its ID tokens name it; none: by its own id.
+    #[serde(default)]
+    sid: Option<String>,
+}
+
+impl Told {
+    fn sid(&self) -> &str {
+        self.sid.as_deref().unwrap_or_else(|| self.session.as_str())
+    }
 }
 
 /// Whether a grant outlives the session it was given in (Back-Channel Logout, 2.7).
@@ -96,15 +105,18 @@ impl Provider {
         if !self.settings.features.backchannel_logout {
             return Ok(list);
         }
-        let known = |grant: &Grant| (grant.client.clone(), grant.authentication.session.clone());
+        let known = |grant: &Grant| {
+            let authentication = &grant.authentication;
+            (grant.client.clone(), authentication.session.clone(), id_token::told_session(authentication))
+        };
         let users = grants.first().map(|grant| grant.authentication.user.clone());
-        let pairs: BTreeSet<(ClientId, SessionId)> = grants.iter().map(known).collect();
-        for (client, session) in pairs {
+        let told: BTreeSet<(ClientId, SessionId, String)> = grants.iter().map(known).collect();
+        for (client, session, sid) in told {
             let found = tx.find_client(&client).await?;
             if found.is_some_and(|client| !client.disabled && client.logout.backchannel_uri.is_some())
                 && let Some(user) = users.clone()
             {
-                list.push(Told { client, user, session });
+                list.push(Told { client, user, session, sid: Some(sid) });
             }
         }
         Ok(list)
@@ -126,7 +138,7 @@ impl Provider {
             .detail("message", id.as_str())
             .build();
         let message = OutboxMessage {
-            idempotency_key: format!("logout/{ended}/{}/{}", told.session, told.client),
+            idempotency_key: format!("logout/{ended}/{}/{}", told.sid(), told.client),
             channel: CHANNEL.to_owned(),
             sealed: Some(letter.seal(&self.vault, &id)?),
             state: OutboxState::Queued,
@@ -160,7 +172,7 @@ impl Provider {
         let http = self.http.as_ref().ok_or_else(|| refuse("nothing of clients is called here"))?;
         let now = self.clock.now();
         let pairwise = self.pairwise_subject(&client, &told.user);
-        let (subject, session) = (pairwise.as_deref().unwrap_or(told.user.as_str()), told.session.as_str());
+        let (subject, session) = (pairwise.as_deref().unwrap_or(told.user.as_str()), told.sid());
         let claims = logout::token_claims(&self.settings.issuer, &client.id, subject, session, id.as_str(), now);
         let signer = self.keys.current().signer(client.id_token_alg, now).map_err(failed)?;
         let token = signer.sign(logout::TOKEN_TYPE, &claims).map_err(|_| refuse("the token was not signed"))?;

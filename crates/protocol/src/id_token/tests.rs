@@ -107,3 +107,14 @@ fn a_client_from_b2c_is_told_which_policy_ran() {
     let renamed = told(&PolicyNaming { tfp: true, acr: true, names });
     assert_eq!((&renamed["tfp"], &renamed["acr"]), (&json!("B2C_1_signin"), &json!("B2C_1_signin")));
 }
+
+#[test]
+fn clients_of_two_sectors_can_not_compare_sessions_core_8_1() {
+    let told = |subject: Option<&str>| {
+        let subject = subject.map(str::to_owned);
+        told_session(&countersign_model::Authentication { subject, ..grant("openid").authentication })
+    };
+    let (one, other) = (told(Some("one")), told(Some("other")));
+    assert!(one != other && one != told(None) && other != told(None));
+    assert_eq!((one, told(None).as_str()), (told(Some("one")), grant("openid").authentication.session.as_str()));
+}
