@@ -141,7 +141,8 @@ async fn a_described_client_may_push_its_request() {
     let ask = public.ask(&provider);
     let pushed = Answer::to(provider.http.post(provider.url("/par")).form(ask.params())).await;
     assert_eq!(pushed.status, 201, "{}", pushed.body);
-    let pushed = provider.ask("basic").with("client_id", public.id()).with("request_uri", text(&pushed.json(), "request_uri"));
+    let pushed =
+        provider.ask("basic").with("client_id", public.id()).with("request_uri", text(&pushed.json(), "request_uri"));
     let agent = UserAgent::new();
     let page = agent.follow(agent.get(&pushed.url()).await).await;
     assert!(page.asks_for_password(), "{} {}", page.status, page.body);

@@ -50,8 +50,8 @@ impl Provider {
     ) -> Result<Option<Client>, ServiceError> {
         let known = self.find_client(id).await?;
         let now = self.clock.now();
-        let is_document = self.settings.features.client_documents
-            && registration::is_document_address(id, self.calls_this_host());
+        let is_document =
+            self.settings.features.client_documents && registration::is_document_address(id, self.calls_this_host());
         if !is_document || known.as_ref().is_some_and(|known| !is_due(known, now)) {
             return Ok(known);
         }
@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_document_is_read_again_and_withdrawn_in_the_end() {
-        let described = Client { described_at: Some(NOW), ..Client::new("https://app.example/c".parse().unwrap(), NOW) };
+        let described =
+            Client { described_at: Some(NOW), ..Client::new("https://app.example/c".parse().unwrap(), NOW) };
         let later = |hours| NOW.plus(Seconds::hours(hours));
         assert!(!is_due(&described, NOW) && is_due(&described, later(1)));
         assert!(is_good(&described, later(23)) && !is_good(&described, later(24)));

@@ -213,7 +213,8 @@ impl Provider {
         for grant in grants {
             let client = tx.find_client(&grant.client).await?.filter(|client| !client.disabled);
             let session = id_token::told_session(&grant.authentication);
-            let frame = client.and_then(|client| logout::frontchannel_address(&client, &self.settings.issuer, &session));
+            let frame =
+                client.and_then(|client| logout::frontchannel_address(&client, &self.settings.issuer, &session));
             frames.extend(frame.filter(|frame| !frames.contains(frame)));
         }
         Ok(frames)
