@@ -213,6 +213,8 @@ pub enum TokenFacts {
         person: Option<Box<Authentication>>,
         /// Whether the person may still sign in.
         user_active: bool,
+        /// A grant that stands of an earlier assertion of the same person to the same client.
+        standing: Option<Box<Grant>>,
         /// Whether it was shown before.
         spent: bool,
     },

@@ -1,15 +1,19 @@
 //! Assertions that stand for a person's authorization (RFC 7523, 2.1): whose they are, whom they speak for, and that each
 //! is heard once.
 
-use countersign_model::{Account, Authentication, Client, ClientId, SessionId, Timestamp, UserStatus};
+use countersign_model::{
+    Account, Authentication, Client, ClientId, Grant, Seconds, SessionId, Timestamp, UserId, UserStatus,
+};
 use countersign_protocol::jws::JwsError;
 use countersign_protocol::{AssertionError, Naming, SpokenFor, TokenFacts, assertion_grant};
 use countersign_store::Tx;
 
 use crate::ServiceError;
-use crate::clock::random;
 use crate::provider::Provider;
 use crate::vault::Purpose;
+
+/// A grant stands for assertions that long, so that people do not find one for each of them on their account page.
+const USED_AGAIN: Seconds = Seconds::hours(24);
 
 impl Provider {
     /// What an assertion says that `client` shows, or why it does not hold; none: its issuer is not heard here.
@@ -54,15 +58,26 @@ impl Provider {
         let is_active =
             |account: &Account| account.user.status == UserStatus::Active && account.user.registered_at.is_some();
         let user_active = account.as_ref().is_some_and(is_active);
-        let person = match account {
-            Some(account) => {
-                let nowhere = SessionId::new(now, random()?);
-                let hearsay = Authentication::hearsay(account.user.id, nowhere, now);
-                Some(Box::new(self.told_to(client, hearsay)))
-            }
-            None => None,
-        };
-        Ok(TokenFacts::Assertion { spoken: heard.clone(), person, user_active, spent })
+        let (mut person, mut standing) = (None, None);
+        if let Some(account) = account {
+            let place = self.place_of_assertions(client, &account.user.id);
+            let grants = tx.list_grants_of_session(&place, now).await?;
+            let is_young = |grant: &Grant| grant.revoked_at.is_none() && now < grant.created_at.plus(USED_AGAIN);
+            standing = grants.into_iter().rfind(is_young).map(Box::new);
+            let hearsay = Authentication::hearsay(account.user.id, place, now);
+            person = Some(Box::new(self.told_to(client, hearsay)));
+        }
+        Ok(TokenFacts::Assertion { spoken: heard.clone(), person, user_active, standing, spent })
+    }
+
+    /// What stands for a session in grants of assertions, where there is none: the same for a person and a client, so that
+    /// their grant is found again.
+    fn place_of_assertions(&self, client: &Client, user: &UserId) -> SessionId {
+        let derived =
+            self.vault.derive(Purpose::AssertionGrant, &[client.id.as_str().as_bytes(), user.as_str().as_bytes()]);
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&derived[..10]);
+        SessionId::new(Timestamp::from_millis(0), bytes)
     }
 
     /// Spends the id of an assertion: of any number of callers exactly one gets true.

@@ -3,7 +3,7 @@
 //! Nobody proved anything to us: the token says no `acr`, `amr` or `auth_time`, is for resource servers alone, and no
 //! refresh token goes along: who wants another one brings another assertion.
 
-use countersign_model::{AuditKind, Authentication, Client, Grant, RequestedClaims, Scope, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, Authentication, Client, Grant, RequestedClaims, Scope, Timestamp};
 
 use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, invalid_grant, resource, scopes};
 use crate::assertion_grant::SpokenFor;
@@ -26,20 +26,27 @@ pub(super) fn decide(
         return Decision::refused(OAuthError::new(ErrorCode::UnauthorizedClient, description), None);
     }
     let registered = client.client();
-    let decided = check(facts).and_then(|(spoken, person)| {
-        let scope = narrow(scope, &spoken.scopes.intersection(&registered.scope))?;
+    let decided = check(facts).and_then(|heard| {
+        let scope = narrow(scope, &heard.spoken.scopes.intersection(&registered.scope))?;
         let target = resource::decide(resources, &[], &scope, registered, &prepared.resources)?;
-        Ok((spoken, person, scope, target))
+        Ok((heard, scope, target))
     });
     match decided {
-        Ok((spoken, person, scope, target)) => issue(registered, spoken, person, scope, target, prepared, now),
+        Ok((heard, scope, target)) => issue(registered, heard, scope, target, prepared, now),
         Err(error) => Decision::refused(error, None),
     }
 }
 
+/// An assertion that counts.
+struct Heard {
+    spoken: SpokenFor,
+    person: Authentication,
+    standing: Option<Grant>,
+}
+
 /// An assertion that holds, shown for the first time, of a person who may sign in.
-fn check(facts: TokenFacts) -> Result<(SpokenFor, Authentication), OAuthError> {
-    let TokenFacts::Assertion { spoken, person, user_active, spent } = facts else {
+fn check(facts: TokenFacts) -> Result<Heard, OAuthError> {
+    let TokenFacts::Assertion { spoken, person, user_active, standing, spent } = facts else {
         return Err(invalid_grant("no assertion of anybody who is heard"));
     };
     let spoken = spoken.map_err(|error| invalid_grant("the assertion does not hold").with_detail(error))?;
@@ -47,7 +54,10 @@ fn check(facts: TokenFacts) -> Result<(SpokenFor, Authentication), OAuthError> {
         return Err(invalid_grant("the assertion was shown before"));
     }
     let person = person.ok_or_else(|| invalid_grant("the assertion speaks of nobody here"))?;
-    if user_active { Ok((spoken, *person)) } else { Err(invalid_grant("the person may not sign in")) }
+    if !user_active {
+        return Err(invalid_grant("the person may not sign in"));
+    }
+    Ok(Heard { spoken, person: *person, standing: standing.map(|grant| *grant) })
 }
 
 fn narrow(asked: Option<&str>, allowed: &Scope) -> Result<Scope, OAuthError> {
@@ -66,31 +76,33 @@ fn narrow(asked: Option<&str>, allowed: &Scope) -> Result<Scope, OAuthError> {
 
 fn issue(
     client: &Client,
-    spoken: SpokenFor,
-    person: Authentication,
+    heard: Heard,
     scope: Scope,
     target: Target,
     prepared: &Prepared<'_>,
     now: Timestamp,
 ) -> Decision {
-    let grant = Grant {
-        id: prepared.grant.clone(),
-        client: client.id.clone(),
-        authentication: person,
-        scope,
-        nonce: None,
-        claims: RequestedClaims::default(),
-        resources: Vec::new(),
-        created_at: now,
-        revoked_at: None,
-    };
-    let note = super::audit(
-        AuditKind::TokenIssued,
-        countersign_model::AuditOutcome::Success,
-        Some(&grant),
-        &format!("assertion of {}", spoken.issuer),
-    );
-    let spend = Effect::SpendAssertion { issuer: spoken.issuer, jti: spoken.jti, expires_at: spoken.expires_at };
+    let Heard { spoken, person, standing } = heard;
+    let mut effects =
+        vec![Effect::SpendAssertion { issuer: spoken.issuer.clone(), jti: spoken.jti, expires_at: spoken.expires_at }];
+    let known = standing.filter(|grant| scope.is_subset(&grant.scope));
+    let grant = known.unwrap_or_else(|| {
+        let grant = Grant {
+            id: prepared.grant.clone(),
+            client: client.id.clone(),
+            authentication: person,
+            scope,
+            nonce: None,
+            claims: RequestedClaims::default(),
+            resources: Vec::new(),
+            created_at: now,
+            revoked_at: None,
+        };
+        effects.push(Effect::InsertGrant(Box::new(grant.clone())));
+        grant
+    });
+    let why = format!("assertion of {}", spoken.issuer);
+    effects.push(super::audit(AuditKind::TokenIssued, AuditOutcome::Success, Some(&grant), &why));
     let issue = Issue {
         client: client.id.clone(),
         scope: target.scope,
@@ -100,9 +112,9 @@ fn issue(
         nonce: None,
         refresh_token: false,
         exchanged: None,
-        grant: Some(grant.clone()),
+        grant: Some(grant),
     };
-    Decision { outcome: Ok(issue), effects: vec![spend, Effect::InsertGrant(Box::new(grant)), note] }
+    Decision { outcome: Ok(issue), effects }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use countersign_model::{AuditOutcome, GrantId, Seconds, SessionId, SigningAlgorithm};
+use countersign_model::{GrantId, Seconds, SessionId, SigningAlgorithm};
 
 use super::*;
 use crate::access_token::{AccessTokenClaims, Terms};
@@ -30,7 +30,7 @@ fn hearsay() -> Authentication {
 
 fn facts(scopes: &str) -> TokenFacts {
     let person = Some(Box::new(hearsay()));
-    TokenFacts::Assertion { spoken: Ok(spoken(scopes)), person, user_active: true, spent: false }
+    TokenFacts::Assertion { spoken: Ok(spoken(scopes)), person, user_active: true, standing: None, spent: false }
 }
 
 fn ask(client: &Client, asked: Option<&str>, resources: &[&str], facts: TokenFacts) -> Decision {
@@ -145,4 +145,22 @@ fn scope_and_audience_are_within_what_issuer_and_client_may_have() {
         let error = ask(&client(), None, &[other], facts("cases.read")).outcome.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidTarget, "{other}");
     }
+}
+
+#[test]
+fn a_second_assertion_goes_on_with_the_grant_of_the_first() {
+    let again = |granted: &str| {
+        let standing = crate::testing::grant(granted);
+        let mut facts = facts("cases.read");
+        if let TokenFacts::Assertion { standing: known, .. } = &mut facts {
+            *known = Some(Box::new(standing));
+        }
+        ask(&client(), None, &[], facts)
+    };
+    let known = again("cases.read cases.write");
+    assert_eq!(known.outcome.unwrap().grant.unwrap().id, crate::testing::grant("").id);
+    assert!(matches!(known.effects[..], [Effect::SpendAssertion { .. }, Effect::Audit { .. }]));
+    let wider = again("cases.write");
+    assert_eq!(wider.outcome.unwrap().grant.unwrap().id, new_grant());
+    assert!(matches!(wider.effects[..], [Effect::SpendAssertion { .. }, Effect::InsertGrant(_), Effect::Audit { .. }]));
 }
