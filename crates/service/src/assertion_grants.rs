@@ -73,8 +73,8 @@ impl Provider {
     /// What stands for a session in grants of assertions, where there is none: the same for a person and a client, so that
     /// their grant is found again.
     fn place_of_assertions(&self, client: &Client, user: &UserId) -> SessionId {
-        let derived =
-            self.vault.derive(Purpose::AssertionGrant, &[client.id.as_str().as_bytes(), user.as_str().as_bytes()]);
+        let parts: [&[u8]; 3] = [b"place", client.id.as_str().as_bytes(), user.as_str().as_bytes()];
+        let derived = self.vault.derive(Purpose::AssertionGrant, &parts);
         let mut bytes = [0; 10];
         bytes.copy_from_slice(&derived[..10]);
         SessionId::new(Timestamp::from_millis(0), bytes)
