@@ -146,6 +146,10 @@ impl Config {
         if anybody && self.outgoing.allow_private && !self.server.allow_http {
             return refuse("outgoing.allow_private with registration.by = everybody: private networks lie open");
         }
+        // Anybody may name an address where a document is looked for.
+        if self.protocol.client_documents && self.outgoing.allow_private && !self.server.allow_http {
+            return refuse("outgoing.allow_private with protocol.client_documents: private networks lie open");
+        }
         if self.lifetimes.key_announcement < 3600 && self.server.is_secure() {
             return refuse("lifetimes.key_announcement is shorter than the hour for which clients may cache the JWKS");
         }

@@ -102,6 +102,7 @@ fn unsafe_and_contradictory_settings_are_refused_with_their_reason() {
         (json!({"policies": {"demo": true}}), "password alone"),
         (json!({"server": {"allow_http": true}, "policies": {"demo": true, "directory": "policies"}}), "built in"),
         (json!({"registration": {"by": "everybody"}, "outgoing": {"allow_private": true}}), "private networks"),
+        (json!({"protocol": {"client_documents": true}, "outgoing": {"allow_private": true}}), "client_documents"),
         (json!({"server": {"tls_cert_file": "a.pem"}}), "go together"),
         (json!({"server": {"listen": []}}), "names no address"),
         (json!({"server": {"management_listen": "127.0.0.1:8080"}}), "management_listen"),
