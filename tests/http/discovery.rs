@@ -37,7 +37,7 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     let device = "urn:ietf:params:oauth:grant-type:device_code";
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     let bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-    let grants = ["authorization_code", "refresh_token", "client_credentials", device, exchange, bearer];
+    let grants = ["authorization_code", "refresh_token", "client_credentials", device, exchange, bearer, "implicit"];
     assert_eq!(list("grant_types_supported"), grants);
     assert_eq!(
         list("response_modes_supported").into_iter().collect::<BTreeSet<_>>(),

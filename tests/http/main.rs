@@ -11,6 +11,7 @@ mod command_line;
 mod consent;
 mod cors;
 mod discovery;
+mod discovery_truth;
 mod fixture;
 mod from_b2c;
 mod indistinguishable;

@@ -7,6 +7,7 @@ use crate::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::features::{Features, ResourceServer};
 use crate::issuer::Issuer;
 use crate::jwe;
+use crate::registration::IMPLICIT;
 use crate::scopes;
 use crate::token::grant_types;
 
@@ -89,7 +90,7 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     let types = ResponseType::ALL.into_iter().filter(|kind| kind.is_on(features));
     put("response_types_supported", json!(types.map(ResponseType::as_str).collect::<Vec<_>>()));
     put("response_modes_supported", json!(supported_modes(features)));
-    put("grant_types_supported", json!(grant_types(features)));
+    put("grant_types_supported", json!(supported_grants(features)));
     put("subject_types_supported", json!(supported_subjects(features)));
     put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
     put("token_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));
@@ -148,8 +149,10 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     if let Some(origin) = &capabilities.mtls_origin {
         let alias = |path: &str| json!(format!("{origin}{path}"));
         let mut aliases = json!({"token_endpoint": alias(paths::TOKEN), "userinfo_endpoint": alias(paths::USERINFO)});
-        if features.pushed_requests {
-            aliases["pushed_authorization_request_endpoint"] = alias(paths::PUSHED_AUTHORIZATION_REQUEST);
+        for (name, path, on) in switched_endpoints(features) {
+            if on {
+                aliases[name] = alias(path);
+            }
         }
         put("mtls_endpoint_aliases", aliases);
         put("tls_client_certificate_bound_access_tokens", json!(true));
@@ -171,6 +174,22 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
         }
     }
     Value::Object(metadata)
+}
+
+/// Endpoints where clients authenticate and which may be off: a certificate proves a client at each (RFC 8705, 5).
+const fn switched_endpoints(features: &Features) -> [(&'static str, &'static str, bool); 4] {
+    [
+        ("pushed_authorization_request_endpoint", paths::PUSHED_AUTHORIZATION_REQUEST, features.pushed_requests),
+        ("device_authorization_endpoint", paths::DEVICE_AUTHORIZATION, features.device),
+        ("introspection_endpoint", paths::INTROSPECTION, features.introspection),
+        ("revocation_endpoint", paths::REVOCATION, features.revocation),
+    ]
+}
+
+/// Those of the token endpoint, and `implicit` for tokens of the authorization endpoint (Registration, 2).
+fn supported_grants(features: &Features) -> Vec<&'static str> {
+    let implicit = (features.implicit || features.hybrid).then_some(IMPLICIT);
+    grant_types(features).into_iter().chain(implicit).collect()
 }
 
 /// How clients may authenticate here.
