@@ -125,9 +125,20 @@ async fn what_is_wrong_with_a_request_is_told_to_its_client() {
         assert!(answer.location().as_str().starts_with(&format!("{uri}?")), "{case}: {}", answer.location());
     }
     // 3.1: "Request and response parameters MUST NOT be included more than once."
-    for name in ["scope", "state", "nonce", "prompt", "client_id", "unknown", "p"] {
+    for name in ["scope", "state", "nonce", "prompt", "client_id", "redirect_uri", "unknown", "p"] {
         let twice = ask().with("unknown", "1").with("p", "lab").with("prompt", "login").twice(name, "other");
-        assert_error_page(&agent.get(&twice.url()).await, name);
+        let answers =
+            [agent.get(&twice.url()).await, agent.post(&provider.url("/authorization"), twice.params()).await];
+        for answer in answers {
+            if ["client_id", "redirect_uri"].contains(&name) {
+                assert_error_page(&answer, name);
+                continue;
+            }
+            // 4.1.2.1: the client is proven, so it hears of it; a state that came twice is none.
+            let response = answer.response();
+            assert_eq!(response["error"], "invalid_request", "{name}");
+            assert_eq!(response.get("state").is_some(), name != "state", "{name}");
+        }
     }
     // A broken escape and too many parameters are no request at all.
     let many = (0..80).map(|i| format!("x{i}=1")).collect::<Vec<_>>().join("&");

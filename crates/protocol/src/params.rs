@@ -34,6 +34,16 @@ impl Params {
         Self::parse_form(query.as_bytes())
     }
 
+    /// What was sent once of a body in which a parameter was sent more often: enough to tell its client so. None: there
+    /// is more wrong with it.
+    pub fn parse_once(body: &[u8]) -> Option<Self> {
+        let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        let pairs: Vec<_> = pairs.map(decode).take(MAX_COUNT + 1).collect::<Option<_>>()?;
+        let once = |name: &String| pairs.iter().filter(|(known, _)| known == name).count() == 1;
+        let kept = pairs.iter().filter(|(name, value)| !value.is_empty() && once(name));
+        (body.len() <= MAX_BYTES && pairs.len() <= MAX_COUNT).then(|| Self(kept.cloned().collect()))
+    }
+
     /// The value of `name`, if there is one.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -85,10 +95,7 @@ impl Params {
         if self.0.len() == MAX_COUNT {
             return Err(malformed("The request has too many parameters"));
         }
-        let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-        let (name, value) = (&pair[..split], pair.get(split + 1..).unwrap_or_default());
-        let decode = |text| form_decode(text).ok_or_else(|| malformed("The request is not properly form-encoded"));
-        let (name, value) = (decode(name)?, decode(value)?);
+        let (name, value) = decode(pair).ok_or_else(|| malformed("The request is not properly form-encoded"))?;
         if !REPEATABLE.contains(&name.as_str()) && self.0.iter().any(|(known, _)| *known == name) {
             return Err(malformed("A parameter was sent more than once"));
         }
@@ -101,6 +108,13 @@ impl fmt::Debug for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
+}
+
+/// Name and value of a pair.
+fn decode(pair: &[u8]) -> Option<(String, String)> {
+    let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+    let (name, value) = (&pair[..split], pair.get(split + 1..).unwrap_or_default());
+    Some((form_decode(name)?, form_decode(value)?))
 }
 
 /// Decodes one form-encoded name or value; none: a broken escape or no UTF-8.

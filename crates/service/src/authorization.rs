@@ -59,18 +59,48 @@ impl Provider {
             None => None,
         };
         match self.read_request(call.params, client.as_ref(), false, call.context, self.clock.now()).await? {
-            Err(Refusal::Page(error)) => {
-                tracing::info!(code = error.code.as_str(), detail = %error.detail, "authorization request refused on a page");
-                Ok(Answered::plain(Answer::Refused(error)))
-            }
-            Err(Refusal::Redirect(target, error)) => {
-                let client = client.ok_or(NO_CLIENT)?;
-                self.refuse(*target, &error, &client, call.context).await
-            }
+            Err(refusal) => self.answer_refusal(refusal, client.as_ref(), call.context).await,
             Ok(request) => {
                 let client = client.ok_or(NO_CLIENT)?;
                 self.answer_request(request, &client, call).await
             }
+        }
+    }
+
+    /// Answers a request in which a parameter was sent more than once (RFC 6749, 3.1): `params` are those that were sent
+    /// once, and where they prove the client, it hears of it (4.1.2.1).
+    pub async fn refuse_repeated(
+        &self,
+        params: &Params,
+        error: OAuthError,
+        context: &RequestContext,
+    ) -> Result<Answered, ServiceError> {
+        let client = match authorization::client_id(params) {
+            Some(id) => self.find_client(&id).await?,
+            None => None,
+        };
+        let keys = self.keys.current();
+        let provider = authorization::Provider {
+            issuer: &self.settings.issuer,
+            capabilities: &self.capabilities,
+            keys: &keys.stored,
+        };
+        let refusal = authorization::refuse(params, client.as_ref(), &provider, error);
+        self.answer_refusal(refusal, client.as_ref(), context).await
+    }
+
+    async fn answer_refusal(
+        &self,
+        refusal: Refusal,
+        client: Option<&Client>,
+        context: &RequestContext,
+    ) -> Result<Answered, ServiceError> {
+        match refusal {
+            Refusal::Page(error) => {
+                tracing::info!(code = error.code.as_str(), detail = %error.detail, "authorization request refused on a page");
+                Ok(Answered::plain(Answer::Refused(error)))
+            }
+            Refusal::Redirect(target, error) => self.refuse(*target, &error, client.ok_or(NO_CLIENT)?, context).await,
         }
     }
 

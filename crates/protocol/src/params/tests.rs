@@ -28,6 +28,15 @@ fn a_parameter_sent_twice_is_invalid_request_rfc6749_3_1() {
 }
 
 #[test]
+fn what_was_sent_once_can_still_be_read_rfc6749_4_1_2_1() {
+    let once = Params::parse_once(b"a=1&b=2&a=3&c=&%64=4&d=5").unwrap();
+    assert_eq!(once.iter().collect::<Vec<_>>(), [("b", "2")]);
+    assert_eq!(Params::parse_once(b"a=1&a=2&b=%zz"), None);
+    assert_eq!(Params::parse_once("a=1&".repeat(MAX_COUNT + 1).as_bytes()), None);
+    assert_eq!(Params::parse_once("a".repeat(MAX_BYTES + 1).as_bytes()), None);
+}
+
+#[test]
 fn a_resource_may_be_sent_twice_rfc8707_2() {
     let params = Params::parse_query("resource=a&x=1&resource=b&resource=").unwrap();
     assert_eq!(params.all("resource").collect::<Vec<_>>(), ["a", "b"]);

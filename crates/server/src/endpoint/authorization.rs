@@ -20,7 +20,7 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     let query = request.query_string();
     let params = match check_length(query.len()).and_then(|()| Params::parse_query(query)) {
         Ok(params) => params,
-        Err(refusal) => return error::refused_page(&node, &request, &refusal),
+        Err(refusal) => return refuse(&node, &request, query.as_bytes(), refusal).await,
     };
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
     let locale = request::locale(&node, &request, Some(&params));
@@ -38,7 +38,7 @@ pub async fn get(node: Data<Node>, request: HttpRequest) -> HttpResponse {
 pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
     let form = match check_length(body.len()).and_then(|()| request::form(&request, &body)) {
         Ok(form) => form,
-        Err(refusal) => return error::refused_page(&node, &request, &refusal),
+        Err(refusal) => return refuse(&node, &request, &body, refusal).await,
     };
     // Encoded anew: a form may hold raw characters that no header may.
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
@@ -46,6 +46,18 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
         .insert_header((LOCATION, format!("{}?{query}", paths::AUTHORIZATION)))
         .insert_header(("cache-control", "no-store"))
         .finish()
+}
+
+/// Refuses a request that could not be read: its client hears of it where a parameter sent twice is all that is wrong.
+async fn refuse(node: &Data<Node>, request: &HttpRequest, text: &[u8], refusal: OAuthError) -> HttpResponse {
+    let once = check_length(text.len()).ok().and_then(|()| Params::parse_once(text));
+    let Some(params) = once else { return error::refused_page(node, request, &refusal) };
+    let context = request::context(node, request);
+    let locale = request::locale(node, request, Some(&params));
+    match node.provider.refuse_repeated(&params, refusal, &context).await {
+        Ok(answered) => flow_page::answer(node, request, locale, answered),
+        Err(failure) => error::person_failure(node, request, &failure),
+    }
 }
 
 /// Refuses a request that no first page could carry.
