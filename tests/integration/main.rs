@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
 mod architecture;
+mod fuzz;
 mod servers;
 mod short_lived;
 mod store;
