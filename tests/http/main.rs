@@ -10,6 +10,7 @@ mod client_key;
 mod command_line;
 mod consent;
 mod cors;
+mod differential;
 mod discovery;
 mod discovery_truth;
 mod fixture;
