@@ -1,11 +1,11 @@
 //! RFC 8693: an access token for a narrower one, of whoever acts for the person.
 
+use countersign_tests::prover::Prover;
 use countersign_tests::user_agent::{Answer, UserAgent};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::fixture::{Provider, assert_error, assert_not_cached, basic, peek, secret_of, text};
-use crate::rfc9449::Prover;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -139,7 +139,7 @@ async fn those_who_act_stand_in_a_chain_and_may_act_says_who() {
 async fn a_bound_token_stays_bound() {
     let provider = Provider::start().await;
     let url = provider.url("/token");
-    let (person, api) = (Prover::new(), Prover::new());
+    let (person, api) = (Prover::default(), Prover::default());
     let ask = provider.ask("cases").with("scope", "openid cases.read").with("resource", CASES);
     let granted = provider.grant(&UserAgent::new(), &ask).await;
     let redeem = [
