@@ -89,6 +89,7 @@ const TABLE: &[Line] = &table! {
     "token_endpoint": ["{issuer}/token"], endpoints::token; ["/oauth/token", "/token/"], endpoints::absent;
     "userinfo_endpoint": ["{issuer}/userinfo"], endpoints::userinfo; ["/me"], endpoints::absent;
     "jwks_uri": ["{issuer}/jwks"], endpoints::jwks; ["/jwks.json", "/certs"], endpoints::absent;
+    "client_id_metadata_document_supported": YES, clients::document; NONE, nothing;
     "registration_endpoint": ["{issuer}/register"], endpoints::registration;
         ["/registration", "/reg"], endpoints::absent;
     "device_authorization_endpoint": ["{issuer}/device_authorization"], endpoints::device;

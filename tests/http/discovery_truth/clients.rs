@@ -1,7 +1,10 @@
 //! How clients authenticate, and in what they are answered.
 
+use std::sync::{Arc, Mutex};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_tests::provider::serve_json;
 use countersign_tests::user_agent::Answer;
 use serde_json::{Value, json};
 
@@ -241,4 +244,22 @@ pub async fn no_id_token_jwe_enc(world: &World, enc: &str) {
 
 pub async fn no_userinfo_jwe_enc(world: &World, enc: &str) {
     no_enc(world, "userinfo", enc).await;
+}
+
+/// OAuth Client ID Metadata Document: nobody registered the client, a document at its id says what it is.
+pub async fn document(world: &World, _: &str) {
+    let served = Arc::new(Mutex::new(String::new()));
+    let shown = Arc::clone(&served);
+    let site = serve_json(move |_| Some((200, shown.lock().unwrap().clone()))).await;
+    let (id, callback) = (format!("{site}/client.json"), format!("{site}/cb"));
+    let document = json!({"client_id": id, "client_name": "Stranger", "redirect_uris": [callback]});
+    *served.lock().unwrap() = document.to_string();
+    let ask = world.provider.ask("basic").with("client_id", &id).with("redirect_uri", &callback);
+    let page = world.alice.follow(world.provider.answer(&world.alice, &ask).await).await;
+    let code = world.alice.press(&page, "allow", &[]).await.response()["code"].clone();
+    let mut form = World::redemption(&code).to_vec();
+    form[2].1 = &callback;
+    form.push(("client_id", &id));
+    let tokens = Answer::to(world.provider.token_request(&form)).await.json();
+    assert_eq!(peek(text(&tokens, "id_token"))["aud"], id);
 }

@@ -19,7 +19,7 @@ const CALLBACK: &str = "https://rp.example.com/cb";
 const SECRET: &str = "rp-secret-0123456789";
 
 /// Each switch, and the members whose words change with it alone.
-const SWITCHES: [(fn(&mut Features), &[&str]); 19] = [
+const SWITCHES: [(fn(&mut Features), &[&str]); 20] = [
     (|f| f.implicit = false, &["response_types_supported"]),
     (|f| f.hybrid = false, &["response_types_supported"]),
     (
@@ -52,6 +52,7 @@ const SWITCHES: [(fn(&mut Features), &[&str]); 19] = [
         ],
     ),
     (|f| f.device = false, &["device_authorization_endpoint", "grant_types_supported", "mtls_endpoint_aliases"]),
+    (|f| f.client_documents = false, &["client_id_metadata_document_supported"]),
     (|f| f.token_exchange = false, &["grant_types_supported"]),
     (|f| f.jwt_bearer = false, &["grant_types_supported"]),
     (|f| f.pairwise = false, &["subject_types_supported"]),
@@ -93,7 +94,7 @@ struct Bare {
     _folder: TempDir,
 }
 
-const OFF: [&str; 16] = [
+const OFF: [&str; 17] = [
     "implicit",
     "hybrid",
     "pushed_requests",
@@ -106,6 +107,7 @@ const OFF: [&str; 16] = [
     "device",
     "token_exchange",
     "jwt_bearer",
+    "client_documents",
     "pairwise",
     "logout",
     "frontchannel_logout",
@@ -204,6 +206,7 @@ async fn what_is_off_is_neither_said_nor_done() {
     for name in metadata.as_object().unwrap().keys() {
         let optional = [
             "pushed",
+            "client_id",
             "introspection",
             "revocation",
             "device",
