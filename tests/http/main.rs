@@ -46,6 +46,7 @@ mod rfc9207;
 mod rfc9449;
 mod rfc9700;
 mod rp_initiated_logout;
+mod serve;
 mod session_management;
 mod setup;
 mod telephone;
