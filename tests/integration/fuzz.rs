@@ -35,7 +35,9 @@ fn damaged(seed: &[u8], damages: &[Damage]) -> Vec<u8> {
 fn run(target: targets::Target, name: &str) {
     let seeds = seeds(name);
     assert!(!seeds.is_empty(), "{name}");
-    seeds.iter().for_each(|seed| target(seed));
+    for seed in &seeds {
+        target(seed);
+    }
     target(b"");
     let put = prop_oneof![vec(any::<u8>(), 0..4), "[\"{}:,.=&%a0-]{0,3}".prop_map(String::into_bytes)];
     let near = (any::<Index>(), vec((any::<Index>(), 0..6_usize, put), 1..5))

@@ -282,7 +282,7 @@ fn names(page: &PeoplePage) -> Vec<String> {
 
 async fn invite(node: &Provider, name: &str, npi: &str) -> UserId {
     let invitation = Invitation {
-        email: format!("{}@example.org", name.to_lowercase().replace(' ', ".").replace('É', "e").replace('é', "e")),
+        email: format!("{}@example.org", name.to_lowercase().replace(' ', ".").replace(['É', 'é'], "e")),
         name: name.to_owned(),
         npi: Some(npi.to_owned()),
         locale: "en".to_owned(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use countersign_model::Seconds;
 use countersign_service::{FlowPage, Provider};
 use countersign_tests::provider::{DUCK, HOSPITAL, House, Pair, Person, run};
-use secrecy::SecretString;
 
 use crate::unfinished;
 

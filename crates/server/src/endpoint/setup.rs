@@ -100,7 +100,7 @@ async fn home(node: Data<Node>, request: HttpRequest) -> HttpResponse {
             let page = new_page("setup", &node, &request, &visit);
             show(&node, &request, page, scope(organizations))
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -113,7 +113,7 @@ async fn people(node: Data<Node>, request: HttpRequest) -> HttpResponse {
             let page = PageRequest { fields, ..new_page("setup_users", &node, &request, &visit) };
             show(&node, &request, page, list_view(found, asked.after.is_some()))
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -130,7 +130,7 @@ async fn person(node: Data<Node>, path: Path<String>, request: HttpRequest) -> H
             let page = PageRequest { form, notices, ..new_page("setup_user", &node, &request, &visit) };
             show(&node, &request, page, person_view(found))
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -148,7 +148,7 @@ async fn ask_reset(node: Data<Node>, path: Path<String>, request: HttpRequest) -
             show(&node, &request, page, SetupView { person: view(person), ..SetupView::default() })
         }
         Ok(None) => see(&format!("/setup/users/{path}")),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -170,7 +170,7 @@ async fn reset(node: Data<Node>, path: Path<String>, request: HttpRequest, body:
             let page = if matches!(notice, "reason" | "out_of_date") { "/reset" } else { "" };
             see(&format!("/setup/users/{path}{page}?notice={notice}"))
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -188,7 +188,7 @@ async fn invite(node: Data<Node>, path: Path<String>, request: HttpRequest, body
     match sort(&node, &request, &visit, done) {
         Ok(SetupTold::Done) => see(&format!("/setup/users/{path}?notice=invited")),
         Ok(told) => see(&format!("/setup/users/{path}?notice={}", word(&told))),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -201,20 +201,23 @@ async fn unknown<T>(node: &Node, visit: &Visit) -> Found<T> {
 }
 
 /// The page to be shown, or the answer instead of it.
-fn sort<T>(node: &Node, request: &HttpRequest, visit: &Visit, found: Found<T>) -> Result<T, HttpResponse> {
-    match found {
-        Ok(Ok(page)) => Ok(page),
-        Ok(Err(SetupRefusal::Prove(answered))) => Err(flow_page::answer(node, request, visit.locale, *answered)),
-        Ok(Err(SetupRefusal::Forbidden)) => {
+fn sort<T>(node: &Node, request: &HttpRequest, visit: &Visit, found: Found<T>) -> Result<T, Box<HttpResponse>> {
+    let refusal = match found {
+        Ok(Ok(page)) => return Ok(page),
+        Ok(Err(refusal)) => refusal,
+        Err(failure) => return Err(Box::new(error::person_failure(node, request, &failure))),
+    };
+    let (status, page) = match refusal {
+        SetupRefusal::Prove(answered) => {
+            return Err(Box::new(flow_page::answer(node, request, visit.locale, *answered)));
+        }
+        SetupRefusal::Forbidden => {
             let page = new_page("setup_forbidden", node, request, visit).with_value(values::HREF, "/account");
-            Err(flow_page::respond(node, request, StatusCode::FORBIDDEN, page, &FormAction::Own))
+            (StatusCode::FORBIDDEN, page)
         }
-        Ok(Err(SetupRefusal::Unknown)) => {
-            let page = new_page("not_found", node, request, visit);
-            Err(flow_page::respond(node, request, StatusCode::NOT_FOUND, page, &FormAction::Own))
-        }
-        Err(failure) => Err(error::person_failure(node, request, &failure)),
-    }
+        SetupRefusal::Unknown => (StatusCode::NOT_FOUND, new_page("not_found", node, request, visit)),
+    };
+    Err(Box::new(flow_page::respond(node, request, status, page, &FormAction::Own)))
 }
 
 fn new_page(name: &str, node: &Node, request: &HttpRequest, visit: &Visit) -> PageRequest {

@@ -6,8 +6,8 @@ use countersign_model::Timestamp;
 use crate::page::SetupView;
 use crate::page::setup_view::{SetupAttempt, SetupEvent, SetupPerson};
 
-fn at(secs: i64) -> Option<Timestamp> {
-    Some(Timestamp::from_secs(1_795_000_000 + secs))
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(1_795_000_000 + secs)
 }
 
 fn person(name: &str, state: &str) -> SetupPerson {
@@ -18,15 +18,15 @@ fn person(name: &str, state: &str) -> SetupPerson {
         username: Some("dduck".to_owned()),
         organization: Some("Duck Pond Clinic".to_owned()),
         state: state.to_owned(),
-        registered_at: (state == "complete").then(|| at(0)).flatten(),
+        registered_at: (state == "complete").then(|| at(0)),
         factors: ["mailbox", "phone", "totp", "passkey"].map(str::to_owned).into(),
         phone: Some("XXX-XXX-3661".to_owned()),
-        signed_in_at: at(90_000),
+        signed_in_at: Some(at(90_000)),
     }
 }
 
 fn event(secs: i64, line: &str) -> SetupEvent {
-    SetupEvent { at: at(secs), line: line.to_owned() }
+    SetupEvent { at: Some(at(secs)), line: line.to_owned() }
 }
 
 fn setup(name: &str, locale: Locale, view: SetupView) -> PageRequest {
@@ -36,7 +36,7 @@ fn setup(name: &str, locale: Locale, view: SetupView) -> PageRequest {
 
 fn one(name: &str, locale: Locale, state: &str, changeable: bool) -> PageRequest {
     let attempt = SetupAttempt {
-        at: at(80_000),
+        at: Some(at(80_000)),
         result: "signed_in".to_owned(),
         why: "They signed in.".to_owned(),
         events: vec![event(80_000, "The attempt began."), event(80_020, "Step `code`: done.")],
