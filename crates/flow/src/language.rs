@@ -135,6 +135,8 @@ pub struct Remember {
     pub r#for: Seconds,
     /// Whether its cookie ends with the browser.
     pub cookie: CookieLife,
+    /// Where the cookie's life stands.
+    pub at: Position,
 }
 
 /// A webhook a guard or effect may name.

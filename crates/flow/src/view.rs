@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use countersign_model::Timestamp;
 
 use crate::instance::Typed;
-use crate::language::{Choice, ChoiceOption, Destination, LoginName, Outcome, Policy, Step, StepKind};
+use crate::language::{Choice, ChoiceOption, Destination, LoginName, Outcome, Policy, Step, StepKind, Target};
 use crate::machine::{self, enrol_label};
 use crate::{FlowError, Instance, MAX_EMAIL, MAX_PASSWORD, MAX_USERNAME, NoticeKey, PolicySet, Tone, totp};
 
@@ -250,13 +250,21 @@ fn show_password(
 fn show_choice(set: &PolicySet, choice: &Choice, instance: &Instance, page: &mut PageView) {
     page.options = list_open(set, &choice.options);
     page.links = list_open(set, &choice.links);
-    let open = choice.options.iter().filter(|option| machine::is_open(set, &option.target));
+    // A box that nothing reads would promise what the policy behind it does not do.
+    let open = choice.options.iter().filter(|option| is_remembering(set, &option.target));
     let shown = machine::list_boxes(open);
     for (bit, name) in machine::list_boxes(choice.options.iter()).into_iter().enumerate() {
         if shown.contains(&name) {
             let checked = instance.vars.prechecked & (1 << bit) != 0;
             page.boxes.push(BoxView { name: format!("remember_{name}"), checked });
         }
+    }
+}
+
+fn is_remembering(set: &PolicySet, target: &Target) -> bool {
+    match &target.to {
+        Destination::Switch(switch) => set.find_switched(switch).is_some_and(|policy| policy.remember.is_some()),
+        Destination::Step(_) => false,
     }
 }
 

@@ -71,8 +71,21 @@ fn find(policies: Vec<Policy>, catalogue: &Catalogue) -> Vec<Finding> {
     check_within(&PolicySet::new(policies), &around)
 }
 
-/// The fewest edits of each policy that must be found.
+/// The fewest edits of each policy that must be found: of its machine, and slips of the pen.
 const FEWEST: usize = 60;
+
+/// The policies with too few steps, ways and limits for as many edits of the machine: exactly so many are found, and with
+/// the slips of the pen as many as of the others.
+const SMALL: &[(&str, usize)] = &[
+    // One branch and one step, in which the corporate provider does the asking: no code, no tries, no sends.
+    ("employees", 49),
+    // One page of buttons and a stop: nothing is proven in it, so it has no limits to raise and no factors to drop.
+    ("login-options", 31),
+    // Two forms and an effect, no `issue` and no `require`: nothing leads to a token, and a form asks for no code.
+    ("new-provider", 56),
+    // A form, a branch and two effects; no `issue` and no `require` either.
+    ("registration-reset", 56),
+];
 
 /// The findings of the whole set, by their keys.
 type Known = BTreeSet<(&'static str, String, String)>;
@@ -119,7 +132,7 @@ impl Proof {
             if fresh.iter().any(|finding| is_fitting(finding, edit)) {
                 outcome.machines += usize::from(!is_slip);
                 outcome.slips += usize::from(is_slip);
-            } else if let Some(reason) = excuses::find_excuse(policy, &edit.name) {
+            } else if let Some(reason) = excuses::find_excuse(policy, &edit.name, &fresh) {
                 outcome.excused.push(reason);
             } else {
                 let got: BTreeSet<&str> = fresh.iter().map(|finding| finding.code).collect();
@@ -165,17 +178,23 @@ fn is_fitting(finding: &Finding, edit: &Edit) -> bool {
 #[test]
 fn every_breaking_edit_of_every_shipped_policy_is_found_with_a_fitting_code() {
     let proof = Proof::prepare();
-    let mut missed = Vec::new();
+    let (mut missed, mut few) = (Vec::new(), Vec::new());
     let mut excused: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, outcome) in proof.break_all() {
         let id = &proof.policies[index].id;
         let (machines, slips) = (outcome.machines, outcome.slips);
         println!("{id}: {machines} broken machines and {slips} slips of the pen found");
-        assert!(machines + slips >= FEWEST, "{id}: only {machines} and {slips}");
+        match SMALL.iter().find(|(small, _)| small == id) {
+            Some((_, number)) if machines != *number => few.push(format!("{id}: {machines}, not {number}")),
+            None if machines < FEWEST => few.push(format!("{id}: {machines} of the machine")),
+            _ if machines + slips < FEWEST => few.push(format!("{id}: {machines} and {slips}")),
+            _ => {}
+        }
         missed.extend(outcome.missed);
         outcome.excused.into_iter().for_each(|reason| *excused.entry(reason).or_default() += 1);
     }
     println!("excused: {excused:#?}");
+    assert!(few.is_empty(), "too few, or another number than was looked at: {few:#?}");
     assert!(missed.is_empty(), "{} missed:\n{}", missed.len(), missed.join("\n"));
     for (reason, count) in excused {
         let looked_at = excuses::REASONS.iter().find(|(known, _)| *known == reason).unwrap().1;

@@ -11,7 +11,7 @@ use super::held::Held;
 use super::unmet::{find_claimable, find_unmet_claim, find_unseen_terms, list_applying, list_unmet};
 use super::way::{Move, Resolved, State, View};
 use super::world::{MAX_GUARDS, Questions, Traits};
-use crate::language::{AccountGuard, Policy, Purpose, Requirement, Step, StepKind};
+use crate::language::{AccountGuard, EffectWord, Policy, Purpose, Requirement, Step, StepKind};
 use crate::{Finding, PolicySet, Position};
 
 /// Explores the whole set; reports E40 and hands back what the ways take and give.
@@ -269,7 +269,7 @@ impl<'a> Work<'a> {
 
     fn check_issue(&mut self, place: &Place<'_, 'a>, state: State, at: Position) {
         self.slack.note(place, &state);
-        let mut unmet = list_unmet(place.view, &state, self.today);
+        let mut unmet = list_unmet(place.view, &state, "issue", self.today);
         unmet.extend(find_unseen_terms(place.begin.policy, &state));
         unmet.extend(find_unmet_claim(place.view, &state));
         for lack in unmet {
@@ -277,13 +277,22 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Nobody's account is changed before something of it is proven.
-    fn check_effects(&mut self, place: &Place, step: &Step, state: State) {
+    /// Nobody's account is changed before something of it is proven, and none is closed before what `require` asks is.
+    fn check_effects(&mut self, place: &Place<'_, 'a>, step: &Step, state: State) {
         let StepKind::Effect { effects } = &step.kind else { return };
+        if state.own {
+            return;
+        }
         let change = effects.iter().find(|effect| effect.changes_account());
-        if let (Some(effect), true, false) = (change, state.facts.is_empty(), state.own) {
+        if let (Some(effect), true) = (change, state.facts.is_empty()) {
             let message = format!("`{effect}` reached with [], needs something proven of the account it changes");
             self.report(place, step.at, step.at, message, false);
+        }
+        if effects.contains(&EffectWord::CloseAccount) {
+            self.slack.note(place, &state);
+            for lack in list_unmet(place.view, &state, "`close_account`", self.today) {
+                self.report(place, step.at, lack.requirement, lack.message, lack.waiver_expired);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::finding;
-use crate::language::{Destination, EffectWord, Entry, Outcome, Policy, Step, StepKind, Switch, Target};
+use crate::language::{CookieLife, Destination, EffectWord, Entry, Outcome, Policy, Step, StepKind, Switch, Target};
 use crate::{Finding, PolicySet, Position, machine};
 
 pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
@@ -19,6 +19,11 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
         for switch in list_switches(step) {
             check_switch(set, policy, switch, findings);
         }
+    }
+    if let Some(remember) = policy.remember.filter(|remember| remember.cookie == CookieLife::Persistent) {
+        let message = "`cookie = \"persistent\"` is declared in the language but this version can not run it: \
+                       a remembered login ends with the browser";
+        findings.push(finding(policy, "E09", remember.at, message.to_owned()));
     }
     if let Some(Target { to: Destination::Switch(switch), .. }) = &policy.cancel {
         check_switch(set, policy, switch, findings);

@@ -405,6 +405,88 @@ fn a_hole_that_only_a_carried_fact_opens_is_found_with_the_whole_path() {
 }
 
 #[test]
+fn what_shows_an_account_before_anything_is_proven_is_e30_with_its_path() {
+    let findings = changed("registration-reset", &[("then = \"send\" }]", "then = \"wait\" }]")]);
+    let shown = only(&findings, "E30");
+    assert!(shown.message.starts_with("`registration.incomplete` shows before anything"), "{shown}");
+    assert_eq!((shown.policy.as_str(), shown.blocks_serve()), ("registration-reset", true));
+    assert_eq!(shown.path, ["username", "unfinished", "wait"]);
+    let findings = changed("forgot-password", &[("unknown = \"pretend\"", "unknown = \"say\"")]);
+    let said = only(&findings, "E30");
+    assert!(said.message.ends_with("`unknown = \"say\"`"), "{said}");
+    assert_eq!(said.path, ["address"]);
+}
+
+#[test]
+fn what_a_watch_tells_of_an_account_is_e31_with_its_path() {
+    let findings = changed("registration-reset", &[("else = \"told\"", "else = \"sent\"")]);
+    let told = only(&findings, "E31");
+    let wanted = "one way queues a message, the other does nothing";
+    assert!(told.message.starts_with("`registration.incomplete`") && told.message.ends_with(wanted), "{told}");
+    assert_eq!((told.policy.as_str(), told.blocks_serve()), ("registration-reset", true));
+    assert_eq!(told.path, ["username", "unfinished", "send", "sent"]);
+    assert!(!codes(&findings).contains(&"E30"), "the pages are the same: {findings:#?}");
+}
+
+#[test]
+fn asking_for_less_than_every_path_proves_is_w42() {
+    let change = [("[{ factors = [\"password\", \"mailbox\"] }]", "[{ factors = [\"password\"] }]")];
+    let findings = mutated(&change);
+    let slack = only(&findings, "W42");
+    assert_eq!(slack.message, "`require` asks less than every path proves: ['mailbox'] too");
+    assert_eq!((slack.line, slack.severity), (line_of(&change, "require  ="), Severity::Warning));
+}
+
+#[test]
+fn limits_below_their_floor_are_w71_and_above_their_ceiling_w72() {
+    for (from, to, code) in [
+        ("attempts = 5,", "attempts = 2,", "W71"),
+        ("sends = 10,", "sends = 1,", "W71"),
+        ("resend_after = \"30s\"", "resend_after = \"9s\"", "W71"),
+        ("for = \"1m\", backoff", "for = \"9s\", backoff", "W71"),
+        ("lifetime = \"20m\", idle = \"10m\"", "lifetime = \"4m\", idle = \"3m\"", "W71"),
+        ("idle = \"10m\"", "idle = \"1m\"", "W71"),
+        ("advances = 60", "advances = 5", "W71"),
+        ("lifetime = \"20m\"", "lifetime = \"25h\"", "W72"),
+        ("lifetime = \"20m\", idle = \"10m\"", "lifetime = \"2h\", idle = \"61m\"", "W72"),
+        ("remember = { for = \"4h\"", "remember = { for = \"25h\"", "W72"),
+    ] {
+        let findings = mutated(&[(from, to)]);
+        assert!(codes(&findings).contains(&code), "{to}: {findings:#?}");
+        assert!(only(&findings, code).severity == Severity::Warning, "{to}");
+    }
+    assert!(!mutated(&[]).iter().any(|finding| matches!(finding.code, "W71" | "W72")), "as shipped");
+}
+
+#[test]
+fn an_optional_policy_that_is_missing_is_n05() {
+    let alone = check(&PolicySet::new(vec![read(OPTIONS)]), TODAY);
+    let hidden: Vec<&Finding> = alone.iter().filter(|finding| finding.code == "N05").collect();
+    let message = "the optional policy `phone` is not in the set: its control is hidden";
+    assert!(hidden.iter().any(|finding| finding.message == message), "{hidden:#?}");
+    assert!(hidden.iter().all(|finding| finding.severity == Severity::Note && !finding.blocks_serve()));
+    let both = check(&PolicySet::new(vec![read(OPTIONS), read(PHONE)]), TODAY);
+    assert!(!both.iter().any(|finding| finding.message == message), "{both:#?}");
+}
+
+#[test]
+fn an_account_that_is_closed_before_what_is_asked_for_is_proven_is_e40() {
+    let findings = changed("close-account", &[("else = \"mailbox\" }", "else = \"sure\" }")]);
+    let hole = only(&findings, "E40");
+    assert_eq!(hole.message, "`close_account` reached with ['password'], needs ['password','mailbox']");
+    let path = ["credentials", "own_on_file", "app_on_file", "phone_on_file", "sure", "close"];
+    assert_eq!(hole.path, path);
+}
+
+#[test]
+fn a_remember_me_that_outlives_the_browser_is_e09() {
+    let change = [("cookie = \"session\"", "cookie = \"persistent\"")];
+    let findings = mutated(&change);
+    let refused = only(&findings, "E09");
+    assert_eq!((refused.line, refused.blocks_serve()), (line_of(&change, "remember = {"), true));
+}
+
+#[test]
 fn findings_are_the_same_every_time() {
     let set = PolicySet::new(vec![read(OPTIONS), read(EMAIL), read(PHONE), read(FORGOT), read(TOTP), read(LAB)]);
     assert_eq!(check(&set, TODAY), check(&set, TODAY));

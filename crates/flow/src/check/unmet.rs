@@ -15,24 +15,25 @@ pub(super) struct Unmet {
     pub(super) waiver_expired: bool,
 }
 
-/// The requirements of the policy that are not met, or met by an expired waiver alone.
-pub(super) fn list_unmet(view: &View, state: &State, today: &str) -> Vec<Unmet> {
+/// The requirements of the policy that are not met where `what` is reached, or met by an expired waiver alone.
+pub(super) fn list_unmet(view: &View, state: &State, what: &str, today: &str) -> Vec<Unmet> {
     let held = show(state.facts);
     let applying = list_applying(view, state);
     if applying.is_empty() {
-        let message = format!("issue reached with {held}, and `require` asks nothing of this account");
+        let message = format!("{what} reached with {held}, and `require` asks nothing of this account");
         return vec![Unmet { requirement: view.policy.at, message, waiver_expired: false }];
     }
     let is_over = |entry: &Requirement| entry.waive.as_ref().is_some_and(|waiver| waiver.until.as_str() < today);
     let mut unmet = Vec::new();
     for entry in &applying {
         if !state.facts.is_superset(entry.factors) {
-            let message = format!("issue reached with {held}, needs {}", show(entry.factors));
+            let message = format!("{what} reached with {held}, needs {}", show(entry.factors));
             unmet.push(Unmet { requirement: entry.at, message, waiver_expired: false });
         } else if let Some(waiver) = entry.waive.as_ref().filter(|_| is_over(entry)) {
             let is_live = |other: &&&Requirement| !is_over(other) && other.factors.is_superset(entry.factors);
             if !applying.iter().any(|other| is_live(&other)) {
-                let message = format!("issue reached with {held}, which only the expired waiver {} allowed", waiver.id);
+                let message =
+                    format!("{what} reached with {held}, which only the expired waiver {} allowed", waiver.id);
                 unmet.push(Unmet { requirement: entry.at, message, waiver_expired: true });
             }
         }

@@ -118,8 +118,9 @@ fn read_remember(report: &mut Report, root: &mut Table) -> Option<Remember> {
     let mut table = root.table(report, "remember", "`remember`")?;
     let span = table.required(report, "for").and_then(|_| table.duration(report, "for"));
     let cookie = table.word(report, "cookie").unwrap_or(CookieLife::Session);
+    let at = report.position(table.offset_of("cookie"));
     table.finish(report);
-    Some(Remember { r#for: span.map_or(Seconds::hours(4), |(span, _)| span), cookie })
+    Some(Remember { r#for: span.map_or(Seconds::hours(4), |(span, _)| span), cookie, at })
 }
 
 fn read_sso(report: &mut Report, root: &mut Table) -> Sso {

@@ -14,9 +14,16 @@ pub struct Edit {
     pub codes: &'static [&'static str],
 }
 
-/// A path lacks a factor, or the set as a whole gives way, or a step is passed over and nobody comes there any more.
-const HOLE: &[&str] = &["E40", "E50", "W08", "E06", "W42", "E30"];
-const ANY_WAY: &[&str] = &["E40", "E50", "W08", "E06", "E07", "E30", "E31", "W42", "W70"];
+/// Errors alone, which stop `serve`: a path lacks a factor, the set as a whole gives way, the machine ends nowhere, two
+/// accounts look different, a link has no first step that waits for it.
+const HOLE: &[&str] = &["E40", "E50", "E06", "E30", "E31", "E04"];
+/// A step that passing leads back to.
+const BACK: &[&str] = &["E06", "E07"];
+/// A step that failing leads back to.
+const BACK_AGAIN: &[&str] = &["W70"];
+/// A question that is not asked any more, or answered the other way round: where no error is due, a step that nobody
+/// needs any more says so.
+const TURNED: &[&str] = &["E40", "E50", "E06", "E07", "E30", "E31", "W08"];
 
 struct Edits<'a> {
     policy: &'a Policy,
@@ -73,7 +80,8 @@ impl Edits<'_> {
                     set_way(&mut policy.steps[index], way, Destination::Switch(to));
                 });
                 if !matches!(step.kind, StepKind::Stop(_) | StepKind::Choice(_)) {
-                    self.add(format!("way {way} of {name} leads back to it"), ANY_WAY, |policy| {
+                    let codes = if is_failing(step, way) { BACK_AGAIN } else { BACK };
+                    self.add(format!("way {way} of {name} leads back to it"), codes, |policy| {
                         set_way(&mut policy.steps[index], way, Destination::Step(index));
                     });
                 }
@@ -216,14 +224,14 @@ impl Edits<'_> {
             let StepKind::Branch(branch) = &step.kind else { continue };
             for clause in 0..branch.when.len() {
                 let guard = branch.when[clause].guard.to_string();
-                self.add(format!("{} without {guard}", step.name), ANY_WAY, |policy| {
+                self.add(format!("{} without {guard}", step.name), TURNED, |policy| {
                     branch_mut(policy, index).when.remove(clause);
                 });
-                self.add(format!("{} whatever {guard} says", step.name), ANY_WAY, |policy| {
+                self.add(format!("{} whatever {guard} says", step.name), TURNED, |policy| {
                     let branch = branch_mut(policy, index);
                     branch.otherwise = branch.when[clause].then.clone();
                 });
-                self.add(format!("{} with {guard} turned round", step.name), ANY_WAY, |policy| {
+                self.add(format!("{} with {guard} turned round", step.name), TURNED, |policy| {
                     let branch = branch_mut(policy, index);
                     let otherwise = branch.otherwise.clone();
                     branch.otherwise = std::mem::replace(&mut branch.when[clause].then, otherwise);
@@ -434,6 +442,12 @@ fn set_way(step: &mut Step, way: usize, to: Destination) {
         },
         _ => {}
     }
+}
+
+/// Whether a way out is one of failing, not of passing.
+fn is_failing(step: &Step, way: usize) -> bool {
+    let failing = [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Declined];
+    step.routes.get(way).is_some_and(|(outcome, _)| failing.contains(outcome))
 }
 
 fn skip(policy: &mut Policy, index: usize, next: usize) {
