@@ -1,8 +1,8 @@
 //! The own account page: signing in to it, what ends there, and who may change what.
 
 use countersign_model::{AuditKind, Seconds};
-use countersign_service::{AccountAnswer, AccountCall, AccountDeed, OwnAccount, Provider, Response};
-use countersign_tests::provider::{CLINIC, Credentials, HOSPITAL, House, Person, Seen};
+use countersign_service::{AccountAnswer, AccountCall, AccountDeed, FlowPage, OwnAccount, Provider, Response};
+use countersign_tests::provider::{CLINIC, Credentials, DUCK, HOSPITAL, House, Person, Seen};
 use std::sync::Arc;
 
 on_both_stores![
@@ -12,6 +12,7 @@ on_both_stores![
     another_persons_password_counts_as_wrong_in_what_changes_an_account,
     the_export_holds_what_is_known_and_no_secret,
     a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first,
+    a_phone_that_another_one_takes_the_place_of_is_told_by_text,
     whether_a_typed_address_has_an_owner_shows_in_no_mailbox_and_no_export_of_who_typed_it,
 ];
 
@@ -168,4 +169,62 @@ async fn whether_a_typed_address_has_an_owner_shows_in_no_mailbox_and_no_export_
     assert_eq!(told(house.relay.letters()), ["alice@example.com"], "the owner alone");
     let free = type_new_address(&house, &node, CLINIC, "nobody@example.com").await;
     assert_eq!(taken, free);
+}
+
+const OLD: &str = "+12025553661";
+const NEW: &str = "+12025550161";
+
+/// Gives the code that is texted to `number`.
+async fn give_texted_code(
+    house: &House,
+    node: &Arc<Provider>,
+    person: &mut Person,
+    sent: &FlowPage,
+    number: &str,
+) -> Seen {
+    assert_eq!(sent.view.state, "sent");
+    house.deliver(node).await;
+    let code = house.phones.newest(number).code();
+    person.press(node, sent, "verify", &[("code", &code)]).await
+}
+
+/// Proves the phone `from` and registers `to`, from the account page.
+async fn change_phone(house: &House, node: &Arc<Provider>, person: &mut Person, from: &str, to: &str) {
+    house.clock.pass(Seconds::new(31));
+    let AccountAnswer::Flow(answered) = node.begin_enrolment("change-phone", call(person)).await.unwrap() else {
+        panic!("no flow")
+    };
+    let sign_in = person.follow(node, *answered).await.page();
+    let page = person.give_password(node, &sign_in, DUCK).await.page();
+    let sent = person.press(node, &page, "send", &[]).await.page();
+    let typing = give_texted_code(house, node, person, &sent, from).await.page();
+    assert_eq!(typing.view.page, "phone_number");
+    let number = [("country", "US"), ("phone_number", to.trim_start_matches("+1"))];
+    let sent = person.press(node, &typing, "send", &number).await.page();
+    give_texted_code(house, node, person, &sent, to).await.response();
+    house.deliver(node).await;
+}
+
+async fn a_phone_that_another_one_takes_the_place_of_is_told_by_text(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let options = see(&node, &mut person).await.expect_err("a sign-in").page();
+    let sign_in = person.press(&node, &options, "phone", &[]).await.page();
+    let page = person.give_password(&node, &sign_in, DUCK).await.page();
+    let sent = person.press(&node, &page, "send", &[]).await.page();
+    give_texted_code(&house, &node, &mut person, &sent, OLD).await.response();
+
+    change_phone(&house, &node, &mut person, OLD, NEW).await;
+    let is_notice = |text: &str| text.contains("another phone number was registered for your account");
+    let told = house.phones.newest(OLD).text;
+    assert!(is_notice(&told) && !told.contains("0161"), "{told}");
+    assert!(!is_notice(&house.phones.newest(NEW).text), "the new one knows");
+    let mailed = || house.relay.letters().into_iter().filter(|letter| letter.to == DUCK.0).count();
+    let before = mailed();
+    assert_eq!(before, 1, "and the mailbox");
+
+    // The same number once more takes nothing's place: the mailbox alone is told.
+    change_phone(&house, &node, &mut person, NEW, NEW).await;
+    let notices = house.phones.taken().into_iter().filter(|rung| is_notice(&rung.text)).count();
+    assert_eq!((notices, mailed()), (1, before + 1));
 }

@@ -67,6 +67,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) people: BTreeMap<UserId, Account>,
     /// What a binding among the effects replaces, masked.
     pub(crate) old: String,
+    /// The number that a binding among the effects takes the place of.
+    pub(crate) old_phone: Option<String>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -96,7 +98,8 @@ impl Provider {
     ) -> Result<PreparedEffects, ServiceError> {
         let people = self.find_people(visit, effects, now).await?;
         let old = replaced(effects, &people);
-        let mut preparation = Preparation { visit, now, people, old, rows: Vec::new() };
+        let old_phone = replaced_phone(effects, &people);
+        let mut preparation = Preparation { visit, now, people, old, old_phone, rows: Vec::new() };
         for effect in effects {
             self.prepare_one(&mut preparation, effect)?;
         }
@@ -412,6 +415,15 @@ fn replaced(effects: &[Effect], people: &BTreeMap<UserId, Account>) -> String {
         _ => None,
     });
     old.unwrap_or_default()
+}
+
+/// The number on file that another one takes the place of.
+fn replaced_phone(effects: &[Effect], people: &BTreeMap<UserId, Account>) -> Option<String> {
+    effects.iter().find_map(|effect| {
+        let Effect::BindFactor { user, binding: Binding::Phone(new) } = effect else { return None };
+        let old = &people.get(user)?.factor(FactorKind::Phone)?.value;
+        (old != new).then(|| old.clone())
+    })
 }
 
 /// `XXX-XXX-3661`: the last four digits alone.

@@ -19,6 +19,8 @@ use crate::provider::Provider;
 
 /// How long a notice is worth sending.
 pub(crate) const NOTICE_LIFE: Seconds = Seconds::hours(24);
+/// The notice that the number before gets as well: by the mailbox alone, who took it over would hear of it alone.
+const PHONE_CHANGED: &str = "phone_changed";
 
 impl Provider {
     /// Turns what is to be sent into a row of the outbox.
@@ -61,7 +63,8 @@ impl Provider {
         }
     }
 
-    /// A notice to the mailbox a person had before; whom no mail reaches gets a row that goes nowhere.
+    /// A notice to the mailbox a person had before, and to the phone that another one takes the place of; whom no mail
+    /// reaches gets a row that goes nowhere.
     fn prepare_notice(
         &self,
         preparation: &mut Preparation<'_>,
@@ -73,7 +76,10 @@ impl Provider {
         let own = preparation.people.get(user).and_then(mailbox_of);
         let channel = if own.is_some() { "email" } else { "none" };
         let letter = Letter { to: own.unwrap_or_default(), ..preparation.letter(template, Some(user), until) };
-        self.push_message(preparation, label, channel, &letter, Some(user), until)
+        self.push_message(preparation, label, channel, &letter, Some(user), until)?;
+        let Some(phone) = preparation.old_phone.clone().filter(|_| template == PHONE_CHANGED) else { return Ok(()) };
+        let letter = Letter { to: phone, ..letter };
+        self.push_message(preparation, &format!("{label}/phone"), "sms", &letter, Some(user), until)
     }
 
     fn prepare_link(
