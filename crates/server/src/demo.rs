@@ -57,6 +57,9 @@ pub struct DemoArgs {
     /// JSON array of RFC 7591 client metadata, with client_id and client_secret, to register at start.
     #[arg(long, value_name = "FILE")]
     pub clients: Option<PathBuf>,
+    /// Run the policies of this folder instead of the shipped ones.
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
 }
 
 /// One of the demo's processes.
@@ -83,6 +86,7 @@ pub(crate) struct DemoSettings {
     database_url: Option<String>,
     redis_url: Option<String>,
     clients: Option<PathBuf>,
+    policies: Option<PathBuf>,
     certificates: Option<certificates::Files>,
     portal_secret: String,
     carrier_token: String,
@@ -145,7 +149,7 @@ async fn start_and_wait(args: DemoArgs) -> Result<(), String> {
 
 fn prepare(args: DemoArgs, folder: &data::Folder) -> Result<DemoSettings, String> {
     let certificates = if args.tls { Some(certificates::make(folder.path())?) } else { None };
-    let clients = args.clients.map(std::path::absolute).transpose().map_err(|error| error.to_string())?;
+    let absolute = |path: Option<PathBuf>| path.map(std::path::absolute).transpose().map_err(|error| error.to_string());
     Ok(DemoSettings {
         idp_port: args.idp_port,
         portal_port: args.portal_port,
@@ -156,7 +160,8 @@ fn prepare(args: DemoArgs, folder: &data::Folder) -> Result<DemoSettings, String
         data_dir: folder.path().to_owned(),
         database_url: args.database_url,
         redis_url: args.redis_url,
-        clients,
+        clients: absolute(args.clients)?,
+        policies: absolute(args.policies)?,
         certificates,
         portal_secret: folder.secret("case-portal.secret")?.expose_secret().to_owned(),
         master_key: folder.secret("master.key")?.expose_secret().to_owned(),

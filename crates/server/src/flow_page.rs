@@ -9,6 +9,7 @@ use countersign_service::{Answer, Answered, CookieChanges, DeadLink, FlowPage, R
 use url::Url;
 
 use crate::error;
+use crate::lives;
 use crate::node::Node;
 use crate::page::terms::TermsView;
 use crate::page::view::{BoxView, HiddenView, OptionView, QrView, values};
@@ -105,6 +106,7 @@ fn flow_page(node: &Node, request: &HttpRequest, flow: FlowPage) -> HttpResponse
     let mut view = flow.view;
     let left = flow.ends_at.millis_since(node.provider.clock().now()) / 1000;
     view.values.entry("ends_in").or_insert_with(|| left.max(0).to_string());
+    view.values.extend(lives::of_page(node.provider.policy_set(), &view));
     let shown = Shown::take(node, &mut view, locale, &brand);
     // The errors of a form; the first of them is its notice, too.
     let said = if view.errors.is_empty() { view.notice.as_slice() } else { view.errors.as_slice() };

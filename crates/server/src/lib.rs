@@ -12,6 +12,7 @@ mod demo;
 mod endpoint;
 mod error;
 mod flow_page;
+mod lives;
 mod management;
 mod node;
 mod operate;

@@ -107,14 +107,10 @@ pub fn list_mail_templates(locale: &str) -> Vec<&'static str> {
 
 /// A span in words, as mails say it.
 pub(crate) fn lifetime_in_words(seconds: u32, locale: &str) -> String {
-    let (amount, unit) = if seconds >= 120 && seconds.is_multiple_of(60) { (seconds / 60, 1) } else { (seconds, 0) };
-    let word = match (locale, unit) {
-        ("es", 1) => "minutos",
-        ("es", _) => "segundos",
-        (_, 1) => "minutes",
-        _ => "seconds",
-    };
-    format!("{amount} {word}")
+    let units = [(86_400, "days", "días"), (3600, "hours", "horas"), (60, "minutes", "minutos")];
+    let whole = units.into_iter().find(|(unit, ..)| seconds >= 2 * unit && seconds.is_multiple_of(*unit));
+    let (unit, en, es) = whole.unwrap_or((1, "seconds", "segundos"));
+    format!("{} {}", seconds / unit, if locale == "es" { es } else { en })
 }
 
 #[cfg(test)]
@@ -195,5 +191,7 @@ mod tests {
         assert_eq!(lifetime_in_words(30, "en"), "30 seconds");
         assert_eq!(lifetime_in_words(600, "es"), "10 minutos");
         assert_eq!(lifetime_in_words(90, "en"), "90 seconds");
+        assert_eq!(lifetime_in_words(172_800, "en"), "2 days");
+        assert_eq!(lifetime_in_words(86_400, "es"), "24 horas");
     }
 }

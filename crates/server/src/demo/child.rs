@@ -142,7 +142,8 @@ fn overrides(demo: &DemoSettings) -> Value {
         },
         "secrets": {"master_key": demo.master_key},
         "database": {"url": database},
-        "policies": {"demo": true},
+        // `lab` is added to the policies built in alone.
+        "policies": {"demo": demo.policies.is_none(), "directory": demo.policies},
         // A suite registers many clients a minute from one address.
         "limits": {"registrations": 600},
         "protocol": {

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::Params;
 
 use crate::flow_page;
+use crate::lives;
 use crate::node::Node;
 use crate::page::{Brand, FormAction, PageRequest};
 use crate::request;
@@ -27,7 +28,12 @@ fn show(node: &Node, request: &HttpRequest, page: &str) -> HttpResponse {
     let asked = query.as_ref().and_then(|query| query.get("brand")).and_then(|id| node.pages.find_brand(id));
     let brand = asked.map_or_else(|| request::brand(node, request), Brand::id);
     let locale = request::locale(node, request, None);
-    let page = PageRequest { here: flow_page::here(request, true), ..PageRequest::new(page, locale, brand) };
+    let values = lives::of_set(node.provider.policy_set()).into_iter().map(|(name, secs)| (name.to_owned(), secs));
+    let page = PageRequest {
+        here: flow_page::here(request, true),
+        values: values.collect(),
+        ..PageRequest::new(page, locale, brand)
+    };
     let mut response = flow_page::respond(node, request, StatusCode::OK, page, &FormAction::Own);
     if query.is_some_and(|query| query.has("lang")) {
         let cookie = node.cookies.locale(locale.as_str()).to_string();

@@ -11,8 +11,21 @@ use super::source::{MAX_FILE, find_text, parse_toml};
 use super::{LoadError, Locale};
 
 /// What a text may have in braces.
-const PLACEHOLDERS: [&str; 10] =
-    ["company", "product", "application", "email", "lifetime", "retry", "time", "count", "number", "least"];
+const PLACEHOLDERS: [&str; 13] = [
+    "company",
+    "product",
+    "application",
+    "email",
+    "lifetime",
+    "link_lifetime",
+    "invitation_lifetime",
+    "remember_lifetime",
+    "retry",
+    "time",
+    "count",
+    "number",
+    "least",
+];
 /// The longest text, in bytes, and the most keys in one file.
 const MAX_TEXT: usize = 4000;
 const MAX_KEYS: usize = 4096;

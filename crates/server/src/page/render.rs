@@ -117,11 +117,14 @@ impl Texts {
         let given = |name: &str| request.values.get(name).and_then(|secs| secs.parse::<u32>().ok());
         let spans = [
             ("lifetime", given(values::CODE_TTL)),
+            ("link_lifetime", given(values::LINK_TTL)),
+            ("invitation_lifetime", given(values::INVITATION_TTL)),
             ("retry", given(values::RETRY_AFTER).or_else(|| given(values::RESEND_IN))),
             ("time", given(values::CODE_LEFT)),
         ]
-        .map(|(name, secs)| (name, secs.map(|secs| texts.span(secs)).unwrap_or_default()));
-        texts.values.extend(spans);
+        .map(|(name, secs)| (name, secs.map(|secs| texts.span(secs, Count::Figures)).unwrap_or_default()));
+        let remembered = given(values::REMEMBER_FOR).map(|secs| texts.span(secs, Count::Words)).unwrap_or_default();
+        texts.values.extend(spans.into_iter().chain([("remember_lifetime", remembered)]));
         let number = given_or(values::NUMBER, &masked);
         let least = given_or(values::PASSWORD_MIN, LEAST_PASSWORD);
         texts.values.extend([("application", application), ("email", email), ("number", number), ("least", least)]);
@@ -152,21 +155,36 @@ impl Texts {
         self.find(key).ok_or_else(missing)
     }
 
-    /// A span in the unit people use: seconds under two minutes, then minutes, then hours, rounded up.
-    fn span(&self, secs: u32) -> String {
-        let (count, unit) = match secs {
+    /// A span in the unit people use: seconds under two minutes, then minutes, then hours, rounded up; days where they
+    /// are whole.
+    fn span(&self, secs: u32, count: Count) -> String {
+        let (amount, unit) = match secs {
             1 => (1, "unit.second"),
             60 => (1, "unit.minute"),
             0..120 => (secs, "unit.seconds"),
             3541..=3600 => (1, "unit.hour"),
             120..7200 => (secs.div_ceil(60), "unit.minutes"),
+            86_400 => (1, "unit.day"),
+            _ if secs.is_multiple_of(86_400) => (secs / 86_400, "unit.days"),
             _ => (secs.div_ceil(3600), "unit.hours"),
         };
-        let words =
-            candidates(&self.policies, &self.page, unit).find_map(|full| self.messages.find_exact(self.locale, &full));
-        let count = count.to_string();
-        substitute(words.unwrap_or_default(), |name| (name == "count").then_some(count.as_str()))
+        let find = |key: &str| {
+            candidates(&self.policies, &self.page, key).find_map(|full| self.messages.find_exact(self.locale, &full))
+        };
+        let figures = amount.to_string();
+        let in_words = find(&format!("number.{amount}")).filter(|_| count == Count::Words);
+        let shown = in_words.unwrap_or(&figures);
+        substitute(find(unit).unwrap_or_default(), |name| (name == "count").then_some(shown))
     }
+}
+
+/// How the count of a span is said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// `4`
+    Figures,
+    /// `four (4)`, where there are words.
+    Words,
 }
 
 #[derive(Serialize)]
@@ -351,7 +369,7 @@ mod tests {
         let pages = Pages::load(&super::super::PageSources::default()).unwrap();
         let words = |secs, locale| {
             let request = PageRequest::new("message", locale, "default");
-            Texts::new(&pages, pages.brand_or_default("default").unwrap(), &request).span(secs)
+            Texts::new(&pages, pages.brand_or_default("default").unwrap(), &request).span(secs, Count::Figures)
         };
         for (secs, expected) in [
             (0, "0 seconds"),

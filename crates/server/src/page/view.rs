@@ -92,6 +92,10 @@ pub mod values {
     pub const PASSWORD_MIN: &str = "password_min";
     /// The organization that a new person belongs to, by name.
     pub const ORGANIZATION: &str = "organization";
+    /// `new_password`: full name of whom it is for, as far as the account knows.
+    pub const KNOWN_NAME: &str = "known_name";
+    /// `new_password`: their mail address.
+    pub const KNOWN_EMAIL: &str = "known_email";
     /// The authenticator's seed in base32, in groups.
     pub const TOTP_SECRET: &str = "totp_secret";
     /// What a passkey's ceremony begins with, as JSON.
@@ -104,6 +108,12 @@ pub mod values {
     pub const CODE_DIGITS: &str = "code_digits";
     /// `button`, or `auto+button` when the page goes on by itself at the last digit.
     pub const SUBMIT: &str = "submit";
+    /// How long a login is remembered.
+    pub const REMEMBER_FOR: &str = "remember_for";
+    /// How long a link lives that a person has mailed to themselves.
+    pub const LINK_TTL: &str = "link_ttl";
+    /// How long the link of an administrator's invitation lives.
+    pub const INVITATION_TTL: &str = "invitation_ttl";
     /// Until a code may be sent again.
     pub const RESEND_IN: &str = "resend_in";
     /// Until this page ends when nothing happens; a warning appears a minute before.
@@ -121,19 +131,24 @@ pub mod values {
     pub const DESCRIPTION: &str = "description";
 
     /// Every one of them.
-    pub const ALL: [&str; 19] = [
+    pub const ALL: [&str; 24] = [
         MASKED,
         ADDRESS,
         NUMBER,
         KEYPAD_CODE,
         PASSWORD_MIN,
         ORGANIZATION,
+        KNOWN_NAME,
+        KNOWN_EMAIL,
         TOTP_SECRET,
         PASSKEY_OPTIONS,
         CODE_LEFT,
         CODE_TTL,
         CODE_DIGITS,
         SUBMIT,
+        REMEMBER_FOR,
+        LINK_TTL,
+        INVITATION_TTL,
         RESEND_IN,
         ENDS_IN,
         RETRY_AFTER,

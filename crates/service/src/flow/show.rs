@@ -83,6 +83,7 @@ impl Provider {
         }
         self.show_secrets(running, &mut view).await?;
         self.show_organization(running, &mut view).await?;
+        self.show_person(running, &mut view).await?;
         self.show_ceremony(CeremonyPlace { flow, version }, running.instance.account(), &mut view).await?;
         Ok(FlowPage {
             flow,
@@ -147,6 +148,16 @@ impl Provider {
         let Some(id) = running.instance.organization().filter(|_| view.kind == "form") else { return Ok(()) };
         let found = self.db.read(async |tx| tx.find_organization_by_id(id).await).await?;
         view.values.extend(found.map(|organization| ("organization", organization.name)));
+        Ok(())
+    }
+
+    /// Who the person of a new password is, where the account knows: the pages of a registration show it (R26).
+    async fn show_person(&self, running: &Running, view: &mut PageView) -> Result<(), ServiceError> {
+        let Some(user) = running.instance.account().filter(|_| view.kind == "set_password") else { return Ok(()) };
+        let Some(account) = self.db.read(async |tx| tx.find_account(user).await).await? else { return Ok(()) };
+        let user = account.user;
+        view.values.extend(user.profile.name.map(|name| ("known_name", name)));
+        view.values.extend(user.email.map(|email| ("known_email", email)));
         Ok(())
     }
 

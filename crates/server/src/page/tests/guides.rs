@@ -13,6 +13,7 @@ fn login_options_says_the_guides_words() {
         "If you don't already have a Acentra Health account, you can register here.",
         "If this is your first login with multi-factor authentication, click here to complete your registration.",
         "Having trouble logging in? Click here.",
+        "Remembers your login for four (4) hours. You should NOT use this option if you use a shared device.",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
@@ -23,7 +24,13 @@ fn mail_verification_says_the_guides_words() {
     let shown = |name: &str| visible(&pages().render(&sample(name)).unwrap());
     let unsent = shown("email_verify_unsent");
     assert!(unsent.contains("< Cancel") && unsent.contains("Verification is necessary. Please click Send button."));
-    assert!(unsent.contains("The verification code will expire within 30 seconds"));
+    assert!(
+        unsent.contains(
+            "The verification code will expire within 30 seconds for proper login, make sure you have access to the email \
+             address at the time you are selecting Send Verification Code to avoid having to repeat the process."
+        ),
+        "{unsent}"
+    );
     assert!(unsent.contains("Send verification code Continue"), "{unsent}");
     let sent = shown("email_verify_sent");
     assert!(sent.contains("Verification code has been sent to your inbox. Please copy it to the input box below."));
@@ -57,7 +64,7 @@ const SAID: &[(&str, &[&str])] = &[
     ),
     (
         "registration_email_unsent",
-        &["Enter your work email address, then click Send verification code. A code will be sent to your email."],
+        &["Enter your work email address, then click Send Verification Code. A code will be sent to your email."],
     ),
     (
         "registration_email_sent",
@@ -88,6 +95,15 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     ("phone_number_sent", &["+18015553661 Enter your verification code below, or send a new code"]),
+    ("new_password_known", &["Display Name", "Email", "New Password", "Confirm New Password", "Create"]),
+    ("reset_sent", &["Click the link in the email within 20 minutes, this will complete the registration process."]),
+    (
+        "help",
+        &[
+            "Remembers your login for four (4) hours, as long as the browser remains open.",
+            "An invitation by your administrator is valid for 2 days; the links of other emails are valid for 20 minutes.",
+        ],
+    ),
     ("terms", &["I have read and agree to these terms of use. CONTINUE >"]),
     (
         "organization",
@@ -95,6 +111,8 @@ const SAID: &[(&str, &[&str])] = &[
             "Create a New Account - Specify Your Organization",
             "NPI * ",
             "PROVIDER REGISTRATION CODE *",
+            "Enter NPI and Registration Code, then click Next.",
+            "If you do not have an NPI, utilize the BCBS ID in both the NPI field and Registration Code field.",
             "Please refer to the registration section of the Atrezzo Connect Provider Portal End User Guide for more \
          information on how to register. You can find this document on your payer-specific Acentra Health website. NEXT",
         ],

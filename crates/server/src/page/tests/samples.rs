@@ -83,6 +83,8 @@ pub(super) fn samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
     email_only.boxes.retain(|remember| remember.name == "remember_customers");
     all.push(("login_options_email", email_only));
     all.push(("login_options_kepro", PageRequest { brand: "kepro".to_owned(), ..login_options(locale) }));
+    all.push(("login_options_default", PageRequest { brand: "default".to_owned(), ..login_options(locale) }));
+    all.push(("sign_in_kepro", PageRequest { brand: "kepro".to_owned(), ..sign_in(locale) }));
     all.push(("sign_in_default", PageRequest { brand: "default".to_owned(), ..sign_in(locale) }));
     all.extend(sign_in_samples(locale));
     all.extend(code_samples(locale));
@@ -109,6 +111,8 @@ pub(super) fn hostile(mut request: PageRequest) -> PageRequest {
         values::NUMBER,
         values::KEYPAD_CODE,
         values::ORGANIZATION,
+        values::KNOWN_NAME,
+        values::KNOWN_EMAIL,
         values::TOTP_SECRET,
         values::PASSKEY_OPTIONS,
         values::ERROR,

@@ -113,3 +113,37 @@ fn the_other_brand_is_only_another_name_and_its_own_texts() {
     "no-such-brand".clone_into(&mut request.brand);
     assert!(visible(&pages().render(&request).unwrap()).contains("Countersign Employees"));
 }
+
+#[test]
+fn a_life_is_said_as_the_policies_have_it() {
+    for (secs, expected) in [
+        ("1800", "30 minutes"),
+        ("3600", "1 hour"),
+        ("14400", "four (4) hours"),
+        ("46800", "13 hours"),
+        ("172800", "two (2) days"),
+        ("176400", "49 hours"),
+    ] {
+        let page = sample("sign_in_remember").with_value(values::REMEMBER_FOR, secs);
+        let text = visible(&pages().render(&page).unwrap());
+        assert!(text.contains(&format!("Remembers your login for {expected}.")), "{secs}: {text}");
+    }
+    let text = visible(&pages().render(&sample("reset_sent").with_value(values::LINK_TTL, "172800")).unwrap());
+    assert!(text.contains("within 2 days, this"), "{text}");
+}
+
+#[test]
+fn who_registers_sees_their_own_name_and_address_where_the_policys_texts_name_them() {
+    let known = sample("new_password_known");
+    let html = pages().render(&known).unwrap();
+    for (label, value) in [("Display Name", "Lee Provider"), ("Email", "legacy.provider@example.com")] {
+        assert!(visible(&html).contains(label), "{html}");
+        assert!(html.contains(&format!("value=\"{value}\" autocomplete=\"off\" readonly")), "{html}");
+    }
+    for policy in ["registration-link", "invitation"] {
+        let page = PageRequest { policy: policy.to_owned(), ..known.clone() };
+        assert!(pages().render(&page).unwrap().contains("Lee Provider"), "{policy}");
+    }
+    let forgot = PageRequest { policy: "forgot-password".to_owned(), ..known };
+    assert!(!pages().render(&forgot).unwrap().contains("Lee Provider"));
+}

@@ -17,7 +17,7 @@ pub(super) fn stop_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
         "reset_refused",
         "reset_sent",
     ]
-    .map(|name| (name, flow_page(name, locale, &["login", "return"])))
+    .map(|name| (name, flow_page(name, locale, &["login", "return"]).with_value(values::LINK_TTL, "1200")))
     .into();
     let linked = |name: &str, id: &str| {
         let mut request = flow_page(name, locale, &["login", "return"]);

@@ -107,12 +107,16 @@ pub(super) fn own_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
         notice: Some("removed".to_owned()),
         ..AccountView::default()
     };
+    let help = page("help", locale)
+        .with_value(values::REMEMBER_FOR, "14400")
+        .with_value(values::LINK_TTL, "1200")
+        .with_value(values::INVITATION_TTL, "172800");
     let changed = NoticeView { key: "changed".to_owned(), tone: Tone::Success, field: None };
     vec![
         ("account", PageRequest { account: Some(view.clone()), ..page("account", locale) }),
         ("account_changed", PageRequest { account: Some(view), notices: vec![changed], ..page("account", locale) }),
         ("account_bare", PageRequest { account: Some(bare), ..page("account", locale) }),
-        ("help", page("help", locale)),
+        ("help", help),
         ("help_browser", page("help_browser", locale)),
     ]
 }

@@ -16,6 +16,9 @@ pub(super) fn registration_samples(locale: Locale) -> Vec<(&'static str, PageReq
     password.fields =
         vec![field("new_password", "password", "new-password"), field("confirm_password", "password", "new-password")];
     let registration = PageRequest { policy: "registration".to_owned(), ..password.clone() };
+    let known = PageRequest { policy: "registration-2024".to_owned(), ..password.clone() }
+        .with_value(values::KNOWN_NAME, "Lee Provider")
+        .with_value(values::KNOWN_EMAIL, "legacy.provider@example.com");
     let mut mismatch = password.clone();
     mismatch.notices = vec![error("password_mismatch", Some("confirm_password"))];
     let mut organization = flow_page("organization", locale, &["next", "cancel"]);
@@ -33,6 +36,7 @@ pub(super) fn registration_samples(locale: Locale) -> Vec<(&'static str, PageReq
         ("portal_login_wrong", wrong),
         ("login_method", method),
         ("new_password", password),
+        ("new_password_known", known),
         ("new_password_registration", registration),
         ("new_password_mismatch", mismatch),
         ("organization", organization),

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) fn login_options(locale: Locale) -> PageRequest {
-    let mut request = flow_page("login_options", locale, &["cancel"]);
+    let mut request = flow_page("login_options", locale, &["cancel"]).with_value(values::REMEMBER_FOR, "14400");
     request.options = vec![
         option("employees", Some("remember_employees")),
         option("phone", Some("remember_customers")),
@@ -39,7 +39,7 @@ pub(super) fn sign_in_samples(locale: Locale) -> Vec<(&'static str, PageRequest)
     let mut wrong = sign_in(locale);
     wrong.notices = vec![error("wrong", Some("password"))];
     "demohospital18@example.com".clone_into(&mut wrong.fields[0].value);
-    let mut remembering = sign_in(locale);
+    let mut remembering = sign_in(locale).with_value(values::REMEMBER_FOR, "28800");
     remembering.boxes = vec![remember("remember", false)];
     let mut by_username = flow_page("sign_in", locale, &["login"]);
     by_username.fields = vec![field("username", "text", "username"), field("password", "password", "current-password")];
