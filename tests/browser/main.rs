@@ -5,6 +5,7 @@ mod account;
 mod codes;
 mod cross_site;
 mod employees;
+mod invitation;
 mod journey;
 mod language;
 mod links;
@@ -21,3 +22,6 @@ mod setup;
 mod sign_in;
 mod steps;
 mod tabs;
+
+/// Where the server's samples of pages find their types.
+pub(crate) use countersign_server::page;

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use countersign_tests::servers::{Browser, BrowserOptions, Demo};
+use fantoccini::Locator;
 
 use crate::journey::{
     EMAIL_USER, PHONE_USER, Person, UNSENT, another_code, demo_with_clock, finish, open_login_options, read_home,
     read_refusal, send_code, sign_in,
 };
 use crate::steps::{
-    CALLING, ENTER_CODE, EXPIRED_CODE, PHONE, WRONG_CODE, ask_for_call, ask_for_code, open_phone_page, prove_phone,
+    CALLING, ENTER_CODE, EXPIRED_CODE, PHONE, WRONG_CODE, ask_for_call, ask_for_code, demo_with_phone_policy,
+    open_phone_page, prove_phone,
 };
 
+const NOT_ON_FILE: &str = "This is not the phone number on file. Please check it.";
 const ACR: &str = "urn:countersign:acr:password-phone";
 
 fn sorted(mut words: Vec<String>) -> Vec<String> {
@@ -181,6 +184,75 @@ async fn the_wrong_button_for_an_account_leads_to_the_right_one_without_the_pass
         browser.fill("Authenticator code", "000000").await;
         browser.press_and_leave("Verify code").await;
         browser.wait_for_text("That code is incorrect. Please wait for the next code of your app").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_policy_asks_for_the_number_only_the_one_on_file_is_texted() {
+    let demo = demo_with_phone_policy("show    = \"masked\"", "show = \"ask\"").await;
+    let inbox = demo.inbox();
+    Browser::journey("phone-ask", &BrowserOptions::default(), async |browser| {
+        open_login_options(browser, &demo).await;
+        browser.press_and_leave("LOGIN WITH PHONE").await;
+        sign_in(browser, &PHONE_USER).await;
+        browser.wait_for_text("Enter the phone number on file.").await; // R36
+        assert!(!browser.text().await.contains("3661"), "nothing of it is told");
+        browser.fill("Phone Number", "202 555 3662").await;
+        browser.press_and_leave("Send Code").await;
+        browser.wait_for_text(NOT_ON_FILE).await;
+        assert!(inbox.list(PHONE).await.is_empty() && inbox.list("+12025553662").await.is_empty());
+        browser.fill("Phone Number", "(202) 555-3661").await;
+        let code = ask_for_code(browser, &inbox, "Send Code", PHONE).await;
+        browser.fill_and_leave("Verification code", &code).await;
+        let home = read_home(browser, &demo).await;
+        assert_eq!((home.name.as_str(), home.acr.as_str()), (PHONE_USER.name, ACR));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_digits_on_the_page_are_pressed_on_the_telephone_where_the_policy_wants_it() {
+    let demo = demo_with_phone_policy("\"press_hash\"", "\"keypad_match\"").await;
+    let inbox = demo.inbox();
+    Browser::journey("phone-keypad", &BrowserOptions::default(), async |browser| {
+        open_phone_page(browser, &demo, &PHONE_USER).await;
+        browser.press_and_leave("Call Me").await;
+        browser.wait_for_text("type these digits on the keypad of your phone, then press the # key.").await;
+        let digits = browser.find(Locator::Css(".keypad")).await.unwrap().text().await.unwrap();
+        assert_eq!(digits.len(), 6, "{digits}");
+        let call = inbox.ringing(PHONE, &[]).await;
+        // Whoever holds the phone alone does not know them.
+        inbox.press(&call.id, "#").await;
+        inbox.press(&call.id, &format!("{}#", another_code(&digits))).await;
+        assert!(browser.has_control("Continue").await);
+        inbox.press(&call.id, &format!("{digits}#")).await;
+        let home = read_home(browser, &demo).await;
+        assert_eq!((home.name.as_str(), home.acr.as_str()), (PHONE_USER.name, ACR));
+        assert_eq!(sorted(home.amr), ["mfa", "pwd", "tel"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_the_call_reads_is_typed_on_the_page_where_the_policy_wants_it() {
+    let demo = demo_with_phone_policy("\"press_hash\"", "\"read_code\"").await;
+    let inbox = demo.inbox();
+    Browser::journey("phone-read", &BrowserOptions::default(), async |browser| {
+        open_phone_page(browser, &demo, &PHONE_USER).await;
+        browser.press_and_leave("Call Me").await;
+        browser.wait_for_text("Please answer the call and enter the code that is read to you.").await;
+        let call = inbox.ringing(PHONE, &[]).await;
+        // No key approves it; picking up is all there is to do.
+        inbox.press(&call.id, "#").await;
+        let said = inbox.wait_for_new(PHONE, &[], |message| message.text.contains("Your verification code is")).await;
+        let code: String = said.text.chars().filter(char::is_ascii_digit).take(6).collect();
+        browser.fill_and_leave("Verification code", &another_code(&code)).await;
+        browser.wait_for_text(WRONG_CODE).await;
+        browser.fill_and_leave("Verification code", &code).await;
+        let home = read_home(browser, &demo).await;
+        assert_eq!((home.name.as_str(), home.acr.as_str()), (PHONE_USER.name, ACR));
+        assert_eq!(sorted(home.amr), ["mfa", "pwd", "tel"]);
     })
     .await;
 }

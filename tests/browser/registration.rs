@@ -139,6 +139,37 @@ async fn an_abandoned_registration_is_resumed_from_login_help() {
 }
 
 #[tokio::test]
+async fn the_phone_branch_of_2024_shows_who_registers_and_binds_the_phone_after_a_sign_in() {
+    let demo = Demo::start_default().await;
+    let inbox = demo.inbox();
+    Browser::journey("registration-2024", &BrowserOptions::default(), async |browser| {
+        browser.open(&format!("{}/login?p=registration-2024", demo.portal)).await;
+        portal_login(browser).await;
+        // R26: "Display Name and Email are pre-populated", and not for typing.
+        for (label, value) in [("Display Name", LEGACY.name), ("Email", LEGACY.email)] {
+            let known = browser.field(label).await;
+            assert_eq!(known.prop("value").await.unwrap().unwrap(), value, "{label}");
+            assert!(known.attr("readonly").await.unwrap().is_some(), "{label}");
+        }
+        set_password(browser, NEW_PASSWORD, "Create").await;
+        browser.wait_for_text("LOGIN METHOD").await;
+        browser.press_and_leave("PHONE").await;
+        sign_in(browser, &Person { password: NEW_PASSWORD, ..LEGACY }).await;
+        let code = ask_for_code(browser, &inbox, "Send verification code", LEGACY.email).await;
+        browser.fill("Verification Code", &code).await;
+        browser.press_and_leave("Verify code").await;
+        browser.press_and_leave("Continue").await;
+        type_number(browser, "202 555 0147").await;
+        let code = ask_for_code(browser, &inbox, "Send Code", NUMBER).await;
+        browser.fill_and_leave("Verification code", &code).await;
+        accept_terms(browser).await;
+        let home = read_home(browser, &demo).await;
+        assert_eq!((home.name.as_str(), home.acr.as_str()), (LEGACY.name, "urn:countersign:acr:password-phone"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_email_branch_and_the_page_order_of_2024_end_signed_in_at_the_portal() {
     for order_of_2024 in [false, true] {
         let demo = Demo::start_default().await;

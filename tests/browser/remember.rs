@@ -8,7 +8,8 @@ use fantoccini::elements::Element;
 use countersign_tests::servers::{Browser, BrowserOptions, Demo};
 
 use crate::journey::{
-    EMAIL_USER, SIGN_IN, demo_with_clock, open_login_options, open_sign_in, read_home, sign_in_to_home,
+    EMAIL_USER, PHONE_USER, SIGN_IN, demo_with_clock, open_login_options, open_sign_in, read_home, sign_in,
+    sign_in_to_home,
 };
 
 /// The box of the customers' column; the employees' has the same label.
@@ -91,6 +92,26 @@ async fn an_unticked_login_is_not_remembered_and_unticking_forgets() {
         tick(browser, true).await;
         browser.press_and_leave("LOGIN WITH EMAIL").await;
         browser.wait_for_text(SIGN_IN).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_login_option_asks_for_credentials_and_a_code_all_the_same() {
+    let demo = Demo::start_default().await;
+    Browser::journey("remember-option", &BrowserOptions::default(), async |browser| {
+        open_login_options(browser, &demo).await;
+        tick(browser, true).await;
+        browser.press_and_leave("LOGIN WITH EMAIL").await;
+        sign_in_to_home(browser, &demo, &EMAIL_USER).await;
+
+        // R46: the box is ticked, and the other option knows nothing of the login that is remembered.
+        open_login_options(browser, &demo).await;
+        assert!(is_ticked(browser).await);
+        browser.press_and_leave("LOGIN WITH PHONE").await;
+        browser.wait_for_text(SIGN_IN).await;
+        sign_in(browser, &PHONE_USER).await;
+        browser.wait_for_text("XXX-XXX-3661").await;
     })
     .await;
 }

@@ -1,9 +1,10 @@
 //! The steps of the guides that several journeys share: registration, phone, password, links, the account page.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use countersign_tests::servers::{Browser, Demo, Inbox, InboxMessage};
+use countersign_tests::servers::{Browser, Demo, DemoOptions, Inbox, InboxMessage};
 
 use crate::journey::{PHONE_USER, Person, SIGN_IN, open_login_options, sign_in};
 
@@ -24,6 +25,22 @@ pub const NEW_PASSWORD: &str = "autumn-ferry-7719-window";
 pub const LEGACY: Person =
     Person { email: "legacy.provider@example.com", password: "Atrezzo-2021!", name: "Lee Provider" };
 pub const LEGACY_NAME: &str = "legacy.provider";
+
+/// A demo whose policy `phone` has another text in one place, as an operator would edit the file.
+pub async fn demo_with_phone_policy(from: &str, to: &str) -> Demo {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies");
+    for entry in std::fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let mut text = std::fs::read_to_string(&entry).unwrap();
+        if entry.ends_with("phone.toml") {
+            assert!(text.contains(from), "phone.toml has no {from:?}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(folder.path().join(entry.file_name().unwrap()), text).unwrap();
+    }
+    let flags = vec!["--policies".to_owned(), folder.path().display().to_string()];
+    Demo::start(DemoOptions { flags, ..DemoOptions::default() }).await
+}
 
 /// From the portal to the page of the number on record.
 pub async fn open_phone_page(browser: &Browser, demo: &Demo, person: &Person) {

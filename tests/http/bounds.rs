@@ -2,6 +2,7 @@
 
 use countersign_tests::servers::DemoOptions;
 use countersign_tests::user_agent::{Answer, UserAgent};
+use futures_util::future::join_all;
 
 use crate::fixture::{ALICE, Provider, assert_error_page};
 
@@ -117,4 +118,35 @@ async fn a_step_is_finished_when_the_browser_goes_away_half_way() {
         }
     }
     panic!("the step was given up");
+}
+
+#[tokio::test]
+async fn sign_ins_beyond_the_hash_queue_are_told_to_come_back_and_may() {
+    let env = [("THREADS", "1"), ("QUEUE", "1"), ("PASSES", "6")];
+    let env = env.map(|(name, value)| (format!("COUNTERSIGN__HASHING__{name}"), value.to_owned())).into();
+    let provider = Provider::start_with(DemoOptions { env, ..DemoOptions::default() }).await;
+    let url = provider.ask("basic").url();
+    let people = join_all((0..8).map(|_| async {
+        let agent = UserAgent::new();
+        let page = agent.get(&url).await;
+        (agent, page)
+    }))
+    .await;
+    let typed = [("email", ALICE.0), ("password", ALICE.1)];
+    let answers = join_all(people.iter().map(|(agent, page)| agent.press(page, "login", &typed))).await;
+    let turned_away: Vec<usize> = (0..answers.len()).filter(|at| answers[*at].status == 503).collect();
+    assert!(!turned_away.is_empty() && turned_away.len() < answers.len(), "{turned_away:?}");
+    for (at, answer) in answers.iter().enumerate() {
+        if !turned_away.contains(&at) {
+            assert!(answer.response().contains_key("code"), "{}", answer.status);
+            continue;
+        }
+        let pause: u32 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&pause), "{pause}");
+        assert!(answer.body.contains("<h1>") && !answer.body.contains(ALICE.1), "{}", answer.body);
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    // Nothing was lost: the same page lets the person in now.
+    let (agent, page) = &people[turned_away[0]];
+    assert!(agent.press(page, "login", &typed).await.response().contains_key("code"));
 }

@@ -132,6 +132,14 @@ fn common_clients() -> Value {
         client("es256", &json!({"id_token_signed_response_alg": "ES256", "countersign_access_token_alg": "ES256"})),
         client("eddsa", &json!({"id_token_signed_response_alg": "EdDSA"})),
         client("options", &json!({"countersign_policy": "login-options", "countersign_policies": ["email"]})),
+        client(
+            "kepro",
+            &json!({
+                "countersign_policy": "login-options",
+                "countersign_policies": ["login-options", "email", "new-provider"],
+                "countersign_brand": "kepro",
+            })
+        ),
         client("mail", &json!({"countersign_policy": "email"})),
         client("phone", &json!({"countersign_policy": "phone"})),
         client(

@@ -5,6 +5,7 @@
 mod admin;
 mod authlib;
 mod bounds;
+mod brands;
 mod client_id_metadata;
 mod client_key;
 mod command_line;
