@@ -301,11 +301,27 @@ async fn an_invitation_makes_an_account_once_and_the_newest_link_works(house: Ho
     assert_eq!(house.count("users", "1 = 1").await, 5);
 }
 
+/// The phone's login is remembered on some browser.
+async fn remember_by_phone(house: &House, node: &Arc<Provider>) {
+    let mut person = Person::new();
+    let sign_in = person.arrive(node, "p=phone").await.page();
+    let fields = [("email", DUCK.0), ("password", DUCK.1), ("remember", "on")];
+    let phone = person.press(node, &sign_in, "login", &fields).await.page();
+    let sent = person.press(node, &phone, "send", &[]).await.page();
+    house.deliver(node).await;
+    let code = house.phones.newest("+12025553661").code();
+    person.press(node, &sent, "verify", &[("code", &code)]).await.code();
+    assert_eq!(house.count("remembered_logins", "policy = 'phone'").await, 1);
+    // The notice of a new device is out before anything else is mailed.
+    house.deliver(node).await;
+}
+
 async fn a_reset_takes_everything_away_tells_the_phone_and_mails_a_link(house: House) {
     let node = house.node().await;
     let mut person = Person::new();
     let page = person.arrive(&node, "p=lab").await.page();
     person.give_password(&node, &page, DUCK).await.code();
+    remember_by_phone(&house, &node).await;
     let reset = RegistrationReset { who: DUCK.0, reason: "lost her phone, ticket 4711", force: false };
     let done = node.reset_registration(reset, &nowhere()).await.unwrap().unwrap();
     assert_eq!((done.factors.as_slice(), done.was_complete, done.phone_told), (&["mailbox", "phone"][..], true, true));
@@ -314,6 +330,7 @@ async fn a_reset_takes_everything_away_tells_the_phone_and_mails_a_link(house: H
         ("factors", format!("user_id = '{user}'")),
         ("password_credentials", format!("user_id = '{user}'")),
         ("browser_sessions", format!("user_id = '{user}' AND ended_at IS NULL")),
+        ("remembered_logins", format!("user_id = '{user}'")),
         ("grants", format!("user_id = '{user}' AND revoked_at IS NULL")),
         ("users", format!("id = '{user}' AND registered_at IS NOT NULL")),
     ] {

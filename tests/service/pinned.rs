@@ -1,12 +1,18 @@
 //! A policy that is edited under running instances.
 
+use std::sync::Arc;
+
 use countersign_service::policy::{Policy, PolicySet, parse};
-use countersign_tests::provider::{HOSPITAL, House, NodePlan, Person, Seen};
+use countersign_service::{CheckedPolicies, FlowPage, Provider, with_retired};
+use countersign_tests::provider::{HOSPITAL, House, NodePlan, Person, Seen, parameter};
 
 on_both_stores![
     an_instance_of_a_policy_that_is_gone_is_shown_as_a_restart,
     an_instance_finishes_on_its_version_while_that_is_loaded,
     a_first_page_of_a_policy_that_is_gone_is_shown_as_a_restart,
+    a_pinned_instance_finishes_on_its_version_after_every_node_was_started_anew,
+    an_instance_of_a_version_that_was_taken_back_by_restart_is_shown_as_a_restart,
+    an_instance_of_a_version_that_was_taken_back_by_kill_is_shown_as_a_restart,
 ];
 
 /// The shipped email policy with some words replaced.
@@ -60,4 +66,74 @@ async fn a_first_page_of_a_policy_that_is_gone_is_shown_as_a_restart(house: Hous
     let again = person.give_password(&new, &page, HOSPITAL).await.page();
     assert_eq!((again.view.page.as_str(), again.out_of_date), ("sign_in", true), "the same policy, from its start");
     assert_eq!(person.give_password(&new, &again, HOSPITAL).await.page().view.page, "email_verify");
+}
+
+/// The edit: another life of the code, and what becomes of those who are half way.
+fn successor(on_edit: &str) -> String {
+    include_str!("../../config/policies/email.toml")
+        .replace("on_edit  = \"pin\"", &format!("on_edit  = \"{on_edit}\""))
+        .replace("ttl = \"30s\"", "ttl = \"60s\"")
+}
+
+/// A node that was just started with this text of the email policy, as `serve` starts it: what ran before is read from
+/// the database alone.
+async fn start(house: &House, text: &str) -> Arc<Provider> {
+    let plan = house.plan();
+    let others = plan.policies.iter().filter(|policy| policy.id != "email").cloned();
+    let set = PolicySet::new(others.chain([parse("email.toml", text).unwrap()]).collect());
+    let checked = CheckedPolicies { set, findings: Vec::new(), texts: vec![text.to_owned()] };
+    let policies = with_retired(&house.database.another_node(), checked).await.unwrap();
+    house.node_with(NodePlan { policies, ..plan }).await
+}
+
+fn code_life(page: &FlowPage) -> &str {
+    &page.view.values["code_ttl"]
+}
+
+async fn a_pinned_instance_finishes_on_its_version_after_every_node_was_started_anew(house: House) {
+    let old = start(&house, include_str!("../../config/policies/email.toml")).await;
+    let (mut person, mut late) = (Person::new(), Person::new());
+    let page = person.walk_to_mailbox(&old, HOSPITAL, false).await;
+    let other = late.walk_to_mailbox(&old, HOSPITAL, false).await;
+    drop(old);
+    let first = start(&house, &successor("pin")).await;
+    let shown = person.reload(&first, page.flow).await.page();
+    assert_eq!((code_life(&shown), shown.out_of_date), ("30", false));
+    let verified = person.prove_mailbox(&house, &first, &shown, HOSPITAL).await;
+    assert!(matches!(person.press(&first, &verified, "continue", &[]).await, Seen::Client(_)));
+    assert_eq!(code_life(&Person::new().walk_to_mailbox(&first, HOSPITAL, false).await), "60", "who begins now");
+    drop(first);
+    // Once more: what the second node kept is not only what it ran itself.
+    let second = start(&house, &successor("pin").replace("ttl = \"60s\"", "ttl = \"90s\"")).await;
+    let shown = late.reload(&second, other.flow).await.page();
+    assert_eq!((code_life(&shown), shown.out_of_date), ("30", false));
+}
+
+/// What becomes of somebody half way, after the old version was taken back.
+async fn take_back(house: House, on_edit: &str) {
+    let old = start(&house, include_str!("../../config/policies/email.toml")).await;
+    let mut person = Person::new();
+    let page = person.walk_to_mailbox(&old, HOSPITAL, false).await;
+    drop(old);
+    let node = start(&house, &successor(on_edit)).await;
+    // Never an error: the same request begins anew, and says that the page was out of date.
+    let shown = person.reload(&node, page.flow).await.page();
+    assert_eq!((shown.view.page.as_str(), shown.out_of_date), ("login_options", true), "{on_edit}");
+    let options = person.press(&node, &page, "send", &[]).await.page();
+    assert_eq!((options.view.page.as_str(), options.out_of_date), ("login_options", true), "{on_edit}");
+    assert_eq!(house.outbox().await.len(), 0, "the old version does nothing more");
+    let sign_in = person.press(&node, &options, "email", &[]).await.page();
+    let mailbox = person.give_password(&node, &sign_in, HOSPITAL).await.page();
+    assert_eq!(code_life(&mailbox), "60", "{on_edit}");
+    let verified = person.prove_mailbox(&house, &node, &mailbox, HOSPITAL).await;
+    let answer = person.press(&node, &verified, "continue", &[]).await.response();
+    assert_eq!(parameter(&answer, "state").as_deref(), Some("st"), "the request of before");
+}
+
+async fn an_instance_of_a_version_that_was_taken_back_by_restart_is_shown_as_a_restart(house: House) {
+    take_back(house, "restart").await;
+}
+
+async fn an_instance_of_a_version_that_was_taken_back_by_kill_is_shown_as_a_restart(house: House) {
+    take_back(house, "kill").await;
 }

@@ -128,11 +128,7 @@ impl<'a> Hunt<'a> {
 
     /// Tries everything until nothing is new.
     pub async fn search(&mut self) {
-        let mut born: Vec<&Policy> = self.set.iter().filter(|policy| policy.allows_entry(Entry::Authorize)).collect();
-        // Closing the account gets nobody in. What signs in is tried first, and again whenever he learned something: what
-        // he changes next may close a way that is open now.
-        born.retain(|policy| policy.id != "close-account");
-        born.sort_by_key(|policy| policy.purpose != Purpose::Login);
+        let born = list_begun(self.set);
         let mut walks = 0;
         loop {
             let before = (self.tried.len(), self.learned.len());
@@ -368,6 +364,15 @@ impl<'a> Hunt<'a> {
         }
         self.calls = rung.len();
     }
+}
+
+/// The policies he begins. What signs in is tried first, and again whenever he learned something: what he changes next
+/// may close a way that is open now. Closing the account gets nobody in.
+pub fn list_begun(set: &PolicySet) -> Vec<&Policy> {
+    let mut begun: Vec<&Policy> = set.iter().filter(|policy| policy.allows_entry(Entry::Authorize)).collect();
+    begun.retain(|policy| policy.id != "close-account");
+    begun.sort_by_key(|policy| policy.purpose != Purpose::Login);
+    begun
 }
 
 fn place_of(page: &FlowPage) -> Place {
