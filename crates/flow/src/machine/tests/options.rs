@@ -31,7 +31,7 @@ fn only_options_whose_policy_is_there_are_shown() {
 fn every_option_and_link_appears_with_its_policy() {
     let stub = |id: &str| {
         read(&format!(
-            "format = 1\nid = \"{id}\"\npurpose = \"login\"\nentry = [\"switch\"]\nstart = \"end\"\n[step]\nend = {{ kind = \"stop\", page = \"none\" }}"
+            "format = 1\nid = \"{id}\"\npurpose = \"login\"\nentry = [\"switch\"]\nstart = \"end\"\nremember = {{ for = \"4h\" }}\n[step]\nend = {{ kind = \"stop\", page = \"none\" }}"
         ))
     };
     let stubs = ["employees", "phone", "new-provider", "registration", "resume-registration"].map(stub);
