@@ -92,7 +92,7 @@ async fn readiness_follows_redis_and_health_does_not() {
     drop(redis);
     assert!(node.wait_until_ready_is(503).await.starts_with("a store does not answer"));
     assert_eq!(Answer::to(http().get(format!("{}/healthz", node.management))).await.status, 200);
-    let _again = RedisServer::start_at(port, None).await;
+    let _again = RedisServer::start_in_place(port).await;
     node.wait_until_ready_is(200).await;
 }
 
