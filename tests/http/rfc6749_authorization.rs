@@ -137,7 +137,7 @@ async fn what_is_wrong_with_a_request_is_told_to_its_client() {
             // 4.1.2.1: the client is proven, so it hears of it; a state that came twice is none.
             let response = answer.response();
             assert_eq!(response["error"], "invalid_request", "{name}");
-            assert_eq!(response.get("state").is_some(), name != "state", "{name}");
+            assert_eq!(response.contains_key("state"), name != "state", "{name}");
         }
     }
     // A broken escape and too many parameters are no request at all.

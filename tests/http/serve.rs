@@ -20,7 +20,7 @@ struct Node {
 }
 
 impl Node {
-    async fn start(lines: &str) -> Self {
+    fn start(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         fs::write(folder.path().join("master.key"), STANDARD.encode([7; 32])).unwrap();
@@ -78,7 +78,7 @@ async fn a_redis_cluster_and_a_sentinel_are_reached_as_the_configuration_says() 
         format!("mode = \"cluster\"\nurls = {urls:?}"),
         format!("mode = \"sentinel\"\nurls = [\"{sentinel}\"]\nsentinel_master = \"{master}\""),
     ] {
-        let node = Node::start(&lines).await;
+        let node = Node::start(&lines);
         assert_eq!(node.wait_until_ready_is(200).await, "ready\n", "{lines}");
     }
 }
@@ -86,13 +86,14 @@ async fn a_redis_cluster_and_a_sentinel_are_reached_as_the_configuration_says() 
 #[tokio::test]
 async fn readiness_follows_redis_and_health_does_not() {
     let redis = RedisServer::start(None).await;
-    let port = redis.url.rsplit(':').next().unwrap().parse().unwrap();
-    let node = Node::start(&format!("mode = \"standalone\"\nurls = [\"{}\"]", redis.url)).await;
+    let node = Node::start(&format!("mode = \"standalone\"\nurls = [\"{}\"]", redis.url));
     node.wait_until_ready_is(200).await;
-    drop(redis);
+    redis.process.signal("STOP");
     assert!(node.wait_until_ready_is(503).await.starts_with("a store does not answer"));
     assert_eq!(Answer::to(http().get(format!("{}/healthz", node.management))).await.status, 200);
-    let _again = RedisServer::start_in_place(port).await;
+    redis.process.signal("CONT");
+    node.wait_until_ready_is(200).await;
+    let _again = redis.start_again().await;
     node.wait_until_ready_is(200).await;
 }
 

@@ -68,7 +68,7 @@ pub async fn pushed(world: &World, _: &str) {
     let answer = world.post(&rp, "pushed_authorization_request_endpoint", &form).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     let names: Vec<&str> = form.iter().map(|(name, _)| *name).filter(|name| *name != "client_id").collect();
-    let bare = names.into_iter().fold(ask.clone(), |ask, name| ask.without(name));
+    let bare = names.into_iter().fold(ask.clone(), super::super::fixture::Ask::without);
     world.code(&bare.with("request_uri", text(&answer.json(), "request_uri"))).await;
 }
 

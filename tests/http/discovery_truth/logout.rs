@@ -66,7 +66,7 @@ pub async fn back_channel(world: &World, _: &str) {
             }
         }
     };
-    let body = tokio::time::timeout(Duration::from_secs(60), wait).await.expect("no logout token came");
+    let body = tokio::time::timeout(Duration::from_mins(1), wait).await.expect("no logout token came");
     let token = body.strip_prefix("logout_token=").expect("a logout token");
     assert_eq!(peek(token)["sid"], peek(&hint)["sid"]);
     assert!(peek(token)["sid"].is_string());

@@ -167,7 +167,7 @@ impl Bare {
                 ticks.tick().await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(60), wait).await.expect("no node came up");
+        tokio::time::timeout(std::time::Duration::from_mins(1), wait).await.expect("no node came up");
     }
 
     fn url(&self, path: &str) -> String {
