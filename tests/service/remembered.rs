@@ -60,7 +60,7 @@ async fn another_policy_is_not_answered(house: House) {
     person.sign_in(&house, &node, HOSPITAL, true).await;
     assert!(matches!(person.arrive(&node, "p=email").await, Seen::Client(_)));
     assert_eq!(person.arrive(&node, "p=totp").await.page().view.page, "sign_in");
-    assert_eq!(person.arrive(&node, "p=lab").await.page().view.page, "sign_in");
+    assert_eq!(person.arrive(&node, "p=phone").await.page().view.page, "sign_in");
     assert_eq!(Person::new().arrive(&node, "p=email").await.page().view.page, "sign_in", "nor another browser");
 }
 
@@ -101,7 +101,7 @@ async fn the_session_is_renewed_at_login_and_what_was_remembered_moves_along(hou
     let mut person = Person::new();
     person.sign_in(&house, &node, HOSPITAL, true).await;
     let before = person.clone();
-    let sign_in = person.arrive(&node, "p=lab").await.page();
+    let sign_in = person.arrive(&node, "p=lab&prompt=login").await.page();
     let lab = person.give_password(&node, &sign_in, HOSPITAL).await.code();
     let secret = |person: &Person| person.cookies.session.as_ref().unwrap().expose_secret().to_owned();
     assert_ne!(secret(&before), secret(&person));
@@ -121,7 +121,7 @@ async fn another_persons_login_forgets_the_first(house: House) {
     let node = house.node().await;
     let mut person = Person::new();
     person.sign_in(&house, &node, HOSPITAL, true).await;
-    let sign_in = person.arrive(&node, "p=lab").await.page();
+    let sign_in = person.arrive(&node, "p=lab&prompt=login").await.page();
     person.give_password(&node, &sign_in, ALICE).await.code();
     assert_eq!(house.count("remembered_logins", "1 = 1").await, 0);
     assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in");

@@ -18,8 +18,10 @@ use crate::fixture::{CHALLENGE, assert_error, basic, peek, text};
 const CALLBACK: &str = "https://rp.example.com/cb";
 const SECRET: &str = "rp-secret-0123456789";
 
+type Switch = (fn(&mut Features), &'static [&'static str]);
+
 /// Each switch, and the members whose words change with it alone.
-const SWITCHES: [(fn(&mut Features), &[&str]); 20] = [
+const SWITCHES: [Switch; 20] = [
     (|f| f.implicit = false, &["response_types_supported"]),
     (|f| f.hybrid = false, &["response_types_supported"]),
     (
@@ -117,7 +119,7 @@ const OFF: [&str; 17] = [
 fn configure(folder: &Path, clients: &Value) -> (String, u16) {
     let (port, management) = (free_port(), free_port());
     let issuer = format!("http://localhost:{port}");
-    let off: String = OFF.iter().map(|name| format!("{name} = false\n")).collect();
+    let off = OFF.map(|name| format!("{name} = false\n")).concat();
     std::fs::write(folder.join("master.key"), STANDARD.encode([7; 32])).unwrap();
     std::fs::write(folder.join("clients.json"), clients.to_string()).unwrap();
     let text = format!(

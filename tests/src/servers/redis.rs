@@ -36,11 +36,6 @@ impl RedisServer {
         Self::start_at(free_port(), tempfile::tempdir().expect("temporary folder"), keeps, None).await
     }
 
-    /// One in memory alone at `port`, where another one has ended.
-    pub async fn start_in_place(port: u16) -> Self {
-        Self::start_at(port, tempfile::tempdir().expect("temporary folder"), Keeps::Nothing, None).await
-    }
-
     /// Kills it, as a crash does, and starts it again at the same port and in the same folder.
     pub async fn start_again(self) -> Self {
         let Self { process, port, keeps, folder, .. } = self;
