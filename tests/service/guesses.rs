@@ -8,7 +8,7 @@ use countersign_tests::stores::race;
 
 on_both_stores![
     of_two_hundred_guesses_at_one_address_ten_passwords_are_verified,
-    of_two_hundred_guesses_at_one_code_five_are_looked_at,
+    of_two_hundred_guesses_at_a_time_five_are_looked_at_in_all,
     the_right_password_sets_the_lock_back,
 ];
 
@@ -54,24 +54,25 @@ async fn of_two_hundred_guesses_at_one_address_ten_passwords_are_verified(house:
     }
 }
 
-async fn of_two_hundred_guesses_at_one_code_five_are_looked_at(house: House) {
+async fn of_two_hundred_guesses_at_a_time_five_are_looked_at_in_all(house: House) {
     let nodes = [house.node().await, house.node().await];
     let mut person = Person::new();
     let page = person.walk_to_mailbox(&nodes[0], HOSPITAL, false).await;
     person.press(&nodes[0], &page, "send", &[]).await.page();
     let code = house.mailed_code(&nodes[0], HOSPITAL.0).await;
     let wrong = if code == "000000" { "111111" } else { "000000" };
-    for _ in 0..8 {
+    // Of two hundred at once one is looked at, the others were of a page that is out of date: so again and again.
+    let mut rounds = 0;
+    while person.reload(&nodes[0], page.flow).await.page().view.kind != "stop" {
+        rounds += 1;
+        assert!(rounds <= 10, "guesses are not counted");
         let mut pages = Vec::new();
-        for _ in 0..25 {
+        for _ in 0..200 {
             pages.push(person.reload(&nodes[0], page.flow).await.page());
         }
         race(pages.len(), |index| {
-            // On the stop page it is the press of a button it does not have.
-            let control = if pages[index].view.kind == "stop" { "login" } else { "verify" };
-            let post = person.post(&nodes[index % 2], page.flow, form(&pages[index], control, &[("code", wrong)]));
-            let is_stop = control == "login";
-            async move { if is_stop { None } else { Some(post.await.unwrap()) } }
+            let post = person.post(&nodes[index % 2], page.flow, form(&pages[index], "verify", &[("code", wrong)]));
+            async move { drop(post.await.unwrap()) }
         });
     }
     let looks = count_looks(&house).await;

@@ -35,14 +35,16 @@ pub struct RequestSpan;
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-        let flow = request.match_info().get("flow").and_then(|text| text.parse::<FlowId>().ok()).map(flow_tag);
+        // The span begins before the route is taken: its variables are not told yet.
+        let mut segments = route.split('/').zip(request.path().split('/'));
+        let flow = segments.find(|(name, _)| *name == "{flow}").and_then(|(_, text)| text.parse::<FlowId>().ok());
         let id = actix_web::HttpMessage::extensions(request).get::<RequestId>().map(ToString::to_string);
         tracing::info_span!(
             "request",
             request_id = id,
             method = %request.method(),
             route,
-            flow,
+            flow = flow.map(flow_tag),
             status = tracing::field::Empty,
         )
     }

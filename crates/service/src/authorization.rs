@@ -16,6 +16,7 @@ use countersign_protocol::{
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::browser::BrowserCookies;
+use crate::client_documents::may_begin;
 use crate::clock::random;
 use crate::flow::{Answer, Answered, NewFlow, Origin, Visit};
 use crate::issue::SignedInNow;
@@ -76,7 +77,7 @@ impl Provider {
         context: &RequestContext,
     ) -> Result<Answered, ServiceError> {
         let client = match authorization::client_id(params) {
-            Some(id) => self.find_client(&id).await?,
+            Some(id) => self.find_client(&id).await?.filter(|client| may_begin(client, self.clock.now())),
             None => None,
         };
         let keys = self.keys.current();
@@ -271,7 +272,10 @@ impl Provider {
     }
 
     pub(crate) async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, ServiceError> {
-        Ok(self.db.read(async |tx| tx.find_client(id).await).await?)
+        let found = self.db.read(async |tx| tx.find_client(id).await).await?;
+        // What a document described is gone once documents are switched off.
+        let is_on = |client: &Client| client.described_at.is_none() || self.settings.features.client_documents;
+        Ok(found.filter(is_on))
     }
 
     pub(crate) async fn write_events(&self, events: &[countersign_model::AuditEvent]) -> Result<(), ServiceError> {

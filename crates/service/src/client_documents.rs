@@ -29,15 +29,25 @@ const ACCEPT: &str = "application/json";
 pub(crate) struct AskedDocuments(Mutex<HashMap<ClientId, Timestamp>>);
 
 impl AskedDocuments {
-    /// Whether `id` may be asked now; then it was.
+    fn was_just_asked(&self, id: &ClientId, now: Timestamp) -> bool {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(id).is_some_and(|at| now < at.plus(PAUSE))
+    }
+
+    /// Whether `id` may be asked now; then it was. Where too many are remembered the oldest is forgotten, so that no
+    /// stranger's addresses keep another one from being asked.
     fn may_ask(&self, id: &ClientId, now: Timestamp) -> bool {
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asked.retain(|_, at| now < at.plus(PAUSE));
-        let is_free = asked.len() < MOST && !asked.contains_key(id);
-        if is_free {
-            asked.insert(id.clone(), now);
+        if asked.contains_key(id) {
+            return false;
         }
-        is_free
+        let oldest = asked.iter().min_by_key(|(_, at)| **at).map(|(id, _)| id.clone());
+        if let Some(oldest) = oldest.filter(|_| asked.len() >= MOST) {
+            asked.remove(&oldest);
+        }
+        asked.insert(id.clone(), now);
+        true
     }
 }
 
@@ -56,11 +66,15 @@ impl Provider {
             return Ok(known);
         }
         let known = known.filter(|known| is_good(known, now));
-        if !self.asked_documents.may_ask(id, now) {
+        if self.asked_documents.was_just_asked(id, now) {
             return Ok(known);
         }
+        // Before it counts as asked: who is over the budget asks for nobody, and keeps nobody from asking.
         if let Err(busy) = self.charge_registration(context).await {
             return known.map_or(Err(busy), |known| Ok(Some(known)));
+        }
+        if !self.asked_documents.may_ask(id, now) {
+            return Ok(known);
         }
         match self.read_client_document(id, now).await {
             Ok(client) => self.keep_described(client, context, now).await,
@@ -127,6 +141,11 @@ fn is_due(known: &Client, now: Timestamp) -> bool {
     !known.disabled && known.described_at.is_some_and(|at| now >= at.plus(KEPT))
 }
 
+/// Whether new requests may begin with what is known: of a client with a document, while that is good.
+pub(crate) fn may_begin(known: &Client, now: Timestamp) -> bool {
+    known.described_at.is_none() || is_good(known, now)
+}
+
 fn is_good(known: &Client, now: Timestamp) -> bool {
     known.described_at.is_some_and(|at| now < at.plus(GOOD))
 }
@@ -146,8 +165,9 @@ mod tests {
         for number in 1..MOST {
             assert!(asked.may_ask(&id(number), NOW.plus(PAUSE)));
         }
-        assert!(!asked.may_ask(&id(MOST), NOW.plus(PAUSE)), "full");
-        assert!(asked.may_ask(&id(MOST), NOW.plus(Seconds::minutes(1))));
+        assert!(asked.may_ask(&id(MOST), NOW.plus(PAUSE)), "the oldest is forgotten instead");
+        assert!(asked.was_just_asked(&id(MOST), NOW.plus(PAUSE)));
+        assert_eq!(asked.0.lock().unwrap().len(), MOST);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_flow::language::{Entry, Purpose, Sso, StepKind};
+use countersign_flow::language::{Entry, Purpose, Requirement, Sso, StepKind};
 use countersign_flow::{Finding, Policy, PolicySet, Severity, Surroundings, check, check_within, parse};
+use countersign_model::fact::Fact;
 use countersign_model::{Authentication, Timestamp};
 use countersign_protocol::{Choices, LoginPolicy};
 use countersign_store::Db;
@@ -254,13 +255,21 @@ impl Policies {
     /// The policies for which a session with this login answers, remembered or not: its own, and those whose facts it
     /// contains, so that a step-up takes nothing away.
     pub(crate) fn list_answered_by_session<'a>(&'a self, known: &'a Authentication) -> impl Iterator<Item = &'a str> {
-        let is_always = |id: &str| self.set.get(id).is_some_and(|policy| policy.sso == Sso::Always);
-        let contains = |login: &LoginPolicy| {
-            login.id == known.policy || (!login.facts.is_empty() && known.facts.is_superset(login.facts))
-        };
-        let answered = self.login.iter().filter(move |login| is_always(&login.id) && contains(login));
-        answered.map(|login| login.id.as_str())
+        let always = self.set.iter().filter(|policy| policy.sso == Sso::Always && policy.purpose == Purpose::Login);
+        let answered = always.filter(|policy| policy.id == known.policy || contains(known, policy));
+        answered.map(|policy| policy.id.as_str())
     }
+}
+
+/// Whether what `known` proved is all that `policy` asks of anybody. What it asks of some accounts alone is not known
+/// here, nor which provider vouched.
+fn contains(known: &Authentication, policy: &Policy) -> bool {
+    let is_met = |require: &Requirement| {
+        require.condition.is_none()
+            && !require.factors.contains(Fact::Federated)
+            && known.facts.is_superset(require.factors)
+    };
+    !policy.require.is_empty() && policy.require.iter().all(is_met)
 }
 
 /// The policy of `set` for a client that names none.

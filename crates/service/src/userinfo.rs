@@ -32,7 +32,10 @@ impl Provider {
             return Ok(Err(dead("the grant was revoked, or its person or client is not active")));
         };
         let grant = &found.grant;
-        let released = userinfo::claims(&found.account, &grant.authentication, &claims.scope(), &grant.claims.userinfo);
+        // What the request asked for by name was for its own client, not for who holds an exchanged token.
+        let is_own = claims.client().as_ref() == Some(&grant.client);
+        let by_name = if is_own { grant.claims.userinfo.as_slice() } else { &[] };
+        let released = userinfo::claims(&found.account, &grant.authentication, &claims.scope(), by_name);
         self.dress(released, &client, self.clock.now()).await.map(Ok)
     }
 

@@ -358,8 +358,8 @@ impl<'a> Hunt<'a> {
                 let operator = Operator::new(self.node, &self.house.phones);
                 operator.pick_up(&call.address).await;
                 operator.press(&call.address, "#").await;
-            } else {
-                self.code = call.code();
+            } else if let Some(code) = call.find_code() {
+                self.code = code;
             }
         }
         self.calls = rung.len();

@@ -28,13 +28,17 @@ pub struct Rung {
 }
 
 impl Rung {
-    /// The code on a text's last line.
+    /// The code on a text's last line, if it has one.
+    pub fn find_code(&self) -> Option<String> {
+        self.text.lines().last()?.rsplit_once('#').map(|(_, code)| code.to_owned())
+    }
+
+    /// The same of a text that has one.
     ///
     /// # Panics
     /// When there is none.
     pub fn code(&self) -> String {
-        let last = self.text.lines().last().expect("a line");
-        last.rsplit_once('#').expect("a code").1.to_owned()
+        self.find_code().expect("a code")
     }
 }
 

@@ -86,10 +86,10 @@ fn check(id: &ClientId, metadata: &ClientMetadata, members: &Map<String, Value>)
     Ok(())
 }
 
-/// Host and scheme: an address of a private-use scheme is at no host.
+/// Scheme, host and port: an address of a private-use scheme is at no host.
 fn host_of(uri: &str) -> Option<String> {
     let url = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
-    Some(format!("{}://{}", url.scheme(), url.host_str()?))
+    Some(url.origin().ascii_serialization())
 }
 
 /// An application on the person's own machine (RFC 8252, 7.3).

@@ -1,8 +1,8 @@
 //! Token exchange (RFC 8693): an access token of ours for a narrower one, of whoever acts for the person.
 //!
 //! What is exchanged, and what comes of it, are access tokens of this provider alone: an ID token is no authorization,
-//! and nothing that could be taken back stands behind it. The new token is under the grant of the old one, dies with it,
-//! and allows no more, for no other server, for no longer.
+//! and nothing that could be taken back stands behind it. The new token is under the grant of the old one, dies with
+//! that, and allows no more, for no other server, for no longer.
 
 use countersign_model::{AuditKind, AuditOutcome, Client, Grant, Scope, Seconds, Timestamp};
 

@@ -54,6 +54,10 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
     if act == "export" {
         return export(&node, &request, locale, call).await;
     }
+    // A form of another site could do nothing but end sign-ins that are under way in this browser.
+    if request::is_of_another_site(&request) {
+        return see("/account");
+    }
     let answer = match read_deed(&form) {
         Some(deed) => node.provider.change_account(deed, form.get("nonce").unwrap_or_default(), call).await,
         // To a page with an address of its own, where another language can be chosen.

@@ -153,6 +153,10 @@ async fn ask_reset(node: Data<Node>, path: Path<String>, request: HttpRequest) -
 }
 
 async fn reset(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
+    // Such a form could do nothing but end sign-ins that are under way in this browser.
+    if request::is_of_another_site(&request) {
+        return see("/setup/users");
+    }
     let form = match request::form(&request, &body) {
         Ok(form) => form,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),
@@ -175,6 +179,10 @@ async fn reset(node: Data<Node>, path: Path<String>, request: HttpRequest, body:
 }
 
 async fn invite(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
+    // Such a form could do nothing but end sign-ins that are under way in this browser.
+    if request::is_of_another_site(&request) {
+        return see("/setup/users");
+    }
     let form = match request::form(&request, &body) {
         Ok(form) => form,
         Err(refusal) => return error::refused_page(&node, &request, &refusal),

@@ -5,6 +5,7 @@ use countersign_protocol::delegation::{self, Forbidden, Reach};
 use countersign_store::Tx;
 
 use super::PersonRefusal;
+use super::roles::ROLES;
 use crate::ServiceError;
 use crate::audit::EventBuilder;
 
@@ -51,6 +52,7 @@ impl Actor<'_> {
         now: Timestamp,
     ) -> Result<Result<(), PersonRefusal>, ServiceError> {
         let Self::Administrator(own) = self else { return Ok(Ok(())) };
+        tx.take_turn(ROLES).await?;
         let session = tx.find_session_by_token(&own.session.token).await?;
         let is_live = session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at);
         let actor = tx.find_account(&own.user.id).await?.map(|account| account.user);

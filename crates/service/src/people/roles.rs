@@ -8,6 +8,9 @@ use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::provider::Provider;
 
+/// The turn of what changes roles, and of what is done by one.
+pub(super) const ROLES: &str = "roles";
+
 /// A role to be granted or revoked.
 #[derive(Clone, Copy, Debug)]
 pub struct RoleChange<'a> {
@@ -65,7 +68,10 @@ impl Provider {
         };
         let written = self
             .db
-            .write(async |tx| if grants { checked.grant(tx, now).await } else { checked.revoke(tx, now).await })
+            .write(async |tx| {
+                tx.take_turn(ROLES).await?;
+                if grants { checked.grant(tx, now).await } else { checked.revoke(tx, now).await }
+            })
             .await?;
         Ok(written.map(|()| checked.user.id))
     }
