@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_tests::servers::{Browser, Demo, DemoOptions, FakeClock, Inbox};
+use countersign_tests::user_agent::program;
 use fantoccini::Locator;
 use serde_json::json;
 
@@ -154,8 +155,7 @@ impl Wire {
     pub async fn of(browser: &Browser) -> Self {
         let cookies = browser.get_all_cookies().await.unwrap();
         let cookies: Vec<String> = cookies.iter().map(|c| format!("{}={}", c.name(), c.value())).collect();
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Self { http: http.build().unwrap(), cookies: cookies.join("; ") }
+        Self { http: program().build().unwrap(), cookies: cookies.join("; ") }
     }
 
     /// The page's bytes.

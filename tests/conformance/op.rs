@@ -4,10 +4,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use countersign_tests::servers::{Demo, DemoOptions, FakeClock, binary};
-use countersign_tests::user_agent::{Answer, UserAgent};
+use countersign_tests::user_agent::{Answer, UserAgent, program};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Header, Validation};
-use reqwest::redirect::Policy;
 use reqwest::{Certificate, Identity};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -116,6 +115,6 @@ impl Op {
 
 /// A client that trusts `ca` alone and follows no redirect.
 fn client(ca: &Certificate, identity: Option<Identity>) -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none()).tls_certs_only([ca.clone()]);
+    let builder = program().tls_certs_only([ca.clone()]);
     identity.into_iter().fold(builder, reqwest::ClientBuilder::identity).build().expect("a client")
 }

@@ -1,7 +1,7 @@
 //! What the provider refuses to take: compressed bodies, long requests, too many sign-ins from one address.
 
 use countersign_tests::servers::DemoOptions;
-use countersign_tests::user_agent::{Answer, UserAgent};
+use countersign_tests::user_agent::{Answer, UserAgent, program};
 use futures_util::future::join_all;
 
 use crate::fixture::{ALICE, Provider, assert_error_page};
@@ -54,7 +54,7 @@ async fn an_address_that_begins_too_many_sign_ins_is_told_to_wait() {
 
 /// A sign-in that fails, as a proxy hands it on; answers the status of the post.
 async fn begin_behind_proxy(provider: &Provider, forwarded: &str) -> u16 {
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let http = program();
     let headers = [("x-forwarded-for", forwarded)].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
     let agent = UserAgent::with(http.default_headers(headers.into_iter().collect()).build().unwrap());
     let page = agent.get(&provider.ask("basic").url()).await;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_tests::servers::DemoOptions;
-use countersign_tests::user_agent::{Answer, UserAgent};
+use countersign_tests::user_agent::{Answer, UserAgent, program};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Certificate, Client, Identity};
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn self_signed() -> (Vec<u8>, Identity) {
 }
 
 fn http(ca: &Certificate, identity: Option<Identity>) -> Client {
-    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let builder = program();
     let builder = builder.tls_certs_only([ca.clone()]);
     identity.into_iter().fold(builder, reqwest::ClientBuilder::identity).build().unwrap()
 }

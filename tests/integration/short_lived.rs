@@ -1,6 +1,7 @@
 //! The short-lived store: one contract, run on Redis in each of its forms and in process.
 
 mod counters;
+mod failover;
 mod instances;
 mod only_in_process;
 mod only_redis;

@@ -8,6 +8,7 @@ mod inbox;
 mod port;
 mod process;
 mod redis;
+mod sentinel;
 mod site;
 
 pub use browser::{Browser, BrowserOptions};
@@ -17,4 +18,5 @@ pub use inbox::{Inbox, InboxMessage};
 pub use port::free_port;
 pub use process::Running;
 pub use redis::{Keeps, RedisServer};
+pub use sentinel::Watched;
 pub use site::{Page, Site, Visit};

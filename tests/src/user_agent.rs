@@ -17,11 +17,18 @@ use url::Url;
 
 /// How long an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a connection is kept for another request: well under `server.request_timeout`, after which the provider closes
+/// one that never had any. A test that was busy meanwhile (with a key, with a wait) would send into the closing.
+const KEPT: Duration = Duration::from_secs(3);
 
 /// A client that follows no redirect, without cookies.
 pub fn http() -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE);
-    builder.build().expect("client")
+    program().timeout(PATIENCE).build().expect("client")
+}
+
+/// What every client of the tests begins with: no proxy, no redirect followed, no old connection used again.
+pub fn program() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().redirect(Policy::none()).pool_idle_timeout(KEPT)
 }
 
 /// What a server answered.

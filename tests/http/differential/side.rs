@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_tests::user_agent::{Answer, UserAgent};
+use countersign_tests::user_agent::{Answer, UserAgent, program};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -21,7 +21,7 @@ type Params = Vec<(String, String)>;
 
 fn http(accept: &'static str) -> Client {
     let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let builder = program();
     builder.default_headers(headers).build().unwrap()
 }
 

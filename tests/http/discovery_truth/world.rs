@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_tests::provider::serve_json;
 use countersign_tests::servers::DemoOptions;
-use countersign_tests::user_agent::{Answer, UserAgent, once};
+use countersign_tests::user_agent::{Answer, UserAgent, once, program};
 use jsonwebtoken::{EncodingKey, Header};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Certificate, Client, Identity, RequestBuilder};
@@ -83,7 +83,7 @@ impl World {
         let mut provider = Provider::start_with(DemoOptions { flags, env, ..DemoOptions::default() }).await;
         let ca = Certificate::from_pem(&std::fs::read(provider.demo.ca_file.as_ref().unwrap()).unwrap()).unwrap();
         let http = |identity: Option<Identity>| {
-            let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+            let builder = program();
             let builder = builder.tls_certs_only([ca.clone()]);
             identity.into_iter().fold(builder, reqwest::ClientBuilder::identity).build().unwrap()
         };

@@ -4,6 +4,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::user_agent::program;
+
 /// How long a mail may take through the outbox.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
@@ -62,7 +64,7 @@ pub struct Inbox {
 impl Inbox {
     /// For the sandbox at `base`, which may have a certificate of the CA in `ca_file`.
     pub fn new(base: &str, ca_file: Option<&Path>) -> Self {
-        let mut builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+        let mut builder = program().timeout(PATIENCE);
         if let Some(path) = ca_file {
             let pem = std::fs::read(path).expect("the CA's certificate");
             builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).expect("a certificate")]);

@@ -127,8 +127,9 @@ impl Link {
 
     /// Tells of an error on `node`; true when it is dead and the next `node()` will be another one.
     pub fn report(&self, node: &Node, error: &RedisError) -> bool {
-        // After a failover the old master answers that it is a replica now.
-        let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        // After a failover the old master answers that it is a replica now, or before it knows: that it has none left.
+        let alone = matches!(*self.source, Source::Sentinel { .. }) && error.code() == Some("NOREPLICAS");
+        let demoted = alone || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         // A cluster connection heals itself, and its driver must not be thrown away with one of its nodes.
         if !(error.is_unrecoverable_error() || demoted) || matches!(node.connection, Connection::Cluster(_)) {
             return false;
