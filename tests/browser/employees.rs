@@ -52,3 +52,22 @@ async fn an_employee_signs_in_at_the_corporate_provider() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn an_employee_who_types_the_address_elsewhere_is_led_to_the_corporate_provider() {
+    let demo = Demo::start_default().await;
+    Browser::journey("employees-by-address", &BrowserOptions::default(), async |browser| {
+        for button in ["LOGIN WITH EMAIL", "LOGIN WITH PHONE"] {
+            open_login_options(browser, &demo).await;
+            browser.press_and_leave(button).await;
+            browser.fill("Email Address", "nurse@corp.example.com").await;
+            browser.fill("Password", "not asked for").await;
+            browser.press_and_leave("Sign in").await;
+            browser.wait_for_text(CORPORATE).await;
+        }
+        // The address went along.
+        browser.press_and_leave("Sign in").await;
+        assert_eq!(read_home(browser, &demo).await.email, "nurse@corp.example.com");
+    })
+    .await;
+}

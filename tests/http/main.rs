@@ -15,6 +15,7 @@ mod differential;
 mod discovery;
 mod discovery_truth;
 mod fixture;
+mod foreign_provider;
 mod from_b2c;
 mod indistinguishable;
 mod jarm;

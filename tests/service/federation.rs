@@ -1,7 +1,7 @@
 //! Sign-in at an upstream provider: who is let in, and that it happens once.
 
 use countersign_model::Seconds;
-use countersign_service::{Answered, LinkRule, Provider, Response, UpstreamAnswer};
+use countersign_service::{Answered, ClaimNames, FederationSettings, LinkRule, Provider, Response, UpstreamAnswer};
 use countersign_tests::provider::{
     CLINIC, Corporate, House, NodePlan, Person, Seen, code_in, parameter, register_client,
 };
@@ -20,6 +20,9 @@ on_both_stores!(
     an_account_that_a_stranger_made_under_the_address_is_not_adopted,
     a_sign_in_upstream_an_hour_ago_is_told_as_such_and_makes_no_session_younger,
     a_sign_in_upstream_is_as_young_as_the_client_wants_it,
+    a_typed_address_of_the_provider_leads_there_and_is_suggested_there,
+    which_addresses_lead_upstream_tells_nothing_of_accounts,
+    a_provider_may_name_its_claims_otherwise,
 );
 
 const DOMAINS: &[&str] = &["corp.example.com", "example.com"];
@@ -320,4 +323,80 @@ async fn a_sign_in_upstream_an_hour_ago_is_told_as_such_and_makes_no_session_you
     // Whoever asks for a younger one is sent upstream, not answered from that.
     let sent = person.arrive_from(&node, "staff", "max_age=1800").await.response();
     assert_eq!(parameter(&sent, "max_age").as_deref(), Some("1800"));
+}
+
+/// A node whose provider's people alone have `corp.example.com`, and a client that signs in by mail.
+async fn open_with_mail(house: &House) -> (Arc<Provider>, Corporate) {
+    let corporate = Corporate::open(&house.clock).await;
+    let upstreams = vec![corporate.settings(LinkRule::Create, &["corp.example.com"])];
+    (house.node_with(NodePlan { upstreams, ..house.plan() }).await, corporate)
+}
+
+async fn type_address(person: &mut Person, node: &Provider, address: &str) -> Seen {
+    let page = person.arrive(node, "p=email&prompt=login").await.page();
+    person.press(node, &page, "login", &[("email", address), ("password", "whatever it is")]).await
+}
+
+async fn a_typed_address_of_the_provider_leads_there_and_is_suggested_there(house: House) {
+    let (node, corporate) = open_with_mail(&house).await;
+    let mut person = Person::new();
+    let sent = type_address(&mut person, &node, " Nurse@Corp.example.com").await.response();
+    assert_eq!(parameter(&sent, "login_hint").as_deref(), Some("nurse@corp.example.com"));
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    assert!(!person.follow(&node, answered).await.code().is_empty());
+    assert_eq!(users(&house).await, ["nurse@corp.example.com"]);
+    // "Forgot your password?" has none to set here.
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=email&prompt=login").await.page();
+    let page = person.press(&node, &page, "forgot", &[]).await.page();
+    let sent = person.press(&node, &page, "send", &[("email", "nurse@corp.example.com")]).await.response();
+    assert_eq!(parameter(&sent, "login_hint").as_deref(), Some("nurse@corp.example.com"));
+    assert_eq!(house.count("outbox", "TRUE").await, 0);
+}
+
+async fn which_addresses_lead_upstream_tells_nothing_of_accounts(house: House) {
+    let (node, corporate) = open_with_mail(&house).await;
+    let mut person = Person::new();
+    let sent = type_address(&mut person, &node, "nurse@corp.example.com").await.response();
+    call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    let known = type_address(&mut Person::new(), &node, "nurse@corp.example.com").await.response();
+    let unknown = type_address(&mut Person::new(), &node, "nobody@corp.example.com").await.response();
+    for name in ["client_id", "scope", "redirect_uri", "max_age", "prompt"] {
+        assert_eq!(parameter(&known, name), parameter(&unknown, name), "{name}");
+    }
+    for (other, address) in [("known", CLINIC.0), ("unknown", "nobody@example.com")] {
+        let page = type_address(&mut Person::new(), &node, address).await.page();
+        assert_eq!(
+            (page.view.page.as_str(), page.view.notice.map(|notice| notice.key)),
+            ("sign_in", Some("wrong")),
+            "{other}"
+        );
+    }
+}
+
+async fn a_provider_may_name_its_claims_otherwise(house: House) {
+    let corporate = Corporate::open(&house.clock).await;
+    let claims = ClaimNames {
+        email: "upn".to_owned(),
+        given_name: "https://corp.example.com/first".to_owned(),
+        family_name: "surname".to_owned(),
+    };
+    let settings = FederationSettings { claims, ..corporate.settings(LinkRule::Create, DOMAINS) };
+    let node = house.node_with(NodePlan { upstreams: vec![settings], ..house.plan() }).await;
+    register_client(&node, json!({ "client_id": "staff", "countersign_policy": "employees" })).await;
+    // What stands under the usual names is another's there, and counts for nothing.
+    let foreign = json!({
+        "sub": "f-1", "email": "boss@corp.example.com", "email_verified": true, "upn": "Nurse@Corp.example.com",
+        "given_name": "Wrong", "family_name": "Person", "https://corp.example.com/first": "Ann", "surname": "Lee",
+    });
+    come(&mut Person::new(), &node, &corporate, &foreign).await.code();
+    assert_eq!(users(&house).await, ["nurse@corp.example.com"]);
+    let sql = "SELECT profile AS text FROM users WHERE email = 'nurse@corp.example.com'";
+    let profile: Value = serde_json::from_str(&house.texts(sql).await[0]).unwrap();
+    assert_eq!((&profile["given_name"], &profile["family_name"]), (&json!("Ann"), &json!("Lee")));
+    let mut unnamed = nurse();
+    unnamed["sub"] = json!("f-2");
+    let page = come(&mut Person::new(), &node, &corporate, &unnamed).await.page();
+    assert_eq!(page.view.page, "federation_refused");
+    assert!(reasons(&house).await.last().unwrap().contains("no mail address"));
 }

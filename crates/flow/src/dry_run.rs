@@ -128,6 +128,11 @@ impl DryRun {
         let found = set.get(policy).ok_or(BeginError::UnknownPolicy)?;
         let entry = found.entry.iter().copied().min_by_key(|entry| matches!(entry, Entry::Admin | Entry::Switch));
         let entry = entry.unwrap_or(Entry::Authorize);
+        let mut world = world;
+        for provider in list_providers(&set) {
+            let domain = format!("{provider}.example");
+            world.facts.upstream_domains.entry(provider).or_insert_with(|| vec![domain]);
+        }
         let begun = begin(&set, policy, entry, &begin_facts(&set, &world), now)?;
         let mut run = Self {
             world,
@@ -342,6 +347,16 @@ impl DryRun {
 }
 
 /// The facts of a request, with the current version of every document the set shows.
+/// The upstream providers that the policies name. The people of each have addresses in `<provider>.example`.
+fn list_providers(set: &PolicySet) -> Vec<String> {
+    let steps = set.iter().flat_map(|policy| &policy.steps);
+    let providers = steps.filter_map(|step| match &step.kind {
+        StepKind::Federate { provider } => Some(provider.clone()),
+        _ => None,
+    });
+    providers.collect()
+}
+
 fn begin_facts(set: &PolicySet, world: &World) -> Facts {
     let mut facts = world.facts.clone();
     for step in set.iter().flat_map(|policy| &policy.steps) {

@@ -23,6 +23,8 @@ pub struct Facts {
     pub locale: String,
     /// Address the request suggests (`login_hint`); read by `begin` alone.
     pub login_hint: Option<String>,
+    /// Mail domains of the upstream providers, lower case, by provider.
+    pub upstream_domains: BTreeMap<String, Vec<String>>,
     /// What client and scopes demand beyond the policy: alternatives, one of which must be met; empty: nothing.
     pub demanded: Vec<FactSet>,
     /// The account `Needs::account` asked for; none when there is no such account.
@@ -74,6 +76,13 @@ pub struct Facts {
 impl Facts {
     pub(crate) fn find_remembered(&self, policy: &str) -> Option<&RememberedFacts> {
         self.remembered.iter().find(|remembered| remembered.policy == policy)
+    }
+
+    /// Whether a mail address is in one of the provider's domains: exactly, not below it.
+    pub(crate) fn owns_address(&self, provider: &str, address: &str) -> bool {
+        let Some((_, domain)) = address.rsplit_once('@') else { return false };
+        let own = self.upstream_domains.get(provider);
+        own.is_some_and(|own| own.iter().any(|own| own.eq_ignore_ascii_case(domain)))
     }
 }
 

@@ -161,6 +161,11 @@ impl Instance {
         self.account.as_ref()
     }
 
+    /// What was typed last, or suggested by the request, as the name to sign in with.
+    pub fn identifier(&self) -> Option<&str> {
+        self.identifier.as_deref()
+    }
+
     /// The organization whose registration code was right, until the account is made.
     pub const fn organization(&self) -> Option<&OrganizationId> {
         self.organization.as_ref()

@@ -31,6 +31,8 @@ mod switch;
 mod terms;
 mod totp;
 
+use std::collections::BTreeSet;
+
 use countersign_model::{AuditKind, AuditOutcome, Timestamp};
 
 pub(crate) use choice::list_boxes;
@@ -170,6 +172,11 @@ pub(crate) fn is_open(set: &PolicySet, target: &Target) -> bool {
         Destination::Step(_) => true,
         Destination::Switch(switch) => set.find_switched(switch).is_some() || switch.otherwise.is_some(),
     }
+}
+
+/// The upstream providers that `target` leads to before anybody has to do something.
+pub(crate) fn list_providers(set: &PolicySet, policy: &Policy, target: &Target) -> BTreeSet<String> {
+    reach::from_targets(set, policy, &[target]).providers
 }
 
 fn read_hint(hint: &str) -> Option<String> {

@@ -78,7 +78,7 @@ const FEWEST: usize = 60;
 /// the slips of the pen as many as of the others.
 const SMALL: &[(&str, usize)] = &[
     // One branch and one step, in which the corporate provider does the asking: no code, no tries, no sends.
-    ("employees", 49),
+    ("employees", 51),
     // One page of buttons and a stop: nothing is proven in it, so it has no limits to raise and no factors to drop.
     ("login-options", 31),
     // Two forms and an effect, no `issue` and no `require`: nothing leads to a token, and a form asks for no code.

@@ -273,6 +273,11 @@ fn leave(run: &mut DryRun, step: &Step, by: &str, page: &PageView) -> Result<Nex
             post(run, &Input::press("federated"))
         }
         Outcome::Declined => post(run, &Input::press("decline")),
+        Outcome::Upstream => {
+            let (_, domain) = EMAIL.split_once('@').unwrap();
+            run.world.facts.upstream_domains.insert("corporate".to_owned(), vec![domain.to_owned()]);
+            post(run, &fill(page, main_control(step)))
+        }
         Outcome::Forgot | Outcome::Change => post(run, &Input::press(by)),
     }
 }

@@ -35,17 +35,35 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
         findings.push(finding(policy, "W70", policy.at, "no `cancel`: its pages have no way back".to_owned()));
     }
     check_spent(set, policy, findings);
+    check_upstream(set, policy, findings);
     check_links(set, policy, findings);
+}
+
+/// The outcomes that are no passing.
+const NOT_PASSED: [Outcome; 6] =
+    [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Change, Outcome::Declined, Outcome::Upstream];
+
+/// E04: whose address belongs to an upstream provider is led to one.
+fn check_upstream(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
+    for step in &policy.steps {
+        let Some(target) = step.find_route(Outcome::Upstream).filter(|target| machine::is_open(set, target)) else {
+            continue;
+        };
+        if machine::list_providers(set, policy, target).is_empty() {
+            let message = format!("`upstream` of `{}` leads to no `federate` step", step.name);
+            findings.push(finding(policy, "E04", target.at, message));
+        }
+    }
 }
 
 /// W70: who used up a step's limit must be told what to do next, and must not be sent back into it.
 fn check_spent(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
     for (index, step) in policy.steps.iter().enumerate() {
-        for outcome in [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Change, Outcome::Declined] {
+        for outcome in NOT_PASSED {
             let Some(Target { to: Destination::Step(to), at }) = step.find_route(outcome) else { continue };
             let Some(next) = policy.steps.get(*to) else { continue };
             let word = outcome.as_str();
-            let failed = !matches!(outcome, Outcome::Forgot);
+            let failed = !matches!(outcome, Outcome::Forgot | Outcome::Upstream);
             if failed && leads_to_issue(policy, *to, &mut BTreeSet::new()) {
                 let message = format!("`{word}` of `{}` leads to `issue`: who failed is signed in", step.name);
                 let path = trace(set, policy, index, &next.name);
@@ -209,13 +227,12 @@ pub(super) fn list_spare(set: &PolicySet, policy: &Policy) -> BTreeSet<usize> {
 
 /// Where passing a step leads: not what failing it does.
 fn list_passed(set: &PolicySet, step: &Step) -> Vec<usize> {
-    let failed =
-        |outcome| matches!(outcome, Outcome::Spent | Outcome::Undeliverable | Outcome::Forgot | Outcome::Change);
-    let failing = step.routes.iter().filter(|(outcome, _)| failed(*outcome)).count();
+    let failed = |outcome: &Outcome| NOT_PASSED.contains(outcome) && *outcome != Outcome::Declined;
+    let failing = step.routes.iter().filter(|(outcome, _)| failed(outcome)).count();
     if failing == 0 || failing == step.routes.len() {
         return list_next(set, step);
     }
-    let passing = step.routes.iter().filter(|(outcome, _)| !failed(*outcome));
+    let passing = step.routes.iter().filter(|(outcome, _)| !failed(outcome));
     passing.filter_map(|(_, target)| step_of(set, &target.to)).collect()
 }
 

@@ -500,3 +500,39 @@ fn more_guards_than_can_be_explored_are_refused() {
         mutated(&[("when = [{ if = \"session.remembered\"", &format!("when = [{when}{{ if = \"session.remembered\""))]);
     assert_eq!(only(&findings, "E00").line, line_of(&[], "id       = \"email\""));
 }
+
+#[test]
+fn what_leads_upstream_ends_at_a_provider() {
+    let upstream = "upstream = { to = \"@employees\", optional = true }";
+    let findings = changed("email", &[(upstream, "upstream = \"wait\"")]);
+    assert!(only(&findings, "E04").message.contains("leads to no `federate` step"), "{findings:#?}");
+    let findings = changed("email", &[(upstream, "upstream = \"issue\"")]);
+    assert!(only(&findings, "E40").message.contains("needs"), "{findings:#?}");
+}
+
+#[test]
+fn another_address_may_be_typed_after_the_guard_was_asked() {
+    // Asked twice: no at first, yes once another address was typed. Whoever answers it once for all misses the way.
+    let text = r#"
+        format = 1
+        id = "twice"
+        purpose = "login"
+        entry = ["authorize"]
+        start = "first"
+        cancel = { to = "end" }
+        acr = "urn:x:twice"
+        require = [{ factors = ["password", "federated"] }]
+        [step]
+        first = { kind = "branch", when = [{ if = "address.of:corporate", then = "end" }], else = "credentials" }
+        second = { kind = "branch", when = [{ if = "address.of:corporate", then = "issue" }], else = "end" }
+        issue = { kind = "issue" }
+        end = { kind = "stop", page = "federation_refused" }
+        [step.credentials]
+        kind = "password"
+        login = "email"
+        limits = { attempts = 10, lock = { scope = "identifier", after = 10, for = "1m", backoff = 2, max = "5h" } }
+        on = { ok = "second", spent = "end" }
+    "#;
+    let findings = check(&PolicySet::new(vec![read(text)]), TODAY);
+    assert_eq!(only(&findings, "E40").path, ["first", "credentials", "second", "issue"]);
+}

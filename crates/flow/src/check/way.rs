@@ -5,8 +5,8 @@ use countersign_model::{Fact, FactSet, FactorKind};
 use super::held::Held;
 use super::world::{Answers, Questions, Traits};
 use crate::language::{
-    AccountGuard, Destination, EffectWord, FieldName, Guard, MailboxRule, Otp, Outcome, Policy, SendTo, Step, StepKind,
-    Switch, Target,
+    AccountGuard, Clause, Destination, EffectWord, FieldName, Guard, MailboxRule, Otp, Outcome, Policy, SendTo, Step,
+    StepKind, Switch, Target,
 };
 use crate::{PolicySet, Position};
 
@@ -115,6 +115,7 @@ impl<'a> View<'a> {
         match guard {
             Guard::Account(trait_) => state.in_hand && state.account.has(*trait_),
             Guard::Webhook(_) => state.in_hand && self.questions.answer(self.answers, guard),
+            Guard::AddressOf(_) => false,
             other => self.questions.answer(self.answers, other),
         }
     }
@@ -148,8 +149,15 @@ impl<'a> View<'a> {
 
     fn list_branch(&self, step: &'a Step, state: State) -> Vec<Move<'a>> {
         let StepKind::Branch(branch) = &step.kind else { return Vec::new() };
-        let Some(clause) = branch.when.iter().find(|clause| self.holds(&state, &clause.guard)) else {
-            return vec![Move { way: Way::Target(&branch.otherwise), state, is_other: false }];
+        let plain = |target| Move { way: Way::Target(target), state, is_other: false };
+        let holds = |clause: &&Clause| self.holds(&state, &clause.guard);
+        let deciding = branch.when.iter().position(|clause| holds(&clause));
+        let before = branch.when.iter().take(deciding.unwrap_or(branch.when.len()));
+        let mut moves: Vec<Move> =
+            before.filter(|clause| clause.guard.is_typed()).map(|clause| plain(&clause.then)).collect();
+        let Some(clause) = deciding.and_then(|index| branch.when.get(index)) else {
+            moves.push(plain(&branch.otherwise));
+            return moves;
         };
         let adopted = match &clause.guard {
             // A remembered login was issued by this policy before, so it met the requirements then.
@@ -160,7 +168,8 @@ impl<'a> View<'a> {
             Guard::SessionFresh => self.list_sessions(state),
             _ => vec![state],
         };
-        adopted.into_iter().map(|state| Move { way: Way::Target(&clause.then), state, is_other: false }).collect()
+        moves.extend(adopted.into_iter().map(|state| Move { state, ..plain(&clause.then) }));
+        moves
     }
 
     /// What the session of a browser may have proven: what some login policy requires.

@@ -99,6 +99,8 @@ impl Questions {
         let mut others = BTreeSet::new();
         let mut add = |guard: &Guard| match guard {
             Guard::Account(trait_) => account = account.with(*trait_),
+            // Answered both ways wherever it is asked (`View::list_moves`): another address may be typed on the way.
+            Guard::AddressOf(_) => {}
             other => {
                 others.insert(other.clone());
             }

@@ -17,6 +17,9 @@ pub enum Guard {
     RequestAcr(String),
     /// The locale of the request is this one, or a regional form of it: `locale:<tag>`.
     Locale(String),
+    /// The mail address that was typed, or suggested by the request, is in a domain of this upstream provider:
+    /// `address.of:<provider>`. False while none was typed. It says nothing of any account.
+    AddressOf(String),
     /// A secret property of the account in hand; false while there is none.
     Account(AccountGuard),
     /// What a webhook answers: `webhook:<name>`. Always treated as secret.
@@ -82,10 +85,16 @@ impl Guard {
         match name {
             "client.is" => Some(Self::ClientIs(value.to_owned())),
             "request.acr" => Some(Self::RequestAcr(value.to_owned())),
+            "address.of" => Some(Self::AddressOf(value.to_owned())),
             "locale" => Some(Self::Locale(value.to_ascii_lowercase())),
             "webhook" => Some(Self::Webhook(value.to_owned())),
             _ => None,
         }
+    }
+
+    /// Whether it asks for what was typed: its value may change on the way.
+    pub const fn is_typed(&self) -> bool {
+        matches!(self, Self::AddressOf(_))
     }
 
     /// Whether its value must not show before something of the account is proven.
@@ -102,6 +111,7 @@ impl fmt::Display for Guard {
             Self::ClientIs(id) => write!(f, "client.is:{id}"),
             Self::RequestAcr(value) => write!(f, "request.acr:{value}"),
             Self::Locale(tag) => write!(f, "locale:{tag}"),
+            Self::AddressOf(provider) => write!(f, "address.of:{provider}"),
             Self::Webhook(name) => write!(f, "webhook:{name}"),
             Self::Account(guard) => {
                 let word = AccountGuard::WORDS.iter().find(|(_, known)| known == guard);
@@ -124,6 +134,7 @@ mod tests {
             "client.is:a",
             "request.acr:urn:x",
             "locale:es",
+            "address.of:corporate",
             "webhook:risk",
         ]) {
             assert_eq!(Guard::from_word(word).map(|guard| guard.to_string()), Some(word.to_owned()));
@@ -132,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_guard_without_its_value_is_unknown() {
-        for word in ["client.is", "client.is:", "locale: ", "account.", "account.shoe_size", ""] {
+        for word in ["client.is", "client.is:", "locale: ", "address.of:", "account.", "account.shoe_size", ""] {
             assert_eq!(Guard::from_word(word), None, "{word:?}");
         }
     }

@@ -342,12 +342,19 @@ pub enum Destination {
 impl words::Outcome {
     /// The outcomes a step of this kind may have, and whether each must be routed.
     pub fn list_for(kind: &StepKind) -> Vec<(Self, bool)> {
-        use words::Outcome::{Accepted, Change, Declined, Forgot, Ok, Spent, Undeliverable};
+        use words::Outcome::{Accepted, Change, Declined, Forgot, Ok, Spent, Undeliverable, Upstream};
         match kind {
+            StepKind::Password { login: LoginName::Email } => {
+                vec![(Ok, true), (Spent, true), (Forgot, false), (Upstream, false)]
+            }
             StepKind::Password { .. } => vec![(Ok, true), (Spent, true), (Forgot, false)],
             StepKind::Otp(otp) | StepKind::BindPhone(otp) | StepKind::BindEmail(otp) => {
                 let by_phone = !otp.channels.contains(&Channel::Email);
-                vec![(Ok, true), (Spent, true), (Undeliverable, by_phone), (Change, false)]
+                let mut outcomes = vec![(Ok, true), (Spent, true), (Undeliverable, by_phone), (Change, false)];
+                if matches!(kind, StepKind::Otp(otp) if otp.to == SendTo::InputEmail) {
+                    outcomes.push((Upstream, false));
+                }
+                outcomes
             }
             StepKind::Totp | StepKind::Passkey | StepKind::RecoveryCode | StepKind::BindTotp => {
                 vec![(Ok, true), (Spent, true)]

@@ -109,6 +109,8 @@ words! {
         Undeliverable = "undeliverable",
         /// "Forgot your password?"
         Forgot = "forgot",
+        /// The typed address belongs to an upstream provider that this way leads to.
+        Upstream = "upstream",
         /// "Change e-mail".
         Change = "change",
         /// Agreed.

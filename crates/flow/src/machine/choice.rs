@@ -4,7 +4,7 @@ use countersign_model::{AuditKind, AuditOutcome};
 
 use super::is_open;
 use super::run::{Hop, Run};
-use crate::language::{Choice, ChoiceOption, Destination};
+use crate::language::{Choice, ChoiceOption, Destination, Target};
 use crate::{Effect, FlowError, Input, Next};
 
 /// The boxes of a choice, each once, in order. At most 16 count.
@@ -27,15 +27,15 @@ impl<'a> Run<'a> {
         }
         self.audit(AuditKind::FlowStep, AuditOutcome::Success, &[("outcome", &option.id)]);
         if let Some(name) = &option.remember {
-            self.hand_on_box(option, input.is_ticked(&format!("remember_{name}")));
+            self.hand_on_box(&option.target, input.is_ticked(&format!("remember_{name}")));
         }
         self.follow(Hop::from(&option.target))
     }
 
     /// The box is handed on as a variable; unticked it also ends what was remembered (POLICIES.md, section 7).
-    fn hand_on_box(&mut self, option: &ChoiceOption, ticked: bool) {
+    pub(super) fn hand_on_box(&mut self, target: &Target, ticked: bool) {
         self.instance.vars.remember = Some(ticked);
-        if let (false, Destination::Switch(switch)) = (ticked, &option.target.to) {
+        if let (false, Destination::Switch(switch)) = (ticked, &target.to) {
             self.effects.push(Effect::ForgetRemembered { policy: switch.policy.clone() });
         }
     }

@@ -2,10 +2,10 @@
 
 use countersign_model::{AuditKind, AuditOutcome, UserId};
 
-use super::Here;
 use super::run::Run;
+use super::{Here, is_open, list_providers};
 use crate::facts::AccountFacts;
-use crate::language::{Outcome, Step};
+use crate::language::{Outcome, Step, Target};
 use crate::{Effect, FlowError, Input, Needs, Next};
 
 /// What the answer needs.
@@ -14,6 +14,20 @@ pub(super) fn needs(_: Here, input: &Input) -> Needs {
 }
 
 impl<'a> Run<'a> {
+    /// Where `step` leads whoever typed `address`, where that is in a domain of a provider that this way leads to. It is
+    /// decided by the domain alone, before a limit, a secret or an account is looked at, and so tells nothing of any.
+    pub(super) fn find_upstream(&self, step: &'a Step, address: &str) -> Option<&'a Target> {
+        let target = step.find_route(Outcome::Upstream).filter(|target| is_open(self.set, target))?;
+        let providers = list_providers(self.set, self.policy, target);
+        providers.iter().any(|provider| self.facts.owns_address(provider, address)).then_some(target)
+    }
+
+    /// Goes there. What was typed beside the address is not looked at.
+    pub(super) fn go_upstream(&mut self, step: &'a Step) -> Result<Next, FlowError> {
+        self.leads_upstream = true;
+        self.go(step, Outcome::Upstream)
+    }
+
     pub(super) fn react_federate(&mut self, step: &'a Step, provider: &str, input: &Input) -> Result<Next, FlowError> {
         match input.control.as_str() {
             "continue" => Ok(Next::Federate { provider: provider.to_owned() }),

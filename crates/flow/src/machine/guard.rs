@@ -13,6 +13,9 @@ impl Run<'_> {
             Guard::ClientIs(id) => self.facts.client == *id,
             Guard::RequestAcr(value) => self.facts.requested_acr.contains(value),
             Guard::Locale(tag) => is_locale(&self.facts.locale, tag),
+            Guard::AddressOf(provider) => {
+                self.instance.identifier.as_ref().is_some_and(|typed| self.facts.owns_address(provider, typed))
+            }
             Guard::Account(AccountGuard::OrgCodeValid) => self.instance.organization.is_some(),
             Guard::Account(guard) => self.account().is_some_and(|account| holds_for(*guard, account)),
             Guard::Webhook(name) => self.facts.webhooks.get(name).copied().unwrap_or_else(|| self.is_failing(name)),
@@ -24,9 +27,10 @@ impl Run<'_> {
         self.policy.webhooks.iter().any(|webhook| webhook.name == name && webhook.fail)
     }
 
-    /// A remembered login counts unless its box was unticked, and unless it proves less than is asked for now.
+    /// A remembered login counts unless its box was unticked, an address was typed that leads to a provider, or it proves
+    /// less than is asked for now.
     fn is_remembered(&self) -> bool {
-        let wanted = self.instance.vars.remember != Some(false);
+        let wanted = self.instance.vars.remember != Some(false) && !self.leads_upstream;
         let remembered = self.facts.find_remembered(&self.policy.id).filter(|_| wanted);
         remembered.is_some_and(|known| self.is_wanted(&known.user) && self.is_enough(fact_set(&known.facts)))
     }
@@ -36,7 +40,7 @@ impl Run<'_> {
         let Some(session) = &self.facts.session else { return false };
         let same = self.instance.account.as_ref().is_none_or(|account| *account == session.user);
         let disabled = self.known.as_ref().is_some_and(|known| known.user == session.user && !known.active);
-        same && !disabled && self.is_wanted(&session.user)
+        same && !disabled && !self.leads_upstream && self.is_wanted(&session.user)
     }
 }
 

@@ -186,6 +186,10 @@ impl<'a> Run<'a> {
         sending: Sending,
         input: &Input,
     ) -> Result<Next, FlowError> {
+        if aim == Aim::TypedEmail && self.find_upstream(step, &sending.to).is_some() {
+            self.instance.identifier = Some(sending.to);
+            return self.go_upstream(step);
+        }
         if !self.is_within(list_send_charges(self.here(step), aim, &sending).len()) {
             return self.spend(step);
         }

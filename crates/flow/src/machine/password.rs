@@ -80,6 +80,14 @@ impl<'a> Run<'a> {
     fn react_login(&mut self, step: &'a Step, login: LoginName, input: &Input) -> Result<Next, FlowError> {
         let has_box = self.policy.remember.is_some() && self.instance.vars.remember.is_none();
         self.instance.vars.ticked = has_box && input.is_ticked("remember");
+        if let Typed::Name(address) = input.email()
+            && let Some(target) = self.find_upstream(step, &address)
+        {
+            if has_box {
+                self.hand_on_box(target, self.instance.vars.ticked);
+            }
+            return self.go_upstream(step);
+        }
         let name = match read(login, input) {
             Ok(name) => name,
             Err(notice) => return Ok(self.stay(Some(notice))),

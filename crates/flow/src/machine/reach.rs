@@ -22,6 +22,8 @@ pub(super) struct Reach {
     pub(super) sends_link: bool,
     /// Whether anything is decided or done at all.
     pub(super) decides: bool,
+    /// Upstream providers that people may be sent to.
+    pub(super) providers: BTreeSet<String>,
 }
 
 /// Everything ahead of the step an instance waits at, by any of its outcomes.
@@ -104,6 +106,9 @@ fn look_at(step: &Step, found: &mut Reach) {
             found.decides = true;
             found.creates |= effects.contains(&EffectWord::CreateAccount);
             found.sends_link |= effects.iter().any(|effect| matches!(effect, EffectWord::SendLink { .. }));
+        }
+        StepKind::Federate { provider } => {
+            found.providers.insert(provider.clone());
         }
         _ => {}
     }

@@ -44,6 +44,8 @@ pub(super) struct Run<'a> {
     pub(super) known: Option<AccountFacts>,
     /// Label of recovery codes that the next page shows.
     pub(super) new_codes: Option<String>,
+    /// Whether an address was typed that leads upstream: who is remembered may be somebody else.
+    pub(super) leads_upstream: bool,
 }
 
 impl<'a> Run<'a> {
@@ -55,7 +57,7 @@ impl<'a> Run<'a> {
         instance: Instance,
     ) -> Self {
         let known = facts.account.clone();
-        Self { set, policy, facts, now, instance, effects: Vec::new(), known, new_codes: None }
+        Self { set, policy, facts, now, instance, effects: Vec::new(), known, new_codes: None, leads_upstream: false }
     }
 
     pub(super) fn finish(self, next: Next) -> Advance {

@@ -1,6 +1,7 @@
 mod code;
 mod driver;
 mod enrol;
+mod home_realm;
 mod limits;
 mod never;
 mod options;

@@ -156,6 +156,10 @@ fn read_require(report: &mut Report, root: &mut Table, names: &Names) -> Vec<Req
             let message = "a requirement can not depend on the session: it must hold for it".to_owned();
             report.error("E03", table.offset_of("if"), message);
         }
+        if matches!(condition, Some(Guard::AddressOf(_))) {
+            let message = "a requirement can not depend on what was typed: anybody may type it".to_owned();
+            report.error("E03", table.offset_of("if"), message);
+        }
         table.required(report, "factors");
         let factors = read_facts(report, &mut table, "factors");
         if factors.is_empty() {

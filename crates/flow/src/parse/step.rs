@@ -342,7 +342,7 @@ fn read_routes(report: &mut Report, names: &Names, table: &mut Table, kind: &Ste
             report.error("E02", at, unknown_outcome(word, kind, &allowed));
             continue;
         };
-        let hideable = matches!(outcome, Outcome::Forgot | Outcome::Change);
+        let hideable = matches!(outcome, Outcome::Forgot | Outcome::Change | Outcome::Upstream);
         if let Some(target) = names.target(report, value, hideable) {
             routes.push((outcome, target));
         }

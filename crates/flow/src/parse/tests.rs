@@ -224,6 +224,11 @@ fn missing_keys_and_unrouted_outcomes_are_found() {
             "factors = [\"password\", \"mailbox\"], if = \"session.remembered\"",
             "E03",
         ),
+        (
+            "factors = [\"password\", \"mailbox\"]",
+            "factors = [\"password\", \"mailbox\"], if = \"address.of:corporate\"",
+            "E03",
+        ),
     ];
     for (from, to, code) in cases {
         let found = mutated(from, to);

@@ -446,7 +446,7 @@ fn set_way(step: &mut Step, way: usize, to: Destination) {
 
 /// Whether a way out is one of failing, not of passing.
 fn is_failing(step: &Step, way: usize) -> bool {
-    let failing = [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Declined];
+    let failing = [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Declined, Outcome::Upstream];
     step.routes.get(way).is_some_and(|(outcome, _)| failing.contains(outcome))
 }
 

@@ -20,7 +20,7 @@ pub const REASONS: &[(&str, usize)] = &[
     (UNGUESSABLE, 18),
     (STRICTER, 11),
     (CHOICE, 1),
-    (SHUT, 57),
+    (SHUT, 55),
     (SPARE, 18),
     (NO_ISSUE, 17),
     (OPEN, 4),

@@ -1,5 +1,6 @@
 //! The upstream providers of a deployment, with what they publish kept for a while.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign_model::{Seconds, Timestamp};
@@ -82,6 +83,11 @@ impl Upstreams {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Party> {
         self.0.iter()
+    }
+
+    /// The mail domains of each.
+    pub(crate) fn list_domains(&self) -> BTreeMap<String, Vec<String>> {
+        self.0.iter().map(|party| (party.settings.id.clone(), party.settings.domains.clone())).collect()
     }
 
     /// Issuers and, where known already, authorization endpoints.

@@ -49,6 +49,7 @@ impl Provider {
                 policy.and_then(|id| self.policies.set().get(id)).map(|policy| policy.purpose),
             ),
             client: visit.client.map(|client| client.id.to_string()).unwrap_or_default(),
+            upstream_domains: self.upstreams.list_domains(),
             ..Facts::default()
         };
         if let Some((request, client)) = visit.request() {

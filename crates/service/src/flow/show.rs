@@ -53,9 +53,8 @@ impl Provider {
         running: &Running,
         client: Option<&Client>,
     ) -> Result<Option<Response>, ServiceError> {
-        let request = running.origin.request();
         let wishes = FederationWishes {
-            login_hint: request.and_then(|request| request.login_hint.as_deref()),
+            login_hint: running.instance.identifier(),
             max_age: accepted_age(&running.origin, client),
         };
         let place = FederationPlace { flow, version, provider };

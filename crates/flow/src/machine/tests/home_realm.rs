@@ -1,0 +1,161 @@
+//! An address in a mail domain of an upstream provider leads there.
+
+use countersign_model::{Fact, Seconds};
+
+use super::*;
+use crate::{AccountFacts, Effect, Federated, Input, Next, PolicySet, fact_set};
+
+/// The provider whose people have addresses in `corp.example.com`.
+fn with_corporate(set: PolicySet) -> Driver {
+    let mut driver = Driver::new(set);
+    driver.facts.upstream_domains.insert("corporate".to_owned(), vec!["corp.example.com".to_owned()]);
+    driver
+}
+
+fn at_sign_in(policy: &str) -> Driver {
+    let mut driver = with_corporate(all_shipped());
+    assert_eq!(driver.begin(policy), Next::Page);
+    driver
+}
+
+fn corporate() -> Next {
+    Next::Federate { provider: "corporate".to_owned() }
+}
+
+#[test]
+fn a_federated_address_leads_upstream_and_its_password_counts_for_nothing() {
+    for (policy, fields) in [
+        ("email", [("email", " Nurse@Corp.Example.com"), ("password", PASSWORD)].as_slice()),
+        ("email", &[("email", "nurse@corp.example.com")]),
+        ("phone", &[("email", "nurse@corp.example.com"), ("password", "wrong")]),
+    ] {
+        let mut driver = at_sign_in(policy);
+        // That there is such an account, and that its password is right, changes nothing.
+        driver.accounts.push(AccountFacts { email: Some("nurse@corp.example.com".to_owned()), ..account(3, "x") });
+        let input = fields.iter().fold(Input::press("login"), |input, (name, value)| input.with(name, value));
+        assert_eq!(driver.post(&input), corporate(), "{policy} {fields:?}");
+        assert_eq!(driver.view().policy, "employees");
+        let instance = driver.instance();
+        assert!(instance.facts().is_empty() && instance.account().is_none());
+        assert_eq!(instance.identifier(), Some("nurse@corp.example.com"));
+        driver.federated = Some(Federated { user: user(5), is_new: true, auth_time: None });
+        let Next::Issue(issued) = driver.press("federated") else { panic!("not issued") };
+        assert_eq!((issued.user, fact_set(&issued.facts).iter().collect()), (user(5), vec![Fact::Federated]));
+    }
+}
+
+#[test]
+fn forgot_password_leads_there_too_and_mails_nothing() {
+    let mut driver = at_sign_in("forgot-password");
+    driver.accounts.push(AccountFacts {
+        email: Some("nurse@corp.example.com".to_owned()),
+        mailbox: Some("nurse@corp.example.com".to_owned()),
+        ..account(3, "x")
+    });
+    assert_eq!(driver.post(&Input::press("send").with("email", "nurse@corp.example.com")), corporate());
+    assert!(driver.sent.is_empty() && !driver.did(|effect| matches!(effect, Effect::Pretend { .. })));
+    // A sub-flow of another purpose: `< Cancel` returns to the page it was called from.
+    driver.press("cancel");
+    assert_eq!(driver.view().step, "address");
+}
+
+#[test]
+fn every_other_address_is_asked_for_its_password_here() {
+    for address in
+        ["hospital@example.com", "a@sub.corp.example.com", "a@corp.example.com.evil.example", "nobody@example.com"]
+    {
+        let mut driver = at_sign_in("email");
+        driver.sign_in(address, "wrong");
+        assert_eq!((driver.view().page.as_str(), driver.notice()), ("sign_in", "wrong"), "{address}");
+    }
+}
+
+#[test]
+fn a_spent_limit_keeps_nobody_from_their_provider() {
+    let mut driver = at_sign_in("email");
+    for _ in 0..30 {
+        driver.sign_in("hospital@example.com", "wrong");
+        driver.begin("email");
+    }
+    for _ in 0..30 {
+        driver.begin("email");
+        assert_eq!(driver.sign_in("nurse@corp.example.com", "wrong"), corporate());
+    }
+}
+
+#[test]
+fn without_the_policy_or_the_route_the_password_is_asked_for() {
+    let alone = with_corporate(shipped());
+    let unrouted = EMAIL.replace(", upstream = { to = \"@employees\", optional = true }", "");
+    let rest = list_shipped().into_iter().filter(|policy| policy.id != "email");
+    let without = with_corporate(PolicySet::new(rest.chain([read(&unrouted)]).collect()));
+    for mut driver in [alone, without] {
+        driver.begin("email");
+        assert_eq!(driver.sign_in("nurse@corp.example.com", "wrong"), Next::Page);
+        assert_eq!((driver.view().page.as_str(), driver.notice()), ("sign_in", "wrong"));
+    }
+}
+
+#[test]
+fn who_is_remembered_upstream_does_not_answer_for_the_typed_address() {
+    let mut driver = at_sign_in("email");
+    driver.facts.remembered.push(remembered("employees", 4, &[Fact::Federated], START));
+    let ticked = Input::press("login").with("email", "nurse@corp.example.com").with("remember", "on");
+    assert_eq!(driver.post(&ticked), corporate());
+    assert!(!driver.did(|effect| matches!(effect, Effect::ForgetRemembered { .. })));
+    driver.federated = Some(Federated { user: user(5), is_new: false, auth_time: None });
+    driver.accounts.push(account(5, "nurse"));
+    let Next::Issue(issued) = driver.press("federated") else { panic!("not issued") };
+    assert_eq!(issued.remember.map(|remember| remember.r#for), Some(Seconds::hours(4)));
+
+    // Unticked, what this browser remembers of that login is forgotten (R47).
+    driver.begin("email");
+    driver.sign_in("nurse@corp.example.com", "");
+    assert!(driver.did(|effect| matches!(effect, Effect::ForgetRemembered { policy } if policy == "employees")));
+}
+
+/// Two providers: the way of each is told by the guard.
+fn two_providers() -> PolicySet {
+    let partner = r#"
+        format = 1
+        id = "partner"
+        purpose = "login"
+        entry = ["authorize", "switch"]
+        start = "there"
+        cancel = { to = "end" }
+        acr = "urn:x:partner"
+        require = [{ factors = ["federated"] }]
+        [step]
+        there = { kind = "federate", page = "federation", provider = "partner", on = { ok = "issue", declined = "end" } }
+        issue = { kind = "issue" }
+        end = { kind = "stop", page = "federation_refused" }
+    "#;
+    let home = r#"home = { kind = "branch", when = [{ if = "address.of:corporate", then = "to_employees" }, { if = "address.of:partner", then = "to_partner" }], else = "credentials" }
+to_employees = { kind = "switch", to = "@employees" }
+to_partner = { kind = "switch", to = "@partner" }
+terms_due  ="#;
+    let email = EMAIL.replace("upstream = { to = \"@employees\", optional = true }", "upstream = \"home\"");
+    let email = email.replacen("terms_due  =", home, 1).replace(
+        "remembered = { kind = \"branch\", when = [{ if = \"session.remembered\", then = \"issue\" }], else = \"credentials\" }",
+        "remembered = { kind = \"branch\", when = [{ if = \"session.remembered\", then = \"issue\" }, { if = \"address.of:partner\", then = \"to_partner\" }], else = \"credentials\" }",
+    );
+    let rest = list_shipped().into_iter().filter(|policy| policy.id != "email");
+    PolicySet::new(rest.chain([read(&email), read(partner)]).collect())
+}
+
+#[test]
+fn two_providers_are_told_apart_by_the_guard() {
+    let mut driver = with_corporate(two_providers());
+    driver.facts.upstream_domains.insert("partner".to_owned(), vec!["partner.example".to_owned()]);
+    driver.facts.upstream_domains.insert("unused".to_owned(), vec!["unused.example".to_owned()]);
+    for (address, provider) in [("a@corp.example.com", "corporate"), ("a@partner.example", "partner")] {
+        driver.begin("email");
+        assert_eq!(driver.sign_in(address, ""), Next::Federate { provider: provider.to_owned() });
+    }
+    // A provider that no way leads to: the password is asked for here.
+    driver.begin("email");
+    assert_eq!(driver.sign_in("a@unused.example", "wrong"), Next::Page);
+    // What the request suggests counts as typed.
+    driver.facts.login_hint = Some("A@Partner.example".to_owned());
+    assert_eq!(driver.begin("email"), Next::Federate { provider: "partner".to_owned() });
+}
