@@ -1,6 +1,7 @@
 //! The email policy from end to end.
 
-use countersign_model::{AuditKind, AuditOutcome};
+use countersign_model::{AuditKind, AuditOutcome, NpiRule};
+use countersign_service::Provider;
 use countersign_tests::provider::{HOSPITAL, House, Person, code_in, parameter, redeem};
 use secrecy::SecretString;
 
@@ -12,6 +13,7 @@ on_both_stores![
     cancel_tells_the_client_access_denied,
     a_person_with_a_phone_is_sent_to_it_with_the_password_carried_along,
     who_registers_sees_the_organization_by_name,
+    every_organization_says_itself_what_it_takes_for_an_npi,
 ];
 
 async fn a_person_signs_in_by_mailed_code_on_whatever_node_answers(house: House) {
@@ -111,4 +113,37 @@ async fn who_registers_sees_the_organization_by_name(house: House) {
     let information = person.press(&node, &organization, "next", &right).await.page();
     assert_eq!(information.view.page, "user_information");
     assert_eq!(information.view.values["organization"], "Ward 7");
+}
+
+/// The page after NPI and registration code.
+async fn name_organization(node: &Provider, npi: &str, code: &str) -> String {
+    let mut person = Person::new();
+    let options = person.arrive(node, "").await.page();
+    let page = person.press(node, &options, "register", &[]).await.page();
+    person.press(node, &page, "next", &[("npi", npi), ("registration_code", code)]).await.page().view.page
+}
+
+async fn every_organization_says_itself_what_it_takes_for_an_npi(house: House) {
+    let node = house.node().await;
+    let enter = async |npi: &str, code: &str, validator| {
+        node.enter_organization("Ward 7", npi, &SecretString::from(code), validator).await
+    };
+    // Not its check digit, and no NPI at all: nothing is entered.
+    for npi in ["1234567890", "BCBS-4711"] {
+        assert!(enter(npi, "strict", Some(NpiRule::Npi)).await.is_err(), "{npi}");
+    }
+    assert!(enter("a/b", "lax", None).await.is_err());
+    assert_eq!(house.count("organizations", "1 = 1").await, 0);
+
+    enter("1234567893", "strict", Some(NpiRule::Npi)).await.unwrap();
+    let lax = enter("bcbs-4711", "bcbs-4711", None).await.unwrap();
+    for (npi, code) in [("1234 567 893", "strict"), ("BCBS-4711", "bcbs-4711"), ("bcbs-4711", "bcbs-4711")] {
+        assert_eq!(name_organization(&node, npi, code).await, "user_information", "{npi}");
+    }
+    // Entered again it is the same, and keeps its rule unless another is said.
+    assert_eq!(enter("BCBS-4711", "bcbs-4711", None).await.unwrap(), lax);
+    house.database.raw("UPDATE organizations SET validator = 'npi'").await.unwrap();
+    assert_eq!(name_organization(&node, "BCBS-4711", "bcbs-4711").await, "organization");
+    assert_eq!(enter("BCBS-4711", "bcbs-4711", Some(NpiRule::NpiOrOther)).await.unwrap(), lax);
+    assert_eq!(name_organization(&node, "BCBS-4711", "bcbs-4711").await, "user_information");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use countersign_model::NpiRule;
+
 use crate::input::{Typed, parse_email};
 use crate::language::{FieldName, FormField, FormInput, Validator};
 use crate::{Input, MAX_USERNAME, NoticeKey, phone};
@@ -116,10 +118,16 @@ fn read_username(new_name: bool, typed: &str) -> Result<String, NoticeKey> {
 
 /// An NPI, or where the tenant allows it another id in its place (R27).
 fn read_npi(validator: Option<Validator>, typed: &str) -> Result<String, NoticeKey> {
+    let rule = if validator == Some(Validator::Npi) { NpiRule::Npi } else { NpiRule::NpiOrOther };
+    parse_npi(rule, typed).ok_or(NoticeKey::NpiMalformed)
+}
+
+/// An id as `rule` takes it, without spaces and in upper case: how organizations are named everywhere.
+pub fn parse_npi(rule: NpiRule, typed: &str) -> Option<String> {
     let id: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
-    let other = validator != Some(Validator::Npi);
-    let shaped = id.len() <= 40 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if (other && shaped) || is_npi(&id) { Ok(id.to_ascii_uppercase()) } else { Err(NoticeKey::NpiMalformed) }
+    let shaped = (1..=40).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let fits = (rule == NpiRule::NpiOrOther && shaped) || is_npi(&id);
+    fits.then(|| id.to_ascii_uppercase())
 }
 
 /// Ten digits whose Luhn sum, with the prefix 80840 of the United States, ends in 0 (45 CFR 162.406).

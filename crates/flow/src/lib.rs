@@ -64,6 +64,7 @@ pub use facts::{
     list_amr,
 };
 pub use finding::{Finding, Position, Severity};
+pub use form::parse_npi;
 pub use input::{Input, MAX_CODE, MAX_EMAIL, MAX_PASSWORD, MAX_USERNAME};
 pub use instance::Instance;
 pub use language::{Channel, CountScope, Policy};

@@ -40,7 +40,7 @@ pub use id::{
     AuditId, ClientId, FactorId, FlowId, GrantId, IdError, KeyId, OrganizationId, OutboxId, SessionId, UserId,
 };
 pub use link::Link;
-pub use organization::Organization;
+pub use organization::{NpiRule, Organization};
 pub use outbox::{OutboxMessage, OutboxState};
 pub use recovery_code::RecoveryCode;
 pub use scope::Scope;

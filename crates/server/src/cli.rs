@@ -242,10 +242,20 @@ pub enum RoleName {
     SecurityAuditor,
 }
 
+/// What an organization takes for an NPI.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum NpiValidator {
+    /// Ten digits with their check digit.
+    Npi,
+    /// That, or another id in its place.
+    NpiOrOther,
+}
+
 /// What can be done with provider groups.
 #[derive(Debug, Subcommand)]
 pub enum OrganizationCommand {
-    /// Enter one; nothing changes when its NPI is known with this code.
+    /// Enter one; when its NPI is known with this code nothing changes but its validator, if one is given.
     Add {
         /// Its name.
         #[arg(long)]
@@ -253,6 +263,9 @@ pub enum OrganizationCommand {
         /// Its National Provider Identifier, or what stands in for it.
         #[arg(long)]
         npi: String,
+        /// What its people may type as NPI: an NPI alone, or another id in its place (the default).
+        #[arg(long, value_enum)]
+        validator: Option<NpiValidator>,
         /// The file that holds its registration code; - for standard input.
         #[arg(long, value_name = "FILE")]
         code_file: PathBuf,

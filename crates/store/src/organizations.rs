@@ -1,6 +1,6 @@
 //! Provider groups.
 
-use countersign_model::{KeyedHash, Organization, OrganizationId};
+use countersign_model::{KeyedHash, NpiRule, Organization, OrganizationId};
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
@@ -17,6 +17,7 @@ struct OrganizationRow {
     npi: String,
     registration_code: Vec<u8>,
     created_at: i64,
+    validator: String,
 }
 
 impl Tx {
@@ -28,6 +29,7 @@ impl Tx {
             npi: organization.npi.clone(),
             registration_code: organization.registration_code.to_vec(),
             created_at: organization.created_at.as_millis(),
+            validator: organization.validator.as_str().to_owned(),
         };
         on!(self, |c| diesel::insert_into(organizations::table).values(&row).execute(c).await).map(drop)
     }
@@ -38,6 +40,17 @@ impl Tx {
         let query = organizations::table.filter(named);
         let mut rows: Vec<OrganizationRow> = on!(self, |c| query.select(OrganizationRow::as_select()).load(c).await)?;
         rows.pop().map(OrganizationRow::into_noun).transpose()
+    }
+
+    /// Changes what a group takes for an NPI; whether there is such a group.
+    pub async fn set_organization_validator(
+        &mut self,
+        id: &OrganizationId,
+        validator: NpiRule,
+    ) -> Result<bool, StoreError> {
+        let change =
+            diesel::update(organizations::table.find(id.as_str())).set(organizations::validator.eq(validator.as_str()));
+        Ok(on!(self, |c| change.execute(c).await)? == 1)
     }
 
     /// The group of `id`.
@@ -64,6 +77,7 @@ impl OrganizationRow {
             created_at: time(self.created_at),
             name: self.name,
             npi: self.npi,
+            validator: row.known("validator", NpiRule::from_word(&self.validator))?,
         })
     }
 }

@@ -151,6 +151,7 @@ diesel::table! {
         npi -> Text,
         registration_code -> Binary,
         created_at -> BigInt,
+        validator -> Text,
     }
 }
 

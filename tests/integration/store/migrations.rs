@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_model::Timestamp;
+use countersign_model::{NpiRule, Timestamp};
 use countersign_store::{PeopleFilter, StoreError, Tx};
 use countersign_tests::stores::{Backend, Stored, TestDatabase, block_on};
 
@@ -94,6 +94,36 @@ fn provider_administrators_of_an_older_database_look_after_their_own_organizatio
         let (managers, nurses, people) = found.unwrap();
         assert_eq!(managers.iter().map(ToString::to_string).collect::<Vec<_>>(), [ward.to_string()]);
         assert!(nurses.is_empty() && people.len() == 1 && people[0].id == manager);
+    });
+}
+
+#[test]
+fn organizations_of_an_older_database_take_what_they_took() {
+    on_each(async |backend| {
+        let database = TestDatabase::new(backend).await;
+        let folder =
+            folders(backend).into_iter().find(|folder| folder.ends_with("2026-11-22-000009_validators")).unwrap();
+        database.raw(&std::fs::read_to_string(folder.join("down.sql")).unwrap()).await.unwrap();
+        let code = |byte: &str| {
+            let hex = byte.repeat(32);
+            if backend == Backend::Postgres { format!("'\\x{hex}'") } else { format!("X'{hex}'") }
+        };
+        let (one, other, twin) = (user_id(1), user_id(2), user_id(3));
+        let old = format!(
+            "INSERT INTO organizations (id, name, npi, registration_code, created_at) VALUES \
+             ('{one}', 'A', 'bcbs-1', {}, 0), ('{other}', 'B', 'bcbs-2', {}, 0), ('{twin}', 'C', 'BCBS-2', {}, 0); \
+             DELETE FROM __diesel_schema_migrations WHERE version = '20261122000009'",
+            code("01"),
+            code("02"),
+            code("02"),
+        );
+        database.raw(&old).await.unwrap();
+        database.db.migrate().await.unwrap();
+        let found: Stored<_> = database.db.read(async |tx: &mut Tx| tx.list_organizations().await).await;
+        let found = found.unwrap();
+        let npis: Vec<_> = found.iter().map(|organization| organization.npi.as_str()).collect();
+        assert_eq!(npis, ["BCBS-1", "bcbs-2", "BCBS-2"]);
+        assert!(found.iter().all(|organization| organization.validator == NpiRule::NpiOrOther));
     });
 }
 

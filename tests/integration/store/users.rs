@@ -1,8 +1,8 @@
 //! What becomes of people: changes, factors, organizations, the end.
 
 use countersign_model::{
-    Factor, FactorKind, KnownDevice, LegacyCredential, Organization, OrganizationId, PasswordCredential, Profile,
-    Timestamp, UserStatus,
+    Factor, FactorKind, KnownDevice, LegacyCredential, NpiRule, Organization, OrganizationId, PasswordCredential,
+    Profile, Timestamp, UserStatus,
 };
 use countersign_store::{AuditFilter, PeopleFilter, StoreError, Tx, UserFilter};
 use countersign_tests::stores::{Stored, TestDatabase, race};
@@ -226,6 +226,7 @@ fn organization(number: u8) -> Organization {
         name: format!("Ward {number}"),
         npi: "1234567893".to_owned(),
         registration_code: hash(u32::from(number)),
+        validator: NpiRule::NpiOrOther,
         created_at: NOW,
     }
 }
@@ -461,9 +462,11 @@ async fn organization_is_named_by_npi_and_code(database: &TestDatabase) {
         name: name.to_owned(),
         npi: npi.to_owned(),
         registration_code: hash(u32::from(number)),
+        validator: NpiRule::NpiOrOther,
         created_at: NOW,
     };
-    let (ward, clinic) = (organization(1, "Ward", "1234567893"), organization(2, "Clinic", "1234567893"));
+    let (mut ward, clinic) = (organization(1, "Ward", "1234567893"), organization(2, "Clinic", "1234567893"));
+    ward.validator = NpiRule::Npi;
     let results: Stored<_> = database
         .db
         .write(async |tx: &mut Tx| {
@@ -477,6 +480,19 @@ async fn organization_is_named_by_npi_and_code(database: &TestDatabase) {
         .await;
     let expected = (Some(clinic.clone()), None, Some(ward.clone()), vec![clinic, ward.clone()]);
     assert_eq!(results.unwrap(), expected);
+    let changed: Stored<_> = database
+        .db
+        .write(async |tx: &mut Tx| {
+            let nobody = OrganizationId::new(NOW, [9; 10]);
+            let changed = [
+                tx.set_organization_validator(&ward.id, NpiRule::NpiOrOther).await?,
+                tx.set_organization_validator(&nobody, NpiRule::Npi).await?,
+            ];
+            let validators = tx.list_organizations().await?.iter().map(|known| known.validator).collect::<Vec<_>>();
+            Ok((changed, validators))
+        })
+        .await;
+    assert_eq!(changed.unwrap(), ([true, false], vec![NpiRule::NpiOrOther; 2]));
     let mut twin = organization(3, "Twin", "1234567893");
     twin.registration_code = hash(1);
     let refused: Stored<()> = database.db.write(async |tx: &mut Tx| tx.insert_organization(&twin).await).await;

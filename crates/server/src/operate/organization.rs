@@ -4,11 +4,12 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
+use countersign_model::NpiRule;
 use secrecy::SecretString;
 use serde_json::json;
 
 use super::load;
-use crate::cli::OrganizationCommand;
+use crate::cli::{NpiValidator, OrganizationCommand};
 use crate::{say, serve};
 
 /// Longest registration code, in bytes.
@@ -17,20 +18,25 @@ const MAX_CODE: u64 = 200;
 /// Provider groups.
 pub async fn organization(command: OrganizationCommand) -> Result<ExitCode, String> {
     match command {
-        OrganizationCommand::Add { name, npi, code_file, config } => {
+        OrganizationCommand::Add { name, npi, validator, code_file, config } => {
             let code = read_code(&code_file)?;
             let provider = serve::build_provider(&load(&config)?).await?;
-            let id = provider.create_organization(name.trim(), &npi, &code).await.map_err(|error| error.to_string())?;
-            say(id.as_str());
+            let validator = validator.map(|validator| match validator {
+                NpiValidator::Npi => NpiRule::Npi,
+                NpiValidator::NpiOrOther => NpiRule::NpiOrOther,
+            });
+            let entered = provider.enter_organization(name.trim(), &npi, &code, validator).await;
+            say(entered.map_err(|error| error.to_string())?.as_str());
         }
         OrganizationCommand::List { json, config } => {
             let provider = serve::build_provider(&load(&config)?).await?;
             for organization in provider.list_organizations().await.map_err(|error| error.to_string())? {
                 let (id, name, npi) = (&organization.id, &organization.name, &organization.npi);
+                let validator = organization.validator.as_str();
                 say(&if json {
-                    json!({"id": id, "name": name, "npi": npi}).to_string()
+                    json!({"id": id, "name": name, "npi": npi, "validator": validator}).to_string()
                 } else {
-                    format!("{id}  {npi:<12} {name}")
+                    format!("{id}  {npi:<12} {validator:<12} {name}")
                 });
             }
         }

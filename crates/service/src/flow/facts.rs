@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_flow::language::Purpose as PolicyPurpose;
 use countersign_flow::{
-    AccountFacts, AccountKey, ChargeVerdict, Facts, Input, Instance, LinkState, Needs, OrganizationKey, Verdict, totp,
+    AccountFacts, AccountKey, ChargeVerdict, Facts, Input, Instance, LinkState, Needs, OrganizationKey, Verdict,
+    parse_npi, totp,
 };
 use countersign_model::{
     Account, AuditKind, AuditOutcome, FactorKind, KeyedHash, OrganizationId, Timestamp, UserId, UserStatus,
@@ -271,7 +272,9 @@ impl Provider {
     async fn find_organization(&self, key: &OrganizationKey) -> Result<Option<OrganizationId>, ServiceError> {
         let hash = self.hash_registration_code(&key.code);
         let found = self.db.read(async |tx| tx.find_organization(&key.npi, &hash).await).await?;
-        Ok(found.map(|organization| organization.id))
+        // Whatever the policy's form took for an NPI, each organization has a rule of its own.
+        let named = found.filter(|organization| parse_npi(organization.validator, &key.npi).is_some());
+        Ok(named.map(|organization| organization.id))
     }
 
     /// An unspent code of the account; one that this very flow spent before its node died counts too.
