@@ -100,7 +100,6 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("registration_error", "stop.html"),
     ("registration_incomplete", "stop.html"),
     ("registration_sent", "stop.html"),
-    ("reset_refused", "stop.html"),
     ("reset_sent", "stop.html"),
     ("reset_username", "form.html"),
     ("select_account", "select_account.html"),

@@ -83,6 +83,7 @@ fn tell_step(event: &AuditEvent) -> String {
         (Some(step), "spent") => format!("Step `{step}`: its limit is used up."),
         (Some(step), "undeliverable") => format!("Step `{step}`: nothing could be sent."),
         (Some(step), "declined") => format!("Step `{step}`: declined."),
+        (Some(step), "upstream") => format!("Step `{step}`: the typed address belongs to another provider."),
         (Some(step), "forgot") => format!("Step `{step}`: forgot the password."),
         (Some(step), "") => format!("Step `{step}`: {}.", text(event, "event").unwrap_or("done")),
         (Some(step), outcome) => format!("Step `{step}`: {outcome}."),
@@ -184,10 +185,6 @@ fn advise_page(page: &str) -> Advice {
         "registration_incomplete" => (
             "The registration is not complete.",
             "Send the link again: `countersign user invite --email <address> --name <name>`.",
-        ),
-        "reset_refused" => (
-            "A complete registration is not reset by its mailbox alone.",
-            "If they lost their phone: `countersign user reset-registration <who> --reason <text>`.",
         ),
         "link_expired" => (
             "The link is past its end, was used, or was replaced by a newer one.",

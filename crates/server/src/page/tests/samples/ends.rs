@@ -14,7 +14,6 @@ pub(super) fn stop_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> {
         "federation_refused",
         "phone_failed",
         "registration_sent",
-        "reset_refused",
         "reset_sent",
     ]
     .map(|name| (name, flow_page(name, locale, &["login", "return"]).with_value(values::LINK_TTL, "1200")))
