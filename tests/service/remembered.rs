@@ -18,6 +18,7 @@ on_both_stores![
     an_unticked_login_is_not_remembered,
     another_policy_is_not_answered,
     login_options_shows_the_box_ticked_and_unticking_forgets,
+    unticking_the_shared_box_forgets_the_other_option_too,
     the_box_stands_on_the_sign_in_page_when_the_request_names_the_policy,
     the_session_is_renewed_at_login_and_what_was_remembered_moves_along,
     another_persons_login_forgets_the_first,
@@ -82,6 +83,25 @@ async fn login_options_shows_the_box_ticked_and_unticking_forgets(house: House) 
     assert_eq!(house.count("remembered_logins", "1 = 1").await, 0);
     assert_eq!(house.events(Some(AuditKind::LoginForgotten)).await.len(), 1);
     assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in");
+}
+
+async fn unticking_the_shared_box_forgets_the_other_option_too(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    person.sign_in(&house, &node, HOSPITAL, true).await;
+    // Ticked, the other option asks for credentials, and forgets nothing (R46).
+    let options = person.arrive(&node, "").await.page();
+    let sign_in = person.press(&node, &options, "phone", &[("remember_customers", "on")]).await.page();
+    assert_eq!(sign_in.view.policy, "phone");
+    assert!(matches!(person.arrive(&node, "p=email").await, Seen::Client(_)));
+    // "Uncheck the Remember Me box, before clicking Login with Phone or Login with Email" (R47).
+    let options = person.arrive(&node, "").await.page();
+    person.press(&node, &options, "phone", &[]).await.page();
+    assert_eq!(house.count("remembered_logins", "1 = 1").await, 0);
+    assert_eq!(house.events(Some(AuditKind::LoginForgotten)).await.len(), 1);
+    assert_eq!(person.arrive(&node, "p=email").await.page().view.page, "sign_in");
+    let options = person.arrive(&node, "").await.page();
+    assert!(options.view.boxes.iter().all(|known| !known.checked));
 }
 
 async fn the_box_stands_on_the_sign_in_page_when_the_request_names_the_policy(house: House) {

@@ -27,16 +27,20 @@ impl<'a> Run<'a> {
         }
         self.audit(AuditKind::FlowStep, AuditOutcome::Success, &[("outcome", &option.id)]);
         if let Some(name) = &option.remember {
-            self.hand_on_box(&option.target, input.is_ticked(&format!("remember_{name}")));
+            let sharing = choice.options.iter().filter(|other| other.remember.as_ref() == Some(name));
+            self.hand_on_box(sharing.map(|other| &other.target), input.is_ticked(&format!("remember_{name}")));
         }
         self.follow(Hop::from(&option.target))
     }
 
-    /// The box is handed on as a variable; unticked it also ends what was remembered (POLICIES.md, section 7).
-    pub(super) fn hand_on_box(&mut self, target: &Target, ticked: bool) {
+    /// The box is handed on as a variable; unticked it also ends what was remembered of every option that reads it, whichever
+    /// was chosen (R47; POLICIES.md, section 7).
+    pub(super) fn hand_on_box<'t>(&mut self, targets: impl Iterator<Item = &'t Target>, ticked: bool) {
         self.instance.vars.remember = Some(ticked);
-        if let (false, Destination::Switch(switch)) = (ticked, &target.to) {
-            self.effects.push(Effect::ForgetRemembered { policy: switch.policy.clone() });
+        for target in targets.filter(|_| !ticked) {
+            if let Destination::Switch(switch) = &target.to {
+                self.effects.push(Effect::ForgetRemembered { policy: switch.policy.clone() });
+            }
         }
     }
 

@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
             && let Some(target) = self.find_upstream(step, &address)
         {
             if has_box {
-                self.hand_on_box(target, self.instance.vars.ticked);
+                self.hand_on_box(std::iter::once(target), self.instance.vars.ticked);
             }
             return self.go_upstream(step);
         }

@@ -111,3 +111,24 @@ fn the_chosen_policy_has_a_life_of_its_own() {
     assert_eq!(end.millis_since(driver.now), 20 * 60_000);
     assert_eq!(driver.instance().idle(&driver.set).map(countersign_model::Seconds::get), Some(600));
 }
+
+#[test]
+fn an_unticked_box_forgets_every_option_that_reads_it_and_no_other() {
+    let mut driver = Driver::new(all_shipped());
+    driver.begin("login-options");
+    driver.press("email");
+    let forgotten = |driver: &Driver| -> Vec<String> {
+        let policies = driver.effects.iter().filter_map(|effect| match effect {
+            Effect::ForgetRemembered { policy } => Some(policy.clone()),
+            _ => None,
+        });
+        policies.collect()
+    };
+    assert_eq!(forgotten(&driver), ["phone", "email"]);
+    driver.begin("login-options");
+    driver.press("employees");
+    assert_eq!(forgotten(&driver), ["employees"]);
+    driver.begin("login-options");
+    driver.post(&Input::press("phone").with("remember_customers", "on"));
+    assert!(forgotten(&driver).is_empty());
+}
