@@ -10,6 +10,8 @@ use countersign_service::{FlowPage, Provider};
 use countersign_tests::provider::{Authenticator, House, Operator, Person, Seen};
 use secrecy::SecretString;
 
+/// What the owner's own sign-in promises, in which passkey and recovery codes are made.
+const OUTFIT_ACR: &str = "urn:test:outfit";
 /// His own phone.
 const OWN_PHONE: &str = "+12025550199";
 /// The password he sets.
@@ -50,20 +52,36 @@ impl Victim {
     }
 }
 
+/// What the owner made: worth something to whoever holds it.
+pub struct Outfit {
+    pub key: Authenticator,
+    pub codes: Vec<String>,
+}
+
 /// What he holds at first.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing")]
 pub struct Holding {
     password: bool,
     mailbox: bool,
     phone: bool,
     totp: bool,
+    passkey: bool,
+    recovery_code: bool,
 }
 
 impl Holding {
     /// By the words of the closure.
     pub fn of(words: &[&str]) -> Self {
         let has = |word: &str| words.contains(&word);
-        Self { password: has("password"), mailbox: has("mailbox"), phone: has("phone"), totp: has("totp") }
+        Self {
+            password: has("password"),
+            mailbox: has("mailbox"),
+            phone: has("phone"),
+            totp: has("totp"),
+            passkey: has("passkey"),
+            recovery_code: has("recovery_code"),
+        }
     }
 }
 
@@ -100,8 +118,15 @@ pub struct Hunt<'a> {
 
 impl<'a> Hunt<'a> {
     /// A search that has not begun.
-    pub fn new(house: &'a House, node: &'a Arc<Provider>, set: &'a PolicySet, victim: Victim, held: Holding) -> Self {
+    pub fn new(
+        house: &'a House,
+        node: &'a Arc<Provider>,
+        set: &'a PolicySet,
+        (victim, outfit): (Victim, Outfit),
+        held: Holding,
+    ) -> Self {
         let seed = totp::parse_seed(&victim.seed).expect("a seed");
+        let own_key = Authenticator::new(u8::try_from(victim.number + 1).expect("few"));
         Self {
             house,
             node,
@@ -111,9 +136,9 @@ impl<'a> Hunt<'a> {
             password: held.password.then(|| victim.password.clone()),
             seeds: if held.totp { vec![seed] } else { Vec::new() },
             name: victim.email.clone(),
-            key: Authenticator::new(u8::try_from(victim.number + 1).expect("few")),
+            key: if held.passkey { outfit.key } else { own_key },
             victim,
-            recovery_codes: Vec::new(),
+            recovery_codes: if held.recovery_code { outfit.codes } else { Vec::new() },
             code: "000000".to_owned(),
             letters: house.relay.letters().len(),
             calls: house.phones.taken().len(),
@@ -166,7 +191,9 @@ impl<'a> Hunt<'a> {
     pub async fn list_passed(&self) -> BTreeSet<String> {
         let events = self.house.events(Some(AuditKind::Login)).await.into_iter();
         let won = events.filter(|event| event.outcome == AuditOutcome::Success && event.subject == self.victim.user);
-        let acrs: BTreeSet<String> = won.map(|event| event.detail["acr"].as_str().unwrap().to_owned()).collect();
+        let mut acrs: BTreeSet<String> = won.map(|event| event.detail["acr"].as_str().unwrap().to_owned()).collect();
+        // The owner's own, before.
+        acrs.remove(OUTFIT_ACR);
         let of = |acr: &String| self.set.iter().find(|policy| policy.acr.as_ref() == Some(acr));
         acrs.iter().map(|acr| of(acr).expect("a policy of this acr").id.clone()).collect()
     }
