@@ -23,10 +23,12 @@ macro_rules! on_both_stores {
 
 mod account;
 mod approvals;
+mod at_rest;
 mod audit;
 mod claims;
 mod codes;
 mod crash;
+mod features;
 mod federation;
 mod guesses;
 mod hashing;

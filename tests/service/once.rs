@@ -2,11 +2,14 @@
 //! to one PostgreSQL and one Redis; also when that Redis was killed and started again since the thing was made, with
 //! what it held or without.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use countersign_model::{ClientKeys, FlowId};
+use countersign_protocol::bearer::Refusal;
 use countersign_protocol::{AssertionIssuer, Naming, Params, client_assertion};
-use countersign_service::{Answer, AuthorizeCall, ClientCall, DeviceAnswer, DeviceCall, Provider, TokenCall};
+use countersign_service::{
+    Answer, AuthorizeCall, ClientCall, DeviceAnswer, DeviceCall, Provider, PushCall, ResourceCall, TokenCall,
+};
 use countersign_store::Redis;
 use countersign_tests::client_key::ClientKey;
 use countersign_tests::prover::Prover;
@@ -30,13 +33,24 @@ enum Kind {
     RefreshToken,
     PushedRequest,
     DeviceCode,
-    ClientAssertion,
+    ClientAssertion(Endpoint),
     AssertionGrant,
-    DpopProof,
+    DpopProof(Endpoint),
+}
+
+/// Where a client proves itself, or a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Token,
+    Pushed,
+    Device,
+    Introspection,
+    Revocation,
+    Userinfo,
 }
 
 /// Each, and what whoever comes too late is told.
-const TABLE: [(Kind, &str); 7] = [
+const TABLE: [(Kind, &str); 13] = [
     // RFC 6749, 4.1.2 and 5.2.
     (Kind::Code, "invalid_grant"),
     // RFC 6749, 5.2; RFC 9700, 4.14.2.
@@ -45,33 +59,46 @@ const TABLE: [(Kind, &str); 7] = [
     (Kind::PushedRequest, "invalid_request_uri"),
     // RFC 8628, 3.5, by RFC 6749, 5.2.
     (Kind::DeviceCode, "invalid_grant"),
-    // RFC 7523, 3 and 3.2.
-    (Kind::ClientAssertion, "invalid_client"),
+    // RFC 7523, 3 and 3.2, wherever a client authenticates (RFC 9126, 2; RFC 8628, 3.1; RFC 7662, 2.1; RFC 7009, 2.1).
+    (Kind::ClientAssertion(Endpoint::Token), "invalid_client"),
+    (Kind::ClientAssertion(Endpoint::Pushed), "invalid_client"),
+    (Kind::ClientAssertion(Endpoint::Device), "invalid_client"),
+    (Kind::ClientAssertion(Endpoint::Introspection), "invalid_client"),
+    (Kind::ClientAssertion(Endpoint::Revocation), "invalid_client"),
     // RFC 7523, 3 and 3.1.
     (Kind::AssertionGrant, "invalid_grant"),
-    // RFC 9449, 11.1 and 12.2.
-    (Kind::DpopProof, "invalid_dpop_proof"),
+    // RFC 9449, 11.1 and 12.2; 10.1; 7.1.
+    (Kind::DpopProof(Endpoint::Token), "invalid_dpop_proof"),
+    (Kind::DpopProof(Endpoint::Pushed), "invalid_dpop_proof"),
+    (Kind::DpopProof(Endpoint::Userinfo), "invalid_dpop_proof"),
 ];
 
 /// One of them, as its owner holds it.
-struct Issued {
+pub struct Issued {
     kind: Kind,
     error: &'static str,
-    text: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// Two nodes over one pair of servers.
-struct Deployment {
-    house: House,
-    redis: RedisServer,
-    nodes: [Arc<Provider>; 2],
+pub struct Deployment {
+    /// Its stores.
+    pub house: House,
+    /// Its Redis.
+    pub redis: RedisServer,
+    /// Its nodes.
+    pub nodes: [Arc<Provider>; 2],
     key: ClientKey,
     /// Signed in, so that a request of theirs is answered without a page.
-    browser: Person,
+    pub browser: Person,
+    /// What people were told or shown besides.
+    pub told: Mutex<Vec<String>>,
 }
 
 impl Deployment {
-    async fn start(keeps: Keeps) -> Self {
+    /// With a Redis of its own.
+    pub async fn start(keeps: Keeps) -> Self {
         let house = House::new(Pair::Servers).await;
         let redis = RedisServer::start_keeping(keeps).await;
         let settings = redis_settings(&redis.url);
@@ -87,7 +114,7 @@ impl Deployment {
         let mut browser = Person::new();
         let page = browser.arrive_from(&nodes[0], "lab-suite", "").await.page();
         browser.give_password(&nodes[0], &page, ALICE).await.code();
-        Self { house, redis, nodes, key, browser }
+        Self { house, redis, nodes, key, browser, told: Mutex::default() }
     }
 
     /// The same, after its Redis was killed and came back.
@@ -98,7 +125,8 @@ impl Deployment {
         Self { redis, ..self }
     }
 
-    async fn issue_each(&self) -> Vec<Issued> {
+    /// One of each.
+    pub async fn issue_each(&self) -> Vec<Issued> {
         let mut issued = Vec::new();
         for (kind, error) in TABLE {
             let text = match kind {
@@ -106,9 +134,11 @@ impl Deployment {
                 Kind::RefreshToken => text(&self.redeemed_code().await, "refresh_token"),
                 Kind::PushedRequest => crate::pushed::push(&self.nodes[0]).await,
                 Kind::DeviceCode => self.device_code().await,
-                Kind::ClientAssertion => self.assertion("machine", "machine"),
-                Kind::AssertionGrant => self.assertion(WRITER, ALICE.0),
-                Kind::DpopProof => self.proof(),
+                Kind::ClientAssertion(endpoint) => self.assertion("machine", "machine", &format!("{endpoint:?}")),
+                Kind::AssertionGrant => self.assertion(WRITER, ALICE.0, "once"),
+                Kind::DpopProof(Endpoint::Userinfo) => self.bound_token_and_proof().await,
+                Kind::DpopProof(Endpoint::Pushed) => self.proof("/par"),
+                Kind::DpopProof(_) => self.proof("/token"),
             };
             issued.push(Issued { kind, error, text });
         }
@@ -134,6 +164,7 @@ impl Deployment {
         let call = ClientCall { authorization: None, query: &query, form: &form, context: &person.context };
         let codes = node.authorize_device(call).await.unwrap().unwrap();
         let user_code = text(&codes, "user_code");
+        self.told.lock().unwrap().push(user_code.clone());
         let entered = node.enter_user_code(device_call(&person, &user_code)).await.unwrap();
         let DeviceAnswer::Flow(login) = entered else { panic!("no login: {entered:?}") };
         let page = person.follow(node, *login).await.page();
@@ -145,15 +176,32 @@ impl Deployment {
         text(&codes, "device_code")
     }
 
-    fn assertion(&self, issuer: &str, subject: &str) -> String {
+    fn assertion(&self, issuer: &str, subject: &str, jti: &str) -> String {
         let now = self.house.clock.now().as_secs();
-        let claims = json!({"iss": issuer, "sub": subject, "aud": ISSUER, "jti": "once", "iat": now, "exp": now + 60});
+        let claims = json!({"iss": issuer, "sub": subject, "aud": ISSUER, "jti": jti, "iat": now, "exp": now + 60});
         self.key.sign("JWT", &claims)
     }
 
-    fn proof(&self) -> String {
+    fn proof(&self, path: &str) -> String {
         let now = self.house.clock.now().as_secs();
-        Prover::default().prove("POST", &format!("{ISSUER}/token"), &json!({"iat": now}))
+        Prover::default().prove("POST", &format!("{ISSUER}{path}"), &json!({"iat": now}))
+    }
+
+    /// A person's access token that is bound to a key, and a proof of that key for one visit to UserInfo.
+    async fn bound_token_and_proof(&self) -> String {
+        let (prover, now) = (Prover::default(), json!({"iat": self.house.clock.now().as_secs()}));
+        let code = self.code().await;
+        let form = format!(
+            "grant_type=authorization_code&code={code}&redirect_uri={}&client_id=case-portal&client_secret={PORTAL_SECRET}",
+            encode(PORTAL_URI)
+        );
+        let proof = prover.prove("POST", &format!("{ISSUER}/token"), &now);
+        let tokens = ask_for_tokens(&self.nodes[0], &self.browser, &form, Some(&proof)).await.unwrap();
+        self.told.lock().unwrap().push(code);
+        assert_eq!(tokens["token_type"], "DPoP");
+        let token = text(&tokens, "access_token");
+        let proof = prover.prove_token(&format!("{ISSUER}/userinfo"), &token, &now);
+        format!("{token} {proof}")
     }
 
     /// A hundred at once, every other one at the second node: what the winners got, if `winners` of them won and all
@@ -197,6 +245,9 @@ fn clients(key: &ClientKey) -> [Value; 4] {
     let mut asserting = machine("machine");
     asserting["token_endpoint_auth_method"] = json!("private_key_jwt");
     asserting["client_secret"] = Value::Null;
+    asserting["grant_types"] = json!(["authorization_code", "client_credentials", DEVICE_GRANT]);
+    asserting["redirect_uris"] = json!([PORTAL_URI]);
+    asserting["scope"] = json!("openid cases.read");
     asserting["jwks"] = key.jwks.clone();
     let tv = json!({
         "client_id": "tv", "grant_types": [DEVICE_GRANT, "refresh_token"], "redirect_uris": [],
@@ -220,9 +271,10 @@ fn device_call<'a>(person: &'a Person, user_code: &'a str) -> DeviceCall<'a> {
 }
 
 /// Redeems it at `node`: what came of it, or the error's code.
-async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Result<Value, String> {
+pub async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Result<Value, String> {
     let own = |id: &str| format!("client_id={id}&client_secret={PORTAL_SECRET}");
     let held = &issued.text;
+    let pushed = format!("response_type=code&scope=openid&redirect_uri={}", encode(PORTAL_URI));
     let (form, dpop) = match issued.kind {
         Kind::PushedRequest => return come_by_name(node, browser, held).await,
         Kind::Code => {
@@ -231,16 +283,31 @@ async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Result<Va
         }
         Kind::RefreshToken => (format!("grant_type=refresh_token&refresh_token={held}&{}", own("case-portal")), None),
         Kind::DeviceCode => (format!("grant_type={}&device_code={held}&{}", encode(DEVICE_GRANT), own("tv")), None),
-        Kind::ClientAssertion => {
+        Kind::ClientAssertion(endpoint) => {
             let kind = encode(client_assertion::TYPE);
-            (format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={held}"), None)
+            let proven = format!("client_assertion_type={kind}&client_assertion={held}");
+            match endpoint {
+                Endpoint::Pushed => return push_as(node, browser, &format!("{pushed}&{proven}"), None).await,
+                Endpoint::Device | Endpoint::Introspection | Endpoint::Revocation => {
+                    return call_as(node, browser, endpoint, &proven).await;
+                }
+                Endpoint::Token | Endpoint::Userinfo => (format!("grant_type=client_credentials&{proven}"), None),
+            }
         }
         Kind::AssertionGrant => {
             (format!("grant_type={}&assertion={held}&{}", encode(BEARER_GRANT), own("gateway")), None)
         }
-        Kind::DpopProof => (format!("grant_type=client_credentials&{}", own("prover")), Some(held.as_str())),
+        Kind::DpopProof(Endpoint::Pushed) => {
+            return push_as(node, browser, &format!("{pushed}&{}", own("lab-suite")), Some(held)).await;
+        }
+        Kind::DpopProof(Endpoint::Userinfo) => return ask_for_claims(node, held).await,
+        Kind::DpopProof(_) => (format!("grant_type=client_credentials&{}", own("prover")), Some(held.as_str())),
     };
-    let (form, query) = (self::form(&form), Params::default());
+    ask_for_tokens(node, browser, &form, dpop).await
+}
+
+async fn ask_for_tokens(node: &Provider, browser: &Person, form: &str, dpop: Option<&str>) -> Result<Value, String> {
+    let (form, query) = (self::form(form), Params::default());
     let call = TokenCall {
         authorization: None,
         query: &query,
@@ -250,6 +317,45 @@ async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Result<Va
         context: &browser.context,
     };
     node.token(call).await.unwrap().map_err(|error| error.code.as_str().to_owned())
+}
+
+/// A client pushes a request.
+async fn push_as(node: &Provider, browser: &Person, form: &str, dpop: Option<&str>) -> Result<Value, String> {
+    let (form, query) = (self::form(form), Params::default());
+    let call = PushCall { authorization: None, query: &query, form: &form, dpop, context: &browser.context };
+    node.push_request(call).await.unwrap().map_err(|error| error.code.as_str().to_owned())
+}
+
+/// A client calls another endpoint; about tokens, it asks of one that never was.
+async fn call_as(node: &Provider, browser: &Person, endpoint: Endpoint, proven: &str) -> Result<Value, String> {
+    let (form, query) = (self::form(&format!("token=never&scope=openid&{proven}")), Params::default());
+    let call = ClientCall { authorization: None, query: &query, form: &form, context: &browser.context };
+    let answer = match endpoint {
+        Endpoint::Introspection => node.introspect(call, None).await.unwrap().map(|_| Value::Null),
+        Endpoint::Revocation => node.revoke(call).await.unwrap().map(|()| Value::Null),
+        _ => node.authorize_device(call).await.unwrap(),
+    };
+    answer.map_err(|error| error.code.as_str().to_owned())
+}
+
+/// Shows a token with its proof at UserInfo.
+async fn ask_for_claims(node: &Provider, held: &str) -> Result<Value, String> {
+    let (token, proof) = held.split_once(' ').expect("a token and a proof");
+    let (authorization, none) = (format!("DPoP {token}"), Params::default());
+    let call = ResourceCall {
+        method: "GET",
+        path: "/userinfo",
+        authorization: Some(&authorization),
+        dpop: Some(proof),
+        query: &none,
+        form: &none,
+        certificate: None,
+    };
+    match node.userinfo(call).await.unwrap() {
+        Ok(_) => Ok(Value::Null),
+        Err(Refusal::Error(error)) => Err(error.code.as_str().to_owned()),
+        Err(refusal) => panic!("{refusal:?}"),
+    }
 }
 
 /// A signed-in browser brings the name of a pushed request.

@@ -22,6 +22,7 @@ on_both_stores![
     no_mail_names_a_client_as_it_calls_itself,
     of_many_that_register_at_once_no_more_than_there_is_room_for_do,
     a_replacement_costs_what_a_registration_costs,
+    what_a_client_does_without_comes_back_by_nothing_that_it_says,
 ];
 
 const TOKEN: &str = "an-initial-access-token";
@@ -52,6 +53,34 @@ async fn register_as(
     let (query, context) = (Params::default(), RequestContext::default());
     let call = RegistrationCall { authorization: header.as_deref(), query: &query, context: &context };
     node.register(call, metadata).await.unwrap()
+}
+
+async fn what_a_client_does_without_comes_back_by_nothing_that_it_says(house: House) {
+    let node = node(&house, RegistrationAccess::Open).await;
+    let metadata = |off: &[&str]| {
+        serde_json::json!({
+            "redirect_uris": ["https://rp.example/cb"], "countersign_policy": "lab", "countersign_off": off,
+        })
+    };
+    let own = register_as(&node, None, metadata(&["pushed_requests"]).to_string().as_bytes()).await.unwrap();
+    assert_eq!(own["countersign_off"], serde_json::json!(["pushed_requests"]));
+    let id = own["client_id"].as_str().unwrap();
+    let header = format!("Bearer {}", own["registration_access_token"].as_str().unwrap());
+    let (query, context) = (Params::default(), RequestContext::default());
+    let call = RegistrationCall { authorization: Some(&header), query: &query, context: &context };
+    let replace = async |off: &[&str]| {
+        let mut body = metadata(off);
+        body["client_id"] = id.into();
+        node.replace_registration(call, id, body.to_string().as_bytes()).await.unwrap()
+    };
+    for fewer in [&[][..], &["claims_parameter"]] {
+        let Err(RegistrationRefusal::Metadata(error)) = replace(fewer).await else { panic!("{fewer:?} was taken") };
+        assert!(error.why.contains("pushed_requests stays off"), "{error}");
+    }
+    let more = replace(&["claims_parameter", "pushed_requests"]).await.unwrap();
+    assert_eq!(more["countersign_off"], serde_json::json!(["claims_parameter", "pushed_requests"]));
+    let Err(RegistrationRefusal::Metadata(error)) = replace(&["pushed_requests", "unheard_of"]).await else { panic!() };
+    assert_eq!(error.code, "invalid_client_metadata");
 }
 
 async fn no_mail_names_a_client_as_it_calls_itself(house: House) {

@@ -14,6 +14,7 @@ on_both_stores![
     of_a_hundred_redemptions_of_a_code_one_wins_and_its_family_is_revoked,
     of_a_hundred_uses_of_a_refresh_token_one_wins_and_nobody_is_logged_out,
     a_lost_answer_is_given_anew_on_whatever_node,
+    tabs_with_stale_copies_of_their_own_are_never_logged_out_and_a_reuse_costs_its_family_alone,
     a_code_lives_for_a_minute,
     once_means_once_though_the_short_lived_store_lost_everything,
 ];
@@ -106,6 +107,45 @@ async fn a_lost_answer_is_given_anew_on_whatever_node(house: House) {
     house.clock.pass(Seconds::new(31));
     assert_eq!(refresh(&nodes[0], &held).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
     assert_eq!(house.count("grants", "revoked_at IS NULL").await, 0, "half a minute later it is a reuse");
+}
+
+/// Six tabs wake up one after the other, each with the copy it had before any of them refreshed, at whatever node; every
+/// other one uses its access token. Then they share what came last, and sleep.
+async fn tabs_with_stale_copies_of_their_own_are_never_logged_out_and_a_reuse_costs_its_family_alone(house: House) {
+    let nodes = [house.node().await, house.node().await];
+    let other = redeem(&nodes[0], &offline_code(&house).await).await.unwrap().unwrap();
+    let tokens = redeem(&nodes[0], &offline_code(&house).await).await.unwrap().unwrap();
+    let mut held = tokens["refresh_token"].as_str().unwrap().to_owned();
+    for round in 0..5_usize {
+        let copies: Vec<String> = std::iter::repeat_n(held.clone(), 6).collect();
+        let mut served = 0;
+        for (tab, copy) in copies.iter().enumerate() {
+            let node = &nodes[(round + tab) % 2];
+            match refresh(node, copy).await.unwrap() {
+                Ok(tokens) => {
+                    served += 1;
+                    tokens["refresh_token"].as_str().unwrap().clone_into(&mut held);
+                    if (round + tab) % 2 == 1 {
+                        assert!(userinfo(node, tokens["access_token"].as_str().unwrap()).await.is_ok());
+                    }
+                }
+                Err(error) => assert_eq!(error.code.as_str(), "invalid_grant"),
+            }
+            house.clock.pass(Seconds::new(4));
+        }
+        assert!(served > 0 && !copies.contains(&held), "round {round}");
+        assert_eq!(house.count("grants", "revoked_at IS NULL").await, 2, "round {round}");
+        house.clock.pass(Seconds::new(280));
+    }
+    let spent = held;
+    let next = refresh(&nodes[0], &spent).await.unwrap().unwrap();
+    let last = next["refresh_token"].as_str().unwrap();
+    assert!(refresh(&nodes[1], last).await.unwrap().is_ok(), "nobody was logged out");
+    house.clock.pass(Seconds::new(1));
+    assert_eq!(refresh(&nodes[0], &spent).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 1, "that was a reuse");
+    let other = other["refresh_token"].as_str().unwrap();
+    assert!(refresh(&nodes[1], other).await.unwrap().is_ok(), "the other family of the same person stands");
 }
 
 async fn userinfo(node: &Provider, token: &str) -> Result<(), String> {

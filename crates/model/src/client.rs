@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    CertificateName, ClientId, ClientKeys, KeyedHash, LogoutRules, PolicyNaming, RefreshRule, RequestRules,
+    CertificateName, ClientId, ClientKeys, Feature, KeyedHash, LogoutRules, PolicyNaming, RefreshRule, RequestRules,
     ResponseRules, Scope, Seconds, SecurityProfile, ShownUris, SigningAlgorithm, SubjectType, Timestamp,
 };
 
@@ -193,6 +193,9 @@ pub struct Client {
     /// The client that alone may act with its tokens besides itself (RFC 8693, 4.4); none: whoever they are for.
     #[serde(default)]
     pub may_act: Option<ClientId>,
+    /// Parts of the protocol that are off for it, whatever is on for others.
+    #[serde(default)]
+    pub off: Vec<Feature>,
     /// How it registered itself; none: an operator registered it.
     #[serde(default)]
     pub registration: Option<SelfRegistration>,
@@ -246,6 +249,7 @@ impl Client {
             resources: Vec::new(),
             policy_naming: PolicyNaming::default(),
             may_act: None,
+            off: Vec::new(),
             registration: None,
             described_at: None,
             disabled: false,

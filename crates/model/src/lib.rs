@@ -8,6 +8,7 @@ pub mod client;
 pub mod client_rules;
 pub mod device_code;
 pub mod fact;
+pub mod feature;
 pub mod federation;
 pub mod grant;
 pub mod id;
@@ -32,6 +33,7 @@ pub use client_rules::{
 };
 pub use device_code::{DeviceCode, DeviceState};
 pub use fact::{Fact, FactSet, ProvenFact};
+pub use feature::Feature;
 pub use federation::FederatedIdentity;
 pub use grant::{
     Authentication, AuthorizationCode, Consent, Grant, PushedRequest, RefreshToken, RequestedClaims, TokenBinding,

@@ -60,7 +60,8 @@ pub fn check(
 ) -> Result<AuthorizationRequest, Refusal> {
     let (client, target) = bind(params, client, provider).map_err(Refusal::Page)?;
     let mut request = blank(client, &target);
-    let asked = checks::Asked { params, client, provider, arrival };
+    let features = provider.capabilities.features.of(client);
+    let asked = checks::Asked { params, client, provider, features, arrival };
     for (_, check) in checks::IN_ORDER {
         check(&asked, &mut request).map_err(|error| Refusal::Redirect(Box::new(target.clone()), error))?;
     }
@@ -95,13 +96,13 @@ fn bind<'a>(
     let redirect_uri = ValidRedirectUri::find(client, uri)
         .ok_or_else(|| refused("The redirect_uri is not registered for this client"))?;
     let state = params.get("state").map(str::to_owned);
-    let mode = response_mode(params, &provider.capabilities.features);
+    let mode = response_mode(params, provider.capabilities.features.of(client));
     Ok((client, ResponseTarget { redirect_uri, mode, state }))
 }
 
 /// The mode asked for if it may carry the answer, else the response type's default (Multiple Response Types, 2.1 and 5):
 /// errors travel in it, whatever is wrong with the request.
-fn response_mode(params: &Params, features: &Features) -> ResponseMode {
+fn response_mode(params: &Params, features: Features) -> ResponseMode {
     let text = params.get("response_type").unwrap_or("code");
     // An unknown type is answered as its words would be (Core, 3.3.2.6).
     let unknown = if text.split(' ').any(|word| matches!(word, "token" | "id_token")) {
@@ -111,7 +112,7 @@ fn response_mode(params: &Params, features: &Features) -> ResponseMode {
     };
     let response_type = ResponseType::parse(text).unwrap_or(unknown);
     let asked = params.get("response_mode").and_then(|word| ResponseMode::from_word(word, response_type));
-    let asked = asked.filter(|mode| features.signed_responses || !mode.is_signed());
+    let asked = asked.filter(|mode| mode.is_on(features));
     match asked {
         Some(mode) if mode.suits(response_type) => mode,
         Some(mode) if mode.is_signed() => ResponseMode::default_of(response_type).signed(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client_authentication::AuthenticatedClient;
 use crate::error::{ErrorCode, OAuthError};
+use crate::features::Features;
 use crate::issuer::Issuer;
 use crate::params::Params;
 use crate::resource::{self, Resources};
@@ -82,9 +83,11 @@ pub fn check(
     client: AuthenticatedClient<'_>,
     form: &Params,
     known: &Resources<'_>,
+    features: &Features,
 ) -> Result<DeviceRequest, OAuthError> {
     let client: &Client = client.client();
-    if !client.allows_grant(GRANT_TYPE) {
+    let features = features.of(client);
+    if !features.device || !client.allows_grant(GRANT_TYPE) {
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client may not use this grant_type"));
     }
     let scope: Scope = match form.get("scope") {
@@ -97,7 +100,7 @@ pub fn check(
     if !scope.is_subset(&client.scope) {
         return Err(OAuthError::new(ErrorCode::InvalidScope, "The client may not ask for this scope"));
     }
-    let resources = resource::asked(form)?;
+    let resources = resource::asked(form, &features)?;
     resource::check(&resources, &scope, client, known)?;
     Ok(DeviceRequest { scope, resources })
 }
@@ -130,7 +133,7 @@ mod tests {
     fn ask(client: &Client, form: &[(&str, &str)]) -> Result<DeviceRequest, ErrorCode> {
         let issuer = issuer();
         let known = Resources { issuer: &issuer, servers: &[] };
-        check(authenticated(client), &params(form), &known).map_err(|error| error.code)
+        check(authenticated(client), &params(form), &known, &Features::ALL).map_err(|error| error.code)
     }
 
     #[test]

@@ -93,13 +93,11 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("grant_types_supported", json!(supported_grants(features)));
     put("subject_types_supported", json!(supported_subjects(features)));
     put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
-    put("token_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));
-    put("token_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
     put("code_challenge_methods_supported", json!(["S256"]));
     put("prompt_values_supported", json!(supported_prompts(capabilities)));
     put("claim_types_supported", json!(["normal"]));
     put("claims_supported", json!(supported_claims()));
-    put("claims_parameter_supported", json!(true));
+    put("claims_parameter_supported", json!(features.claims_parameter));
     put("request_parameter_supported", json!(features.request_objects));
     put("request_uri_parameter_supported", json!(features.request_uris));
     if features.request_uris {
@@ -122,28 +120,16 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     if capabilities.registration {
         put("registration_endpoint", json!(issuer.endpoint(paths::REGISTRATION)));
     }
-    let signing = json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str));
-    put("userinfo_signing_alg_values_supported", signing.clone());
-    for answer in ["id_token", "userinfo"] {
-        put(&format!("{answer}_encryption_alg_values_supported"), json!(jwe::KEY_MANAGEMENT));
-        put(&format!("{answer}_encryption_enc_values_supported"), json!(jwe::CONTENT_ENCRYPTION));
-    }
-    if capabilities.features.introspection {
+    if features.introspection {
         put("introspection_endpoint", json!(issuer.endpoint(paths::INTROSPECTION)));
-        let proven: Vec<_> = supported_auth_methods(capabilities).into_iter().filter(|it| *it != "none").collect();
-        put("introspection_endpoint_auth_methods_supported", json!(proven));
-        put("introspection_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
-        put("introspection_signing_alg_values_supported", signing.clone());
     }
-    if capabilities.features.revocation {
+    if features.revocation {
         put("revocation_endpoint", json!(issuer.endpoint(paths::REVOCATION)));
-        put("revocation_endpoint_auth_methods_supported", json!(supported_auth_methods(capabilities)));
-        put("revocation_endpoint_auth_signing_alg_values_supported", json!(assertion_algorithms()));
     }
-    if capabilities.features.dpop {
-        put("dpop_signing_alg_values_supported", signing);
+    for (name, value) in signed_metadata(features).into_iter().chain(proof_metadata(capabilities)) {
+        put(&name, value);
     }
-    for (name, value) in logout_metadata(issuer, capabilities.features) {
+    for (name, value) in logout_metadata(issuer, *features) {
         put(name, value);
     }
     if let Some(origin) = &capabilities.mtls_origin {
@@ -176,6 +162,45 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     Value::Object(metadata)
 }
 
+/// How answers are signed and encrypted, and proofs are.
+fn signed_metadata(features: &Features) -> Vec<(String, Value)> {
+    let signing = [
+        ("userinfo_signing_alg_values_supported", features.signed_userinfo),
+        ("introspection_signing_alg_values_supported", features.introspection && features.signed_introspection),
+        ("dpop_signing_alg_values_supported", features.dpop),
+    ];
+    let algorithms = json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str));
+    let signed = signing.into_iter().filter(|(_, on)| *on).map(|(name, _)| (name.to_owned(), algorithms.clone()));
+    let encrypted = ["id_token", "userinfo"].into_iter().filter(|_| features.encryption).flat_map(|answer| {
+        [
+            (format!("{answer}_encryption_alg_values_supported"), json!(jwe::KEY_MANAGEMENT)),
+            (format!("{answer}_encryption_enc_values_supported"), json!(jwe::CONTENT_ENCRYPTION)),
+        ]
+    });
+    signed.chain(encrypted).collect()
+}
+
+/// How clients prove themselves at each endpoint (RFC 8414, 2). Who asks about tokens is never a public client.
+fn proof_metadata(capabilities: &Capabilities) -> Vec<(String, Value)> {
+    let features = &capabilities.features;
+    let (methods, assertions) = (supported_auth_methods(capabilities), assertion_algorithms(features));
+    let mut members = Vec::new();
+    for (endpoint, on) in
+        [("token", true), ("introspection", features.introspection), ("revocation", features.revocation)]
+    {
+        if !on {
+            continue;
+        }
+        let proven = |method: &&&str| endpoint != "introspection" || **method != "none";
+        let methods: Vec<_> = methods.iter().filter(proven).collect();
+        members.push((format!("{endpoint}_endpoint_auth_methods_supported"), json!(methods)));
+        if !assertions.is_empty() {
+            members.push((format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(assertions)));
+        }
+    }
+    members
+}
+
 /// Endpoints where clients authenticate and which may be off: a certificate proves a client at each (RFC 8705, 5).
 const fn switched_endpoints(features: &Features) -> [(&'static str, &'static str, bool); 4] {
     [
@@ -197,7 +222,7 @@ pub(crate) fn is_supported(method: AuthMethod, capabilities: &Capabilities) -> b
     match method {
         AuthMethod::SelfSignedTlsClientAuth => capabilities.mtls_origin.is_some(),
         AuthMethod::TlsClientAuth => capabilities.mtls_origin.is_some() && capabilities.mtls_authority,
-        _ => true,
+        _ => capabilities.features.has_method(method),
     }
 }
 
@@ -210,8 +235,9 @@ fn supported_auth_methods(capabilities: &Capabilities) -> Vec<&'static str> {
 }
 
 /// Algorithms of client assertions: those of keys, and of secrets.
-fn assertion_algorithms() -> Vec<&'static str> {
-    SigningAlgorithm::ALL.into_iter().map(SigningAlgorithm::as_str).chain(["HS256"]).collect()
+fn assertion_algorithms(features: &Features) -> Vec<&'static str> {
+    let of_keys = SigningAlgorithm::ALL.into_iter().map(SigningAlgorithm::as_str).filter(|_| features.private_key_jwt);
+    of_keys.chain(features.client_secret_jwt.then_some("HS256")).collect()
 }
 
 /// `none` is for clients that registered it.
@@ -219,7 +245,7 @@ const REQUEST_ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "none
 
 /// `jwt` stands for whichever of the signed modes suits the response type.
 fn supported_modes(features: &Features) -> Vec<&'static str> {
-    let modes = ResponseMode::ALL.into_iter().filter(|mode| features.signed_responses || !mode.is_signed());
+    let modes = ResponseMode::ALL.into_iter().filter(|mode| mode.is_on(*features));
     modes.map(ResponseMode::as_str).chain(features.signed_responses.then_some("jwt")).collect()
 }
 
@@ -251,7 +277,7 @@ fn supported_scopes(capabilities: &Capabilities) -> Vec<&str> {
 fn supported_prompts(capabilities: &Capabilities) -> Vec<&'static str> {
     let supported = |prompt: &Prompt| match prompt {
         Prompt::Consent => capabilities.consent,
-        Prompt::Create => capabilities.create,
+        Prompt::Create => capabilities.create && capabilities.features.prompt_create,
         Prompt::None | Prompt::Login | Prompt::SelectAccount => true,
     };
     Prompt::ALL.into_iter().filter(supported).map(Prompt::as_str).collect()

@@ -14,8 +14,11 @@ mod subject;
 mod switches;
 mod text;
 
+use std::collections::BTreeSet;
+
 use countersign_model::{
-    Client, ClientId, LogoutRules, PolicyNaming, RefreshRule, RequestRules, Scope, Seconds, ShownUris, Timestamp,
+    Client, ClientId, Feature, LogoutRules, PolicyNaming, RefreshRule, RequestRules, Scope, Seconds, ShownUris,
+    Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -33,9 +36,10 @@ const MAX_LIST: usize = 50;
 /// Scopes of a client that asks for none.
 const DEFAULT_SCOPE: &str = "openid profile email address phone offline_access";
 /// Our own members that a client may set for itself; others are an operator's to decide, and ignored.
-const OWN_CHOICES: [&str; 6] = [
+const OWN_CHOICES: [&str; 7] = [
     "countersign_policy",
     "countersign_ask_consent",
+    "countersign_off",
     "countersign_profile",
     "countersign_refresh",
     "countersign_require_pkce",
@@ -116,6 +120,12 @@ pub fn check(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Client, MetadataError> {
+    let off = off(metadata)?;
+    let mut capabilities = rules.capabilities.clone();
+    for feature in &off {
+        *capabilities.features.switch(*feature) = false;
+    }
+    let rules = &Rules { capabilities: &capabilities, ..*rules };
     switches::check(metadata, rules.capabilities)?;
     let auth_methods = authentication::methods(metadata, rules)?;
     let is_public = auth_methods == [countersign_model::AuthMethod::None];
@@ -158,6 +168,7 @@ pub fn check(
         resources: resources(metadata, rules.capabilities)?,
         policy_naming: policy_naming(metadata)?,
         may_act: may_act(metadata)?,
+        off,
         ..Client::new(id, now)
     };
     let client = profile::hold(client, metadata)?;
@@ -238,6 +249,16 @@ fn policy_naming(metadata: &ClientMetadata) -> Result<PolicyNaming, MetadataErro
     }
     let has = |claim: &str| claims.iter().any(|known| known == claim);
     Ok(PolicyNaming { tfp: has("tfp"), acr: has("acr"), names })
+}
+
+/// What the client does without: it is held against the rest of its metadata as if it were off for everybody.
+fn off(metadata: &ClientMetadata) -> Result<Vec<Feature>, MetadataError> {
+    let named = |name: &String| {
+        Feature::from_name(name).ok_or_else(|| MetadataError::new(format!("countersign_off: {name} is no feature")))
+    };
+    let names = metadata.countersign_off.iter().flatten();
+    let off: BTreeSet<Feature> = names.map(named).collect::<Result<_, _>>()?;
+    Ok(off.into_iter().collect())
 }
 
 fn may_act(metadata: &ClientMetadata) -> Result<Option<ClientId>, MetadataError> {

@@ -7,7 +7,7 @@ use countersign_model::{Client, Scope, SigningAlgorithm};
 use url::Url;
 
 use crate::error::{ErrorCode, OAuthError};
-use crate::features::ResourceServer;
+use crate::features::{Features, ResourceServer};
 use crate::issuer::Issuer;
 use crate::params::Params;
 use crate::scopes;
@@ -40,10 +40,13 @@ pub struct Target {
 struct Server<'a>(Option<&'a ResourceServer>);
 
 /// The parameter `resource` of a request, each value once. Errors with `invalid_target`: not an absolute URI, with a
-/// fragment, too many (RFC 8707, 2).
-pub fn asked(params: &Params) -> Result<Vec<String>, OAuthError> {
+/// fragment, too many (RFC 8707, 2), or not for this client to name.
+pub fn asked(params: &Params, features: &Features) -> Result<Vec<String>, OAuthError> {
     let mut resources: Vec<String> = Vec::new();
     for resource in params.all("resource").filter(|resource| !resource.is_empty()) {
+        if !features.resource_indicators {
+            return Err(refused("The parameter resource is not supported"));
+        }
         let uri = Url::parse(resource).map_err(|_| refused("The resource is not an absolute URI"))?;
         if uri.fragment().is_some() {
             return Err(refused("The resource has a fragment"));

@@ -55,7 +55,7 @@ pub(crate) fn client() -> Client {
         secrets: vec![ClientSecret { hash: SECRET_HASH, created_at: NOW, expires_at: None, sealed: None }],
         auth_methods: vec![AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost],
         redirect_uris: vec![CALLBACK.to_owned()],
-        grant_types: crate::token::GRANT_TYPES.map(str::to_owned).to_vec(),
+        grant_types: ["authorization_code", "refresh_token", "client_credentials"].map(str::to_owned).to_vec(),
         response_types: vec!["code".to_owned()],
         scope: scope("openid profile email address phone offline_access cases.read cases.write"),
         id_token_alg: SigningAlgorithm::RS256,

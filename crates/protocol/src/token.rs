@@ -27,18 +27,20 @@ use crate::params::Params;
 use crate::resource::{self, Resources, Target};
 use crate::scopes;
 
-/// Every `grant_type` that is always supported.
-pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+/// The `grant_type` that is always supported.
+const CODE: &str = "authorization_code";
 
 /// Every `grant_type` of a deployment.
 pub fn grant_types(features: &Features) -> Vec<&'static str> {
     let switched = [
+        ("refresh_token", features.refresh_tokens),
+        ("client_credentials", features.client_credentials),
         (device::GRANT_TYPE, features.device),
         (token_exchange::GRANT_TYPE, features.token_exchange),
         (jwt_bearer::GRANT_TYPE, features.jwt_bearer),
     ];
     let on = switched.into_iter().filter_map(|(name, on)| on.then_some(name));
-    GRANT_TYPES.into_iter().chain(on).collect()
+    std::iter::once(CODE).chain(on).collect()
 }
 
 /// A token request of an authenticated client, each parameter its grant requires present.
@@ -105,7 +107,8 @@ impl<'a> TokenRequest<'a> {
         if !grant_types(features).contains(&grant_type) {
             return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "The grant_type is not supported"));
         }
-        if !client.client().allows_grant(grant_type) {
+        let features = features.of(client.client());
+        if !grant_types(&features).contains(&grant_type) || !client.client().allows_grant(grant_type) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client may not use this grant_type"));
         }
         let scope = form.get("scope").map(str::to_owned);
@@ -129,7 +132,7 @@ impl<'a> TokenRequest<'a> {
             token_exchange::GRANT_TYPE => token_exchange::parse(form, scope)?,
             _ => RequestedGrant::ClientCredentials { scope },
         };
-        let mut resources = resource::asked(form)?;
+        let mut resources = resource::asked(form, &features)?;
         if grant_type == token_exchange::GRANT_TYPE {
             resources = resource::with_audience(resources, form)?;
         }

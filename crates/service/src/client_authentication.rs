@@ -37,6 +37,13 @@ pub(crate) struct ClaimedClient {
     client: Option<Client>,
 }
 
+impl ClaimedClient {
+    /// The client it names.
+    pub(crate) const fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
+    }
+}
+
 impl Provider {
     /// Reads the credentials of a request and finds the client they name.
     pub(crate) async fn claimed_client(
@@ -80,6 +87,8 @@ impl Provider {
             certificate: certificate.as_ref(),
         };
         let proven = client_authentication::check_evidence(client, &claimed.presented, &evidence, now);
+        let features = self.settings.features;
+        let proven = proven.and_then(|client| features.check_method(client.client(), client.method()).map(|()| client));
         let proven = proven.and_then(|client| profile::check_method(client.client(), client.method()).map(|()| client));
         let proven = match proven {
             Ok(authenticated) => self.spend_assertion(authenticated, assertion.and_then(Result::ok)).await?,

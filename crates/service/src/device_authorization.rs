@@ -95,7 +95,7 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Ok(Err(error)),
         };
-        let request = match device::check(client, call.form, &self.resources()) {
+        let request = match device::check(client, call.form, &self.resources(), &self.settings.features) {
             Ok(request) => request,
             Err(error) => return Ok(Err(error)),
         };

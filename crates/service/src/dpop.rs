@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{Seconds, Timestamp};
+use countersign_model::{Client, Seconds, Timestamp};
 use countersign_protocol::dpop::{self, Expected};
 use countersign_protocol::{OAuthError, Proof};
 use countersign_store::Tx;
@@ -28,10 +28,16 @@ pub(crate) struct ShownProof<'a> {
 }
 
 impl Provider {
-    /// Checks the proof of a request, if there is one; nothing is spent yet, so that a client that is told to use a
+    /// Checks the proof of a request, if there is one and it means anything of `client`, if that is named; nothing is spent yet, so that a client that is told to use a
     /// nonce loses nothing else.
-    pub(crate) fn read_proof(&self, shown: ShownProof<'_>, now: Timestamp) -> Result<Option<Proof>, OAuthError> {
-        let Some(proof) = shown.proof.filter(|_| self.settings.features.dpop) else { return Ok(None) };
+    pub(crate) fn read_proof(
+        &self,
+        shown: ShownProof<'_>,
+        client: Option<&Client>,
+        now: Timestamp,
+    ) -> Result<Option<Proof>, OAuthError> {
+        let features = client.map_or(self.settings.features, |client| self.settings.features.of(client));
+        let Some(proof) = shown.proof.filter(|_| features.dpop) else { return Ok(None) };
         let mut addresses = vec![self.settings.issuer.endpoint(shown.path)];
         addresses.extend(self.settings.mtls_origin.as_ref().map(|origin| format!("{origin}{}", shown.path)));
         let nonces = self.settings.features.dpop_nonce.then(|| [self.nonce(now, 0), self.nonce(now, 1)]);

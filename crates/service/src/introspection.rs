@@ -1,6 +1,6 @@
 //! Introspection (RFC 7662; RFC 9701): who asks is proven, the token is found, its standing is read.
 
-use countersign_model::{Client, SigningAlgorithm, Timestamp};
+use countersign_model::{Client, Feature, SigningAlgorithm, Timestamp};
 use countersign_protocol::OAuthError;
 use countersign_protocol::introspection::{self, Facts};
 use serde_json::{Map, Value};
@@ -35,12 +35,16 @@ impl Provider {
             Ok(client) => client,
             Err(error) => return Ok(Err(error)),
         };
+        if let Err(error) = self.settings.features.check_endpoint(client.client(), Feature::Introspection) {
+            return Ok(Err(error));
+        }
         let token = match introspection::parse(client, call.form) {
             Ok(token) => token,
             Err(error) => return Ok(Err(error)),
         };
         let answer = self.describe(token, client.client(), now).await?;
-        if !introspection::wants_signed(accept) {
+        let signs = self.settings.features.of(client.client()).signed_introspection;
+        if !signs || !introspection::wants_signed(accept) {
             return Ok(Ok(Introspection::Plain(answer)));
         }
         self.sign_introspection(client.client(), &answer, now).map(|signed| Ok(Introspection::Signed(signed)))

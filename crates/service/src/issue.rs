@@ -192,7 +192,9 @@ impl Provider {
     fn session_state(&self, visit: &Visit<'_>, rows: &Rows) -> Result<Option<String>, ServiceError> {
         let Some((request, client)) = visit.request() else { return Ok(None) };
         let session = rows.session.as_ref().or(visit.signed_in.session.as_ref());
-        let Some(session) = session.filter(|_| self.settings.features.session_management) else { return Ok(None) };
+        let Some(session) = session.filter(|_| self.settings.features.of(client).session_management) else {
+            return Ok(None);
+        };
         let salt = URL_SAFE_NO_PAD.encode(random::<12>()?);
         let browser = self.browser_state_of(&session.token);
         Ok(session_state::compute(&client.id, request.redirect_uri.as_str(), &browser, &salt))

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{
-    AuditKind, AuditOutcome, BrowserSession, Client, ClientId, Grant, Seconds, SessionId, Timestamp,
+    AuditKind, AuditOutcome, BrowserSession, Client, ClientId, Feature, Grant, Seconds, SessionId, Timestamp,
 };
 use countersign_protocol::logout::{self, Step};
 use countersign_protocol::{LogoutRequest, OAuthError, Params, PostLogoutTarget, id_token};
@@ -92,6 +92,10 @@ impl Provider {
             Some(id) => self.find_client(id).await?,
             None => None,
         };
+        let features = self.settings.features;
+        if let Some(Err(error)) = client.as_ref().map(|client| features.check_endpoint(client, Feature::Logout)) {
+            return Ok(refused(error));
+        }
         let request = match logout::check(call.params, caller, client.as_ref()) {
             Ok(request) => request,
             Err(error) => return Ok(refused(error)),

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::{AuditKind, AuditOutcome, Client, KeyedHash, PushedRequest, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, Client, Feature, KeyedHash, PushedRequest, Timestamp};
 use countersign_outbound::documents;
 use countersign_protocol::authorization::{self, Carriage, Refusal};
 use countersign_protocol::discovery::paths;
@@ -54,7 +54,7 @@ impl Provider {
             path: paths::PUSHED_AUTHORIZATION_REQUEST,
             access_token: None,
         };
-        let proof = match self.read_proof(shown, now) {
+        let proof = match self.read_proof(shown, claimed.client(), now) {
             Ok(proof) => proof,
             Err(error) => return Ok(Err(error)),
         };
@@ -63,6 +63,9 @@ impl Provider {
             Err(error) => return Ok(Err(error)),
         };
         let client = authenticated.client();
+        if let Err(error) = self.settings.features.check_endpoint(client, Feature::PushedRequests) {
+            return Ok(Err(error));
+        }
         // Anybody can be a public client; what the database keeps for strangers has a budget.
         if !authenticated.is_confidential()
             && let Some(wait) = self.charge_network(call.context, "pushes", self.settings.address_limits.starts).await?
@@ -104,7 +107,8 @@ impl Provider {
             keys: &keys.stored,
         };
         let refused = |error| Ok(Err(authorization::refuse(params, client, &provider, error)));
-        let carriage = match authorization::find_carriage(params, &self.settings.features) {
+        let features = client.map_or(self.settings.features, |client| self.settings.features.of(client));
+        let carriage = match authorization::find_carriage(params, &features) {
             Ok(carriage) => carriage,
             Err(error) => return refused(error),
         };

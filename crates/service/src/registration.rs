@@ -351,6 +351,10 @@ impl Provider {
             return Err(MetadataError::new("the client has no secret for this method: register another client"));
         }
         client.created_at = known.created_at;
+        // What is off for a client comes back by nothing that it says itself.
+        if let Some(feature) = known.off.iter().find(|feature| !client.off.contains(feature)) {
+            return Err(MetadataError::new(format!("countersign_off: {} stays off", feature.as_str())));
+        }
         Ok(client)
     }
 

@@ -77,7 +77,7 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Result<(), OAuthError>, ServiceError> {
         let shown = ShownProof { proof: call.dpop, method: call.method, path: call.path, access_token: Some(token) };
-        let proof = match self.read_proof(shown, now) {
+        let proof = match self.read_proof(shown, None, now) {
             Ok(proof) => proof,
             Err(error) => return Ok(Err(error)),
         };

@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009): a client takes back what it was given.
 
-use countersign_model::{AuditKind, AuditOutcome, Client, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, Client, Feature, Timestamp};
 use countersign_protocol::OAuthError;
 use countersign_protocol::revocation::{self, Effect, Facts};
 
@@ -22,6 +22,9 @@ impl Provider {
             Ok(client) => client.client(),
             Err(error) => return Ok(Err(error)),
         };
+        if let Err(error) = self.settings.features.check_endpoint(client, Feature::Revocation) {
+            return Ok(Err(error));
+        }
         let token = match revocation::token_of(call.form) {
             Ok(token) => token,
             Err(error) => return Ok(Err(error)),

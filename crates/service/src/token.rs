@@ -73,7 +73,7 @@ impl Provider {
         };
         // Before anything is spent: a client that is told to use a nonce comes again with the same assertion.
         let shown = ShownProof { proof: call.dpop, method: "POST", path: paths::TOKEN, access_token: None };
-        let proof = match self.read_proof(shown, now) {
+        let proof = match self.read_proof(shown, claimed.client(), now) {
             Ok(proof) => proof,
             Err(error) => return Ok(Err(error)),
         };

@@ -20,8 +20,48 @@ const SECRET: &str = "rp-secret-0123456789";
 
 type Switch = (fn(&mut Features), &'static [&'static str]);
 
+const METHODS_SAID: &[&str] = &[
+    "token_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_methods_supported",
+];
+const SIGNED_METHODS_SAID: &[&str] = &[
+    "token_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported",
+    "introspection_endpoint_auth_signing_alg_values_supported",
+    "revocation_endpoint_auth_signing_alg_values_supported",
+];
+
 /// Each switch, and the members whose words change with it alone.
-const SWITCHES: [Switch; 20] = [
+const SWITCHES: [Switch; 35] = [
+    (|f| f.form_post = false, &["response_modes_supported"]),
+    (|f| f.claims_parameter = false, &["claims_parameter_supported"]),
+    (|f| f.prompt_create = false, &["prompt_values_supported"]),
+    (|f| f.security_profiles = false, &[]),
+    (|f| f.client_secret_basic = false, METHODS_SAID),
+    (|f| f.client_secret_post = false, METHODS_SAID),
+    (|f| f.client_secret_jwt = false, SIGNED_METHODS_SAID),
+    (|f| f.private_key_jwt = false, SIGNED_METHODS_SAID),
+    (
+        |f| f.public_clients = false,
+        &["token_endpoint_auth_methods_supported", "revocation_endpoint_auth_methods_supported"],
+    ),
+    (|f| f.refresh_tokens = false, &["grant_types_supported"]),
+    (|f| f.client_credentials = false, &["grant_types_supported"]),
+    (|f| f.resource_indicators = false, &[]),
+    (|f| f.signed_introspection = false, &["introspection_signing_alg_values_supported"]),
+    (|f| f.signed_userinfo = false, &["userinfo_signing_alg_values_supported"]),
+    (
+        |f| f.encryption = false,
+        &[
+            "id_token_encryption_alg_values_supported",
+            "id_token_encryption_enc_values_supported",
+            "userinfo_encryption_alg_values_supported",
+            "userinfo_encryption_enc_values_supported",
+        ],
+    ),
     (|f| f.implicit = false, &["response_types_supported"]),
     (|f| f.hybrid = false, &["response_types_supported"]),
     (
@@ -68,7 +108,8 @@ fn said(change: fn(&mut Features)) -> Value {
     let mut features = Features::ALL;
     change(&mut features);
     let mtls_origin = Some("https://op.example:8443".to_owned());
-    let capabilities = Capabilities { features, mtls_origin, registration: true, ..Capabilities::default() };
+    let capabilities =
+        Capabilities { features, mtls_origin, registration: true, create: true, ..Capabilities::default() };
     metadata(&"https://op.example".parse().unwrap(), &capabilities)
 }
 
@@ -88,7 +129,7 @@ fn each_switch_changes_its_own_members_and_no_others() {
     }
 }
 
-/// A node of `serve` with everything off that can be.
+/// A node of `serve` with everything off that can be, but for what its one client needs to be served at all.
 struct Bare {
     issuer: String,
     http: reqwest::Client,
@@ -96,7 +137,19 @@ struct Bare {
     _folder: TempDir,
 }
 
-const OFF: [&str; 17] = [
+const OFF: [&str; 29] = [
+    "form_post",
+    "claims_parameter",
+    "prompt_create",
+    "security_profiles",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "public_clients",
+    "resource_indicators",
+    "signed_introspection",
+    "signed_userinfo",
+    "encryption",
     "implicit",
     "hybrid",
     "pushed_requests",
@@ -221,11 +274,18 @@ async fn what_is_off_is_neither_said_nor_done() {
             "mtls",
             "tls_",
             "require_",
+            "token_endpoint_auth_signing",
+            "userinfo_signing",
+            "userinfo_encryption",
+            "id_token_encryption",
         ];
         assert!(!optional.iter().any(|word| name.starts_with(word) || name.contains("logout")), "{name}");
     }
     assert_eq!(metadata["response_types_supported"], json!(["code"]));
-    assert_eq!(metadata["response_modes_supported"], json!(["query", "fragment", "form_post"]));
+    assert_eq!(metadata["response_modes_supported"], json!(["query", "fragment"]));
+    assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["client_secret_basic"]));
+    assert_eq!(metadata["claims_parameter_supported"], json!(false));
+    assert!(!metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("create")));
     assert_eq!(metadata["subject_types_supported"], json!(["public"]));
     assert_eq!(metadata["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials"]));
     assert_eq!(
@@ -249,6 +309,9 @@ async fn what_is_off_is_neither_said_nor_done() {
         ("response_type", "id_token", "unsupported_response_type"),
         ("response_type", "id_token token", "unsupported_response_type"),
         ("response_type", "code id_token", "unsupported_response_type"),
+        ("response_mode", "form_post", "invalid_request"),
+        ("prompt", "create", "invalid_request"),
+        ("resource", "https://cases.example.com/api", "invalid_target"),
         ("response_mode", "jwt", "invalid_request"),
         ("response_mode", "query.jwt", "invalid_request"),
         ("request", &object, "request_not_supported"),
@@ -285,6 +348,13 @@ fn no_client_is_promised_what_is_off() {
         json!({"require_pushed_authorization_requests": true}),
         json!({"authorization_signed_response_alg": "ES256"}),
         json!({"introspection_signed_response_alg": "ES256"}),
+        json!({"countersign_profile": "fapi2_security"}),
+        json!({"userinfo_signed_response_alg": "ES256"}),
+        json!({"id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": "https://rp.example.com/jwks"}),
+        json!({"token_endpoint_auth_method": "client_secret_post"}),
+        json!({"token_endpoint_auth_method": "client_secret_jwt"}),
+        json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks()}),
+        json!({"token_endpoint_auth_method": "none", "client_secret": null}),
         json!({"dpop_bound_access_tokens": true}),
         json!({"post_logout_redirect_uris": ["https://rp.example.com/after"]}),
         json!({"backchannel_logout_uri": "https://rp.example.com/out"}),

@@ -58,6 +58,8 @@ pub struct NodePlan {
     pub policies: PolicySet,
     /// Hashing.
     pub hashing: HashSettings,
+    /// Parts of the protocol that are on.
+    pub features: Features,
     /// Every byte of the master key.
     pub key: u8,
     /// How long a signing key signs.
@@ -138,6 +140,7 @@ impl House {
             short_lived: Arc::clone(&self.short_lived),
             policies: checked.set,
             hashing: HashSettings { parameters: CHEAP, threads: 2, queue: 4096 },
+            features: Features::ALL,
             key: 7,
             key_rotation: None,
             registration: RegistrationSettings::default(),
@@ -181,7 +184,7 @@ impl House {
     /// When its settings contradict themselves.
     pub fn idle_node(&self, plan: NodePlan) -> Arc<Provider> {
         let settings = Settings {
-            features: Features::ALL,
+            features: plan.features,
             resources: vec![ResourceServer {
                 uri: "https://cases.example.com/api".to_owned(),
                 scopes: "cases.read cases.write api".parse().expect("scopes"),

@@ -8,6 +8,7 @@ use super::request::{AuthorizationRequest, Prompt, PromptSet, ResponseMode};
 use super::response_type::ResponseType;
 use super::{Arrival, Params, Provider};
 use crate::error::{ErrorCode, OAuthError};
+use crate::features::Features;
 use crate::resource::{self, Resources};
 use crate::{dpop, id_token, kernel, policy_choice, profile, scopes};
 
@@ -16,6 +17,8 @@ pub(super) struct Asked<'a> {
     pub(super) params: &'a Params,
     pub(super) client: &'a Client,
     pub(super) provider: &'a Provider<'a>,
+    /// What is on for the client.
+    pub(super) features: Features,
     pub(super) arrival: Arrival,
 }
 
@@ -53,9 +56,8 @@ fn invalid(description: &'static str) -> OAuthError {
 
 fn check_response_mode(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let Some(word) = asked.params.get("response_mode") else { return Ok(()) };
-    let features = &asked.provider.capabilities.features;
     let mode = ResponseMode::from_word(word, request.response_type);
-    match mode.filter(|mode| features.signed_responses || !mode.is_signed()) {
+    match mode.filter(|mode| mode.is_on(asked.features)) {
         None => Err(invalid("The response_mode is not supported")),
         Some(mode) if !mode.suits(request.response_type) => Err(invalid("Tokens do not travel in a query")),
         Some(_) => Ok(()),
@@ -68,7 +70,7 @@ fn check_carriage(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(),
         let description = "The registration parameter is not supported";
         return Err(OAuthError::new(ErrorCode::RegistrationNotSupported, description));
     }
-    if find_carriage(asked.params, &asked.provider.capabilities.features)? != Carriage::Plain {
+    if find_carriage(asked.params, &asked.features)? != Carriage::Plain {
         return Err(invalid("A request does not hold another one"));
     }
     Ok(())
@@ -76,9 +78,8 @@ fn check_carriage(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(),
 
 /// RFC 9126, 5 and 6; RFC 9101, 10.5.
 fn check_arrival(asked: &Asked<'_>, _: &mut AuthorizationRequest) -> Result<(), OAuthError> {
-    let features = &asked.provider.capabilities.features;
     let rules = &asked.client.requests;
-    if !asked.arrival.pushed && (features.require_pushed_requests || rules.require_pushed) {
+    if !asked.arrival.pushed && (asked.features.require_pushed_requests || rules.require_pushed) {
         return Err(invalid("This request must be pushed"));
     }
     if !asked.arrival.signed && rules.require_signed {
@@ -94,7 +95,7 @@ fn check_profile(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Resul
 
 fn check_response_type(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let text = asked.params.get("response_type").ok_or(invalid("The parameter response_type is missing"))?;
-    let on = |kind: &ResponseType| kind.is_on(&asked.provider.capabilities.features);
+    let on = |kind: &ResponseType| kind.is_on(&asked.features);
     let unsupported = OAuthError::new(ErrorCode::UnsupportedResponseType, "The response_type is not supported");
     let kind = ResponseType::parse(text).filter(on).ok_or(unsupported)?;
     let client = asked.client;
@@ -153,7 +154,7 @@ fn check_code_challenge(asked: &Asked<'_>, request: &mut AuthorizationRequest) -
 }
 
 fn check_dpop_key(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
-    let thumbprint = asked.params.get("dpop_jkt").filter(|_| asked.provider.capabilities.features.dpop);
+    let thumbprint = asked.params.get("dpop_jkt").filter(|_| asked.features.dpop);
     request.dpop_jkt = thumbprint.map(str::to_owned);
     match thumbprint {
         Some(text) if !dpop::is_thumbprint(text) => Err(invalid("The dpop_jkt is no thumbprint of a key")),
@@ -185,7 +186,7 @@ fn check_code_grant(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Re
     if has_code {
         check_by_machine(asked, request)?;
     }
-    if !has_code || !asked.client.allows_grant("refresh_token") {
+    if !has_code || !asked.features.refresh_tokens || !asked.client.allows_grant("refresh_token") {
         let kept: Vec<&str> = request.scope.iter().filter(|value| *value != scopes::OFFLINE_ACCESS).collect();
         request.scope = kept.join(" ").parse().unwrap_or_default();
     }
@@ -206,7 +207,7 @@ fn check_by_machine(asked: &Asked<'_>, request: &AuthorizationRequest) -> Result
 
 fn check_resources(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let Provider { issuer, capabilities, .. } = *asked.provider;
-    request.resources = resource::asked(asked.params)?;
+    request.resources = resource::asked(asked.params, &asked.features)?;
     let resources = Resources { issuer, servers: &capabilities.resources };
     resource::check(&request.resources, &request.scope, asked.client, &resources)?;
     // The token of this very answer: what it is for must be clear now, not when the person has signed in.
@@ -220,7 +221,7 @@ fn check_prompt(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result
     let Some(text) = asked.params.get("prompt") else { return Ok(()) };
     let unsupported = invalid("The prompt is not supported, or none stands with others");
     let prompt = PromptSet::parse(text).ok_or(unsupported.clone())?;
-    if prompt.contains(Prompt::Create) && !asked.provider.capabilities.create {
+    if prompt.contains(Prompt::Create) && !(asked.provider.capabilities.create && asked.features.prompt_create) {
         return Err(unsupported);
     }
     request.prompt = prompt;
@@ -239,7 +240,8 @@ fn check_max_age(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Resul
 fn check_claims(asked: &Asked<'_>, request: &mut AuthorizationRequest) -> Result<(), OAuthError> {
     let words = asked.params.get("acr_values").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     request.acr_values = words.take(MAX_VALUES).map(str::to_owned).collect();
-    let Some(text) = asked.params.get("claims") else { return Ok(()) };
+    // Who does not support it ignores it (Core, 5.5).
+    let Some(text) = asked.params.get("claims").filter(|_| asked.features.claims_parameter) else { return Ok(()) };
     let parsed = claims_parameter::parse(text, asked.client).ok_or(invalid("The claims parameter is malformed"))?;
     let fresh: Vec<String> =
         parsed.acr_values.into_iter().filter(|value| !request.acr_values.contains(value)).take(MAX_VALUES).collect();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::redirect_uri::{StoredRedirectUri, ValidRedirectUri};
 use super::response_type::ResponseType;
+use crate::features::Features;
 
 /// How the answer travels (OAuth 2.0 Multiple Response Types, 2.1; Form Post Response Mode; JARM, 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,12 @@ impl ResponseMode {
     /// JARM, 2.3.1).
     pub const fn suits(self, response_type: ResponseType) -> bool {
         !matches!(self, Self::Query | Self::QueryJwt) || !response_type.has_front_channel_tokens()
+    }
+
+    /// Whether answers may travel so.
+    pub const fn is_on(self, features: Features) -> bool {
+        let posted = matches!(self, Self::FormPost | Self::FormPostJwt);
+        (features.form_post || !posted) && (features.signed_responses || !self.is_signed())
     }
 
     /// The same way, signed.

@@ -19,7 +19,8 @@ const SHARED: &str = "HS256";
 pub(super) fn methods(metadata: &ClientMetadata, rules: &Rules<'_>) -> Result<Vec<AuthMethod>, MetadataError> {
     let single = metadata.token_endpoint_auth_method.clone().map(|method| vec![method]);
     let several = metadata.countersign_auth_methods.clone().filter(|_| rules.registrant == Registrant::Operator);
-    let Some(names) = several.or(single) else { return Ok(vec![AuthMethod::ClientSecretBasic]) };
+    let default = || vec![AuthMethod::ClientSecretBasic.as_str().to_owned()];
+    let names = several.or(single).unwrap_or_else(default);
     let is_on = |method: &AuthMethod| discovery::is_supported(*method, rules.capabilities);
     let method = |name: &String| {
         let refused = || MetadataError::new(format!("authentication method {name} is not supported"));

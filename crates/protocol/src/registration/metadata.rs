@@ -100,6 +100,8 @@ metadata! {
     countersign_policy_claims: Vec<String>,
     /// What the client calls policies, by their ids: in those claims and in `p`.
     countersign_policy_names: BTreeMap<String, String>,
+    /// Parts of the protocol that are off for it.
+    countersign_off: Vec<String>,
     /// The client that alone may act with its tokens besides itself.
     countersign_may_act: String,
 }

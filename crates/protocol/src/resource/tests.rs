@@ -36,7 +36,8 @@ fn ask_as(client: &Client, asked: &[&str], granted: &[&str], scope_text: &str) -
 
 #[test]
 fn a_resource_is_an_absolute_uri_without_fragment_rfc8707_2() {
-    let read = |values: &[&str]| asked(&params(&values.iter().map(|v| ("resource", *v)).collect::<Vec<_>>()));
+    let read =
+        |values: &[&str]| asked(&params(&values.iter().map(|v| ("resource", *v)).collect::<Vec<_>>()), &Features::ALL);
     assert_eq!(read(&[CASES, FILES, CASES, ""]).unwrap(), [CASES, FILES]);
     for bad in ["cases", "/api", "https://cases.example/api#x", "//cases.example"] {
         assert_eq!(read(&[CASES, bad]).unwrap_err().code, ErrorCode::InvalidTarget, "{bad}");

@@ -265,6 +265,37 @@ proptest! {
         }
     }
 
+    /// Tabs that each hold a copy of their own, stale as soon as another refreshed, and refresh one after the other within
+    /// half a minute, whether their access tokens were shown or not; then they take over what came last, and wait. Nobody
+    /// is logged out: the family stands, and what came last works.
+    #[test]
+    fn tabs_with_stale_copies_of_their_own_never_log_anybody_out(
+        rounds in proptest::collection::vec(
+            (proptest::collection::vec((0_u32..5, any::<bool>()), 1..6), 30_u32..10_000),
+            1..20,
+        ),
+    ) {
+        let mut family = Family::new();
+        let mut held = [0; 32];
+        for (tabs, pause) in rounds {
+            let stale = held;
+            for (stagger, shows) in tabs {
+                family.wait(stagger);
+                if let Ok(next) = family.refresh(&stale, false) {
+                    held = next;
+                    if shows {
+                        prop_assert!(family.show_access(&held));
+                    }
+                }
+                prop_assert!(!family.revoked);
+                prop_assert_eq!(family.live(), 1);
+            }
+            prop_assert_ne!(stale, held, "one of them was served");
+            family.wait(pause);
+        }
+        prop_assert!(family.refresh(&held, false).is_ok());
+    }
+
     /// A thief with a copy and its victim both go on, in any order and with any pauses of half a minute and more: as
     /// soon as both have, the family is dead.
     #[test]
