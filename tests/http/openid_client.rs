@@ -10,35 +10,50 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_tests::user_agent::Answer;
 use serde_json::{Value, json};
 
-use crate::fixture::{ALICE, Provider, redirect_uri_of, secret_of};
+use crate::fixture::{ALICE, Provider};
 
 #[tokio::test]
-async fn openid_client_on_node_completes_a_code_flow() {
+async fn openid_client_on_node_signs_in_refreshes_and_logs_out() {
     let folder = std::env::var_os("COUNTERSIGN_TEST_NODE_DIR").map(PathBuf::from);
     let folder = folder.expect("COUNTERSIGN_TEST_NODE_DIR is not set: run ./tests/run");
     let provider = Provider::start().await;
-    for (client, method) in [
-        ("basic", "client_secret_basic"),
-        ("post", "client_secret_post"),
-        ("spa", "none"),
-        ("es256", "client_secret_basic"),
-        ("eddsa", "client_secret_basic"),
+    for (method, algorithm) in [
+        ("client_secret_basic", "RS256"),
+        ("client_secret_post", "PS256"),
+        ("none", "RS256"),
+        ("client_secret_basic", "ES256"),
+        ("client_secret_basic", "EdDSA"),
     ] {
+        let metadata = json!({
+            "client_name": "Node",
+            "redirect_uris": [NODE_CALLBACK],
+            "post_logout_redirect_uris": [LOGGED_OUT],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": method,
+            "id_token_signed_response_alg": algorithm,
+        });
+        let answer = Answer::to(provider.http.post(provider.url("/register")).json(&metadata)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let client = answer.json();
         let settings = json!({
             "issuer": provider.demo.issuer,
-            "client_id": client,
-            "client_secret": (method != "none").then(|| secret_of(client)),
+            "client_id": client["client_id"],
+            "client_secret": client["client_secret"],
             "method": method,
-            "id_token_signed_response_alg": match client { "es256" => "ES256", "eddsa" => "EdDSA", _ => "RS256" },
-            "redirect_uri": redirect_uri_of(client),
+            "id_token_signed_response_alg": algorithm,
+            "redirect_uri": NODE_CALLBACK,
+            "logged_out": LOGGED_OUT,
             "email": ALICE.0,
             "password": ALICE.1,
         });
         let said = run_node(&folder, "code_flow.mjs", &settings).await;
-        assert_eq!((&said["email"], &said["refreshed"]), (&ALICE.0.into(), &true.into()), "{client}: {said}");
+        let done = [&said["refreshed"], &said["logged_out"]];
+        assert_eq!((&said["email"], done), (&ALICE.0.into(), [&true.into(); 2]), "{method} {algorithm}: {said}");
     }
 }
 
+const NODE_CALLBACK: &str = "https://node.example.com/cb";
+const LOGGED_OUT: &str = "https://node.example.com/logged-out";
 const CALLBACK: &str = "https://fapi.example.com/cb";
 
 /// FAPI 2.0 Security Profile: private_key_jwt, PAR, DPoP, none of it by our own code.

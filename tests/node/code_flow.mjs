@@ -1,4 +1,5 @@
-// A code flow with PKCE by openid-client, which checks issuer, state, nonce, signature and at_hash by itself.
+// A code flow with PKCE, refresh and logout by openid-client, which checks issuer, state, nonce, signature and at_hash by
+// itself.
 // Reads its settings from OPENID_CLIENT_CHECK; prints what it learned as JSON; any mismatch ends it with exit 1.
 import assert from 'node:assert/strict'
 import * as oidc from 'openid-client'
@@ -56,4 +57,16 @@ await assert.rejects(
   oidc.authorizationCodeGrant(config, answer.url, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce }),
   (error) => error.error === 'invalid_grant' && error.status === 400,
 )
-console.log(JSON.stringify({ sub: claims.sub, acr: claims.acr, email: person.email, refreshed: true }))
+// That was a replay, which costs what came of the code, and no more: the browser is signed in still, until it logs out.
+const leaving = oidc.buildEndSessionUrl(config, {
+  id_token_hint: refreshed.id_token,
+  post_logout_redirect_uri: settings.logged_out,
+  state: 'bye',
+})
+let left = await browser.load(leaving)
+if (left.html) left = await browser.submit(left, 'logout', {})
+assert.equal(left.url.href, `${settings.logged_out}?state=bye`, left.html)
+request.searchParams.set('prompt', 'none')
+const silent = await browser.load(request)
+assert.equal(silent.url.searchParams.get('error'), 'login_required', silent.html)
+console.log(JSON.stringify({ sub: claims.sub, email: person.email, refreshed: true, logged_out: true }))
