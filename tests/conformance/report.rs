@@ -26,10 +26,13 @@ pub fn check(plan: &str, ended: &[Ended]) {
     if std::env::var_os("COUNTERSIGN_WRITE_REPORTS").is_some() {
         return write(plan, section);
     }
-    let known = sections(&fs::read_to_string(path()).unwrap_or_default());
-    let stale = "docs/CONFORMANCE.md is not what this run says: write it anew (COUNTERSIGN_WRITE_REPORTS=1)";
-    assert_eq!(known.get(plan).map_or("", String::as_str), section, "{plan}: {stale}");
+    let page = fs::read_to_string(path()).unwrap_or_default();
+    let known = sections(&page);
+    assert_eq!(known.get(plan).map_or("", String::as_str), section, "{plan}: {STALE}");
+    assert_eq!(page, render(&known), "head and counts: {STALE}");
 }
+
+const STALE: &str = "docs/CONFORMANCE.md is not what this run says: write it anew (COUNTERSIGN_WRITE_REPORTS=1)";
 
 /// A line a module: each variant and how it ended.
 fn section(ended: &[Ended]) -> String {
@@ -63,20 +66,44 @@ fn write(plan: &str, section: String) {
     lock.lock().expect("lock");
     let mut all = sections(&fs::read_to_string(path()).unwrap_or_default());
     all.insert(plan.to_owned(), section);
+    fs::write(path(), render(&all)).expect("docs/CONFORMANCE.md");
+    let _ = fs::remove_file(path().with_extension("md.lock"));
+}
+
+/// The whole page: what it is, counts of each plan, the plans.
+fn render(all: &BTreeMap<String, String>) -> String {
     let words = [PASSED, REFUSED, NOT_APPLICABLE, FAILED];
     let mut page = format!("{HEAD}| plan | {} |\n|---|---|---|---|---|\n", words.join(" | ").to_lowercase());
-    for (plan, section) in &all {
+    for (plan, section) in all {
         let counts = words.map(|word| count(section, word).to_string());
         let _ = writeln!(page, "| {plan} | {} |", counts.join(" | "));
     }
-    for (plan, section) in &all {
+    for (plan, section) in all {
         let _ = write!(page, "\n## {plan}\n\n{section}");
     }
-    fs::write(path(), page).expect("docs/CONFORMANCE.md");
-    let _ = fs::remove_file(path().with_extension("md.lock"));
+    page
 }
 
 fn sections(page: &str) -> BTreeMap<String, String> {
     let parts = page.split("\n## ").skip(1).filter_map(|part| part.split_once("\n\n"));
     parts.map(|(plan, section)| (plan.to_owned(), format!("{}\n", section.trim_end()))).collect()
+}
+
+/// Each plan's own test holds its section to what happened; this one everything else: head, counts, and that there is a
+/// section of each plan and of nothing else.
+#[test]
+fn the_page_is_its_sections_and_has_one_of_each_plan() {
+    let page = fs::read_to_string(path()).expect("docs/CONFORMANCE.md");
+    let sections = sections(&page);
+    assert_eq!(page, render(&sections), "{STALE}");
+    let sources = [include_str!("plans.rs"), include_str!("fapi2_plans.rs")];
+    let run = sources.iter().flat_map(|text| text.split("run_plan(\"").skip(1));
+    let mut plans: Vec<&str> = run.filter_map(|rest| rest.split('"').next()).collect();
+    plans.sort_unstable();
+    assert_eq!(sections.keys().map(String::as_str).collect::<Vec<_>>(), plans, "{STALE}");
+    for (plan, section) in &sections {
+        let lines = section.lines().count() - 2;
+        let counted: usize = [PASSED, REFUSED, NOT_APPLICABLE].iter().map(|word| count(section, word)).sum();
+        assert_eq!((counted, count(section, FAILED)), (lines, 0), "{plan}");
+    }
 }

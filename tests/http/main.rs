@@ -1,4 +1,4 @@
-//! Black-box tests over HTTP, a module per specification: what a client, a browser and an operator see of the binary.
+//! Black-box tests over HTTP, a folder per specification: what a client, a browser and an operator see of the binary.
 //! Each test starts a demo of its own, so it tells a whole story.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
@@ -6,49 +6,103 @@ mod admin;
 mod authlib;
 mod bounds;
 mod brands;
-mod client_id_metadata;
 mod client_key;
 mod command_line;
 mod consent;
 mod cors;
 mod differential;
-mod discovery;
 mod discovery_truth;
 mod fixture;
 mod foreign_provider;
 mod from_b2c;
 mod indistinguishable;
-mod jarm;
+mod key_rotation;
 mod logs;
 mod management;
-mod oidc_core;
-mod oidc_core_3;
-mod oidc_core_5_3;
-mod oidc_core_8;
 mod openid_client;
+mod openidconnect;
 mod pages;
-mod prompt_create;
-mod rfc6749_authorization;
-mod rfc6749_token;
-mod rfc6750;
-mod rfc7009;
-mod rfc7516;
-mod rfc7523;
-mod rfc7591;
-mod rfc7636;
-mod rfc7662;
-mod rfc8628;
-mod rfc8693;
-mod rfc8705;
-mod rfc8707;
-mod rfc9068;
-mod rfc9101;
-mod rfc9126;
-mod rfc9207;
-mod rfc9449;
-mod rfc9700;
-mod rp_initiated_logout;
 mod serve;
-mod session_management;
 mod setup;
 mod telephone;
+
+// A folder per specification.
+mod client_id_metadata {
+    mod documents;
+}
+mod jarm {
+    mod answers;
+}
+mod oidc_core {
+    mod authentication;
+    mod implicit_and_hybrid;
+    mod subjects;
+    mod userinfo;
+}
+mod oidc_discovery {
+    mod documents;
+}
+mod rfc6749 {
+    mod authorization;
+    mod token;
+}
+mod rfc6750 {
+    mod userinfo;
+}
+mod rfc7009 {
+    mod revocation;
+}
+mod rfc7516 {
+    mod encryption;
+}
+mod rfc7523 {
+    mod assertions;
+}
+mod rfc7591 {
+    mod registration;
+}
+mod rfc7636 {
+    mod challenges;
+}
+mod rfc7662 {
+    mod introspection;
+}
+mod rfc8628 {
+    mod devices;
+}
+mod rfc8693 {
+    pub mod exchange;
+}
+mod rfc8705 {
+    mod certificates;
+}
+mod rfc8707 {
+    mod resources;
+}
+mod rfc9068 {
+    mod access_tokens;
+}
+mod rfc9101 {
+    mod request_objects;
+}
+mod rfc9126 {
+    pub mod pushed_requests;
+}
+mod rfc9207 {
+    mod issuer;
+}
+mod rfc9449 {
+    mod proofs;
+}
+mod rfc9700 {
+    mod redirects;
+}
+mod rp_initiated_logout {
+    mod logout;
+}
+mod session_management {
+    mod session;
+}
+mod user_registration {
+    mod prompt_create;
+}

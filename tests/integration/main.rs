@@ -3,6 +3,7 @@
 
 mod architecture;
 mod fuzz;
+mod protocol_rules;
 mod servers;
 mod short_lived;
 mod store;

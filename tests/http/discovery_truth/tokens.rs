@@ -9,7 +9,7 @@ use super::endpoints::DEVICE;
 use super::keys::{forge, key, now, random};
 use super::world::{PARTNER, World};
 use crate::fixture::{ALICE, assert_error, peek, text};
-use crate::rfc8693::CASES;
+use crate::rfc8693::exchange::CASES;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

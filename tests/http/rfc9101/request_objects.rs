@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client_key::{SIGNER, STRANGER};
 use crate::fixture::{Ask, Provider, assert_error, assert_error_page, redirect_uri_of};
-use crate::rfc9126::{by_name, push, pushed};
+use crate::rfc9126::pushed_requests::{by_name, push, pushed};
 
 const TYPE: &str = "oauth-authz-req+jwt";
 

@@ -8,7 +8,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use crate::fixture::{Ask, Granted, Provider, VERIFIER, assert_error, peek, redirect_uri_of, text};
-use crate::rfc9126::by_name;
+use crate::rfc9126::pushed_requests::by_name;
 
 impl Provider {
     fn exchange(&self, granted: &Granted) -> RequestBuilder {

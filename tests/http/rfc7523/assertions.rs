@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use countersign_tests::provider::serve_json;
 use countersign_tests::servers::DemoOptions;
@@ -108,7 +108,7 @@ async fn a_client_proves_itself_by_its_secret_without_sending_it() {
 
 #[tokio::test]
 async fn keys_behind_an_address_are_fetched_again_for_an_unknown_one_and_seldom() {
-    let provider = Provider::start().await;
+    let provider = Provider::start_with_clock().await;
     let published = Arc::new(Mutex::new(json!({"keys": []})));
     let asked = Arc::new(AtomicUsize::new(0));
     let (served, count) = (Arc::clone(&published), Arc::clone(&asked));
@@ -128,7 +128,7 @@ async fn keys_behind_an_address_are_fetched_again_for_an_unknown_one_and_seldom(
         assert_error(&ask(&provider, &assertion).await, 401, "invalid_client");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
-    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    provider.demo.move_clock(Duration::from_secs(11));
     assert_eq!(ask(&provider, &assertion).await.status, 200);
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     let next = SIGNER.sign("JWT", &claims(&provider, &client, "two"));

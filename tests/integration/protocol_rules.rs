@@ -1,0 +1,88 @@
+//! docs/PROTOCOL-RULES.md: no rule without a test, no test that is not there.
+
+use std::path::Path;
+
+/// The rules of each section.
+const SECTIONS: [(&str, usize); 3] = [("2.1", 29), ("2.2", 23), ("2.3", 20)];
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)).ok()
+}
+
+/// Number, section of a specification, and tests of each rule.
+fn rules() -> Vec<(String, String, Vec<(String, String)>)> {
+    let page = read("docs/PROTOCOL-RULES.md").expect("docs/PROTOCOL-RULES.md");
+    let lines = page.lines().filter(|line| line.starts_with("| 2."));
+    let rule = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [number, _, source, tests] = cells[..] else { panic!("not four cells: {line}") };
+        let test = |text: &str| {
+            let (file, name) = text.split_once(": ").unwrap_or_else(|| panic!("{number}: {text} names no file"));
+            let file = match file.split_once('/') {
+                Some(("protocol", rest)) => format!("crates/protocol/src/{rest}"),
+                _ => format!("tests/{file}"),
+            };
+            (file, name.to_owned())
+        };
+        let tests = tests.split('`').skip(1).step_by(2).map(test).collect();
+        (number.to_owned(), source.to_owned(), tests)
+    };
+    lines.map(rule).collect()
+}
+
+#[test]
+fn every_rule_of_the_protocol_has_a_test_and_every_test_is_there() {
+    let rules = rules();
+    let expected: Vec<String> =
+        SECTIONS.iter().flat_map(|(section, count)| (1..=*count).map(move |n| format!("{section}-{n}"))).collect();
+    let numbers: Vec<&str> = rules.iter().map(|(number, ..)| number.as_str()).collect();
+    assert_eq!(numbers, expected, "a rule without a line, or a line twice");
+    for (number, source, tests) in &rules {
+        assert!(!source.is_empty() && !tests.is_empty(), "{number} has no source or no test");
+        for (file, name) in tests {
+            let text = read(file).unwrap_or_else(|| panic!("{number}: there is no {file}"));
+            let is_there = [format!("fn {name}("), format!("fn {name}<")].iter().any(|head| text.contains(head));
+            assert!(is_there, "{number}: there is no {name} in {file}");
+            assert!(is_run(file, &text, name), "{number}: {name} of {file} is no test");
+        }
+    }
+}
+
+/// A test of its own, one of both stores, or a module of a conformance plan.
+fn is_run(file: &str, text: &str, name: &str) -> bool {
+    let head = text.split(&format!("fn {name}(")).next().unwrap_or_default();
+    let attributes: Vec<&str> = head.lines().rev().skip(1).take(6).collect();
+    let marked = attributes.iter().take_while(|line| !line.trim().is_empty()).any(|line| line.contains("test]"));
+    let in_property = text.contains("proptest! {") && attributes.iter().any(|line| line.contains("test]"));
+    let listed = text.contains("on_both_stores![") && text.contains(&format!("    {name},"));
+    let plans = || ["plans.rs", "fapi2_plans.rs"].map(|plan| read(&format!("tests/conformance/{plan}")));
+    let module = file.starts_with("tests/conformance/")
+        && plans()
+            .into_iter()
+            .flatten()
+            .any(|plan| plan.contains(&format!("::{name},")) || plan.contains(&format!("::{name}\n")));
+    marked || in_property || listed || module
+}
+
+/// RUSTSEC-2023-0071 is about private keys: who signs here does so by aws-lc, whose time tells nothing. (What verifies a
+/// passkey's signature may use any crate.)
+#[test]
+fn no_crate_signs_by_rsa_that_can_be_timed() {
+    let lock: toml::Table = read("Cargo.lock").expect("Cargo.lock").parse().expect("TOML");
+    let packages = lock["package"].as_array().expect("packages");
+    let depends = |package: &toml::Value, name: &str| {
+        let dependencies = package.get("dependencies").and_then(toml::Value::as_array);
+        dependencies.into_iter().flatten().any(|it| it.as_str().and_then(|text| text.split(' ').next()) == Some(name))
+    };
+    let signs = |package: &&toml::Value| {
+        let name = package["name"].as_str().unwrap_or_default();
+        name == "jsonwebtoken" || (name.starts_with("countersign-") && depends(package, "jsonwebtoken"))
+    };
+    let signing: Vec<&toml::Value> = packages.iter().filter(signs).collect();
+    assert!(signing.len() >= 2, "{signing:?}");
+    for package in signing {
+        let name = &package["name"];
+        assert!(!depends(package, "rsa"), "{name} uses the crate rsa");
+        assert!(depends(package, "aws-lc-rs"), "{name} does without aws-lc");
+    }
+}
