@@ -128,7 +128,7 @@ pub async fn server_rotate_keys(run: Run) {
     };
     let before = kids(op.jwks().await);
     op.rotate_keys();
-    // Another process rotated; this node reads the keys again within the minute.
+    // Another process rotated; this node looks for that every ten seconds.
     for _ in 0..120 {
         let after = kids(op.jwks().await);
         if after.len() > before.len() {

@@ -9,13 +9,20 @@ fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)).ok()
 }
 
-/// Number, section of a specification, and tests of each rule.
-fn rules() -> Vec<(String, String, Vec<(String, String)>)> {
+struct Rule {
+    number: String,
+    /// Of a specification.
+    section: String,
+    /// File and name of each.
+    tests: Vec<(String, String)>,
+}
+
+fn rules() -> Vec<Rule> {
     let page = read("docs/PROTOCOL-RULES.md").expect("docs/PROTOCOL-RULES.md");
     let lines = page.lines().filter(|line| line.starts_with("| 2."));
     let rule = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [number, _, source, tests] = cells[..] else { panic!("not four cells: {line}") };
+        let [number, _, section, tests] = cells[..] else { panic!("not four cells: {line}") };
         let test = |text: &str| {
             let (file, name) = text.split_once(": ").unwrap_or_else(|| panic!("{number}: {text} names no file"));
             let file = match file.split_once('/') {
@@ -25,7 +32,7 @@ fn rules() -> Vec<(String, String, Vec<(String, String)>)> {
             (file, name.to_owned())
         };
         let tests = tests.split('`').skip(1).step_by(2).map(test).collect();
-        (number.to_owned(), source.to_owned(), tests)
+        Rule { number: number.to_owned(), section: section.to_owned(), tests }
     };
     lines.map(rule).collect()
 }
@@ -35,10 +42,10 @@ fn every_rule_of_the_protocol_has_a_test_and_every_test_is_there() {
     let rules = rules();
     let expected: Vec<String> =
         SECTIONS.iter().flat_map(|(section, count)| (1..=*count).map(move |n| format!("{section}-{n}"))).collect();
-    let numbers: Vec<&str> = rules.iter().map(|(number, ..)| number.as_str()).collect();
+    let numbers: Vec<&str> = rules.iter().map(|rule| rule.number.as_str()).collect();
     assert_eq!(numbers, expected, "a rule without a line, or a line twice");
-    for (number, source, tests) in &rules {
-        assert!(!source.is_empty() && !tests.is_empty(), "{number} has no source or no test");
+    for Rule { number, section, tests } in &rules {
+        assert!(!section.is_empty() && !tests.is_empty(), "{number} has no source or no test");
         for (file, name) in tests {
             let text = read(file).unwrap_or_else(|| panic!("{number}: there is no {file}"));
             let is_there = [format!("fn {name}("), format!("fn {name}<")].iter().any(|head| text.contains(head));
@@ -51,7 +58,7 @@ fn every_rule_of_the_protocol_has_a_test_and_every_test_is_there() {
 /// A test of its own, one of both stores, or a module of a conformance plan.
 fn is_run(file: &str, text: &str, name: &str) -> bool {
     let head = text.split(&format!("fn {name}(")).next().unwrap_or_default();
-    let attributes: Vec<&str> = head.lines().rev().skip(1).take(6).collect();
+    let attributes: Vec<&str> = head.lines().rev().take(6).collect();
     let marked = attributes.iter().take_while(|line| !line.trim().is_empty()).any(|line| line.contains("test]"));
     let in_property = text.contains("proptest! {") && attributes.iter().any(|line| line.contains("test]"));
     let listed = text.contains("on_both_stores![") && text.contains(&format!("    {name},"));

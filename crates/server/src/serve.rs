@@ -38,8 +38,10 @@ use crate::telemetry::{self, RequestSpan};
 use crate::telephone;
 use crate::tls::{self, Authorities, ClientCertificates};
 
-/// How often expired rows are removed and keys are read again.
+/// How often expired rows are removed, and new keys are made where they are due.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
+/// How often is looked whether others made keys or took some away.
+const KEYS_OF_OTHERS: Duration = Duration::from_secs(10);
 
 /// Runs one node.
 pub async fn run(args: ServeArgs) -> Result<ExitCode, String> {
@@ -408,8 +410,17 @@ fn listen_management(config: &Config, management: Data<Management>) -> Result<Se
 
 async fn keep_house(provider: Arc<Provider>) {
     let mut pause = tokio::time::interval(HOUSEKEEPING);
+    let mut others = tokio::time::interval(KEYS_OF_OTHERS);
     loop {
-        pause.tick().await;
+        tokio::select! {
+            _ = pause.tick() => {}
+            _ = others.tick() => {
+                if let Err(error) = provider.renew_keys().await {
+                    tracing::warn!(%error, "the signing keys could not be read again");
+                }
+                continue;
+            }
+        }
         provider.warm_upstreams().await;
         if let Err(error) = provider.keep_keys().await {
             tracing::warn!(%error, "the signing keys could not be looked after");

@@ -73,6 +73,12 @@ impl Provider {
         Ok(())
     }
 
+    /// Reads the keys again if another node or an operator changed them.
+    pub async fn renew_keys(&self) -> Result<(), ServiceError> {
+        let stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
+        if stored == self.keys.current().stored { Ok(()) } else { self.load_keys().await }
+    }
+
     /// Makes a new key for each algorithm: published from now, used after the announcement. Of operators and nodes that
     /// do so at once, one does.
     pub async fn rotate_keys(&self) -> Result<(), ServiceError> {

@@ -10,6 +10,30 @@ fn the_shipped_file_holds_every_default() {
     assert_eq!(config.lifetimes.code, 60);
 }
 
+/// What is unsafe is off unless it is asked for; each switch has its line, and turns by its name.
+#[test]
+fn the_parts_of_the_protocol_are_as_safe_as_shipped_and_each_has_its_switch() {
+    use countersign_model::Feature;
+    let shipped = Config::load(None, json!({})).unwrap().protocol;
+    assert_eq!(shipped, Features::SAFE);
+    for feature in
+        [Feature::Implicit, Feature::Hybrid, Feature::RequestUris, Feature::TokenExchange, Feature::JwtBearer]
+    {
+        assert!(!shipped.has(feature), "{}", feature.as_str());
+    }
+    for feature in Feature::ALL {
+        let mut turned = shipped;
+        *turned.switch(*feature) = !shipped.has(*feature);
+        let mut change = json!({"protocol": {feature.as_str(): !shipped.has(*feature)}});
+        if *feature == Feature::Logout {
+            // Clients would hear of logouts that nobody can ask for.
+            change["protocol"]["backchannel_logout"] = json!(false);
+            turned.backchannel_logout = false;
+        }
+        assert_eq!(Config::load(None, change).unwrap().protocol, turned, "{}", feature.as_str());
+    }
+}
+
 #[test]
 fn an_unknown_key_is_refused() {
     let error = Config::load(None, json!({"server": {"isuer": "x"}})).unwrap_err();
