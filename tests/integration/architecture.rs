@@ -9,8 +9,9 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The arrows: each product crate and exactly the product crates it depends on.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("model", &[]),
+    ("audit", &["model"]),
     ("protocol", &["model"]),
     ("flow", &["model"]),
     ("store", &["model"]),
