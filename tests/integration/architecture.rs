@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("flow", &["model"]),
     ("store", &["model"]),
     ("outbound", &["model"]),
-    ("service", &["model", "protocol", "flow", "store", "outbound"]),
+    ("service", &["model", "audit", "protocol", "flow", "store", "outbound"]),
     // And the sandbox, optionally: see `complain_of_the_demo`.
     ("server", &["model", "protocol", "service"]),
     ("sandbox", &[]),

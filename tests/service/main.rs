@@ -25,6 +25,7 @@ mod account;
 mod approvals;
 mod at_rest;
 mod audit;
+mod audit_log;
 mod claims;
 mod codes;
 mod crash;

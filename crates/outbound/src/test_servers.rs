@@ -1,7 +1,7 @@
 //! Tiny servers on real sockets for the tests of this crate.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -234,6 +234,9 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answer: impl F
 
 /// Everything that is logged on this thread at any level while the guard lives.
 pub fn capture_log() -> (tracing::subscriber::DefaultGuard, Arc<Mutex<Vec<u8>>>) {
+    // A line that another test's thread reaches first, without a subscriber, would be switched off for the whole process.
+    static INTERESTED: Once = Once::new();
+    INTERESTED.call_once(|| drop(tracing::subscriber::set_global_default(tracing_subscriber::registry())));
     let log = Arc::new(Mutex::new(Vec::new()));
     let sink = Sink(log.clone());
     let subscriber =

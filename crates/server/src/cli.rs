@@ -48,6 +48,9 @@ pub enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The audit log: verify, prove, export.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -198,6 +201,70 @@ pub enum UserCommand {
         /// How it is run and answers.
         #[command(flatten)]
         options: UserOptions,
+    },
+}
+
+/// What can be done with the audit log. Places count from 0.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Tell the public key that checkpoints are verified with.
+    Key(ConfigArgs),
+    /// Tell the newest checkpoint; what waits is placed and signed before.
+    Checkpoint(ConfigArgs),
+    /// Read the whole log and compare it with what was signed; exit 1 and the first bad entry when it is not that.
+    Verify {
+        /// A checkpoint that was kept elsewhere; may be repeated.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// How it is run and answers.
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Write the entries about a token, and for each the proof that it is in the log.
+    Prove {
+        /// `jti` of the token; it may begin with a dash.
+        #[arg(long, required_unless_present = "position", allow_hyphen_values = true)]
+        jti: Option<String>,
+        /// Place of an entry instead.
+        #[arg(long, conflicts_with = "jti")]
+        position: Option<u64>,
+        /// Folder for POSITION.entry and POSITION.proof.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        to: PathBuf,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Write the hashes that show that the log of NEW entries begins with that of OLD (RFC 9162, 2.1.4), a line each.
+    Consistency {
+        /// Size of the older checkpoint.
+        old: u64,
+        /// Size of the newer checkpoint.
+        new: u64,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Write the entries, a line each, exactly as they are hashed.
+    Export {
+        /// The first place.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Write the last entries, and go on with what comes.
+    Tail {
+        /// How many.
+        #[arg(long, short = 'n', default_value_t = 20)]
+        lines: u64,
+        /// Go on until it is stopped.
+        #[arg(long, short)]
+        follow: bool,
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
     },
 }
 

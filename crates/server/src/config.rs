@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 mod assertion_issuers;
+mod audit;
 mod federation;
 mod limits;
 mod mail;
@@ -28,6 +29,7 @@ mod tests;
 mod webhook;
 
 pub use assertion_issuers::AssertionWriter;
+pub use audit::Audit;
 pub use federation::{Federation, FederationLink};
 pub use limits::{Hashing, LifetimeSeconds, Limits};
 pub use mail::{Mail, MailDkim, MailTls};
@@ -99,6 +101,8 @@ pub struct Config {
     pub webhooks: BTreeMap<String, Webhook>,
     /// The portal that knows passwords whose hashes were not imported; the same keys as a webhook's.
     pub legacy_portal: Option<Webhook>,
+    /// The audit log.
+    pub audit: Audit,
     /// Logging.
     pub log: Log,
 }
@@ -131,6 +135,7 @@ impl Config {
         self.hashing.check()?;
         self.short_lived.check()?;
         self.mail.check()?;
+        self.audit.check()?;
         federation::check_all(&self.federation)?;
         self.telephone.check()?;
         self.assertion_issuers()?;
@@ -198,6 +203,7 @@ impl Config {
             terms: self.terms.clone(),
             key_rotation: self.lifetimes.key_rotation(),
             key_announcement: Seconds::new(self.lifetimes.key_announcement),
+            audit_log: self.audit.settings(),
         })
     }
 }

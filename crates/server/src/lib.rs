@@ -2,6 +2,7 @@
 
 pub mod page;
 
+mod audit_log;
 mod cli;
 mod config;
 mod connections;
@@ -48,6 +49,7 @@ pub async fn run() -> ExitCode {
         Command::Organization(command) => operate::organization(command).await,
         Command::Client(command) => operate::client(command).await,
         Command::Keys(command) => operate::keys(command).await,
+        Command::Audit(command) => operate::audit(command).await,
         Command::Config(command) => operate::config(command).await,
     };
     result.unwrap_or_else(|why| {

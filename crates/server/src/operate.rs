@@ -1,5 +1,6 @@
-//! The commands of operators: `migrate`, `policy`, `user`, `organization`, `client`, `keys`, `config`.
+//! The commands of operators: `migrate`, `policy`, `user`, `organization`, `client`, `keys`, `audit`, `config`.
 
+mod audit;
 mod client;
 mod organization;
 mod policy;
@@ -12,6 +13,7 @@ use countersign_model::{SigningKey, Timestamp};
 use countersign_service::moment;
 use serde_json::{Value, json};
 
+pub use audit::audit;
 pub use client::client;
 pub use organization::organization;
 pub use policy::policy;

@@ -25,6 +25,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tracing_actix_web::TracingLogger;
 
+use crate::audit_log;
 use crate::cli::ServeArgs;
 use crate::config::{Config, MailDkim, MailTls, RedisMode, ShortLivedKind};
 use crate::connections;
@@ -327,6 +328,7 @@ pub(crate) async fn run_node(
             })
             .await;
     });
+    let log = actix_web::rt::spawn(audit_log::keep(Arc::clone(&provider), config.audit.checkpoint_file.clone()));
     let housekeeping = actix_web::rt::spawn(keep_house(provider));
     tracing::info!(listen = ?config.server.listen, issuer = config.server.issuer, "serving");
     ready();
@@ -340,6 +342,7 @@ pub(crate) async fn run_node(
     // Messages that requests under way have queued are still delivered, if the carrier is quick.
     drop(stop_outbox);
     let _ = tokio::time::timeout(Duration::from_secs(config.mail.timeout), outbox).await;
+    log.abort();
     housekeeping.abort();
     private_handle.stop(false).await;
     tracing::info!("stopped");

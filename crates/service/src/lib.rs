@@ -7,6 +7,7 @@ mod account_page;
 mod accounts;
 mod assertion_grants;
 mod audit;
+mod audit_log;
 mod authorization;
 mod browser;
 mod client_authentication;
@@ -73,6 +74,7 @@ mod webhooks;
 
 pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
 pub use audit::{RequestContext, flow_tag};
+pub use audit_log::{AuditLogSettings, LogFault, LogReport, ProvenEntry, SignedCheckpoint};
 pub use authorization::AuthorizeCall;
 pub use browser::{BrowserCall, BrowserCookies, CookieChanges};
 pub use client_authentication::ClientCall;

@@ -10,6 +10,7 @@ use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
 
 use crate::ServiceError;
+use crate::audit_log::SeenTree;
 use crate::client_documents::AskedDocuments;
 use crate::client_keys::FetchedKeys;
 use crate::clock::Clock;
@@ -63,6 +64,8 @@ pub struct Provider {
     pub(crate) unreachable: Unreachable,
     /// Documents of clients that were asked for just now.
     pub(crate) asked_documents: AskedDocuments,
+    /// The audit's tree.
+    pub(crate) seen_tree: SeenTree,
     /// Wakes the outbox after a message was written.
     pub(crate) outbox: Notify,
 }
@@ -100,6 +103,7 @@ impl Provider {
             fetched_keys: FetchedKeys::default(),
             unreachable: Unreachable::default(),
             asked_documents: AskedDocuments::default(),
+            seen_tree: SeenTree::default(),
             outbox: Notify::new(),
         }
     }

@@ -6,6 +6,7 @@ use countersign_model::Seconds;
 use countersign_outbound::Sender;
 use countersign_protocol::{Features, Issuer, ResourceServer};
 
+use crate::audit_log::AuditLogSettings;
 use crate::registration::RegistrationSettings;
 
 /// Decisions of the operator.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub key_rotation: Option<Seconds>,
     /// Time before a new signing key may sign: at least one JWKS max-age.
     pub key_announcement: Seconds,
+    /// The audit log.
+    pub audit_log: AuditLogSettings,
 }
 
 /// How long things live.

@@ -82,6 +82,8 @@ pub enum Purpose {
     Consent,
     /// Nonces of the console's pages.
     SetupPage,
+    /// The key that signs the audit log's checkpoints.
+    AuditKey,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -123,6 +125,7 @@ impl Purpose {
         Self::Logout,
         Self::Consent,
         Self::SetupPage,
+        Self::AuditKey,
         Self::KeyCheck,
     ];
 
@@ -161,6 +164,7 @@ impl Purpose {
             Self::Logout => "logout",
             Self::Consent => "consent",
             Self::SetupPage => "setup page",
+            Self::AuditKey => "audit key",
             Self::KeyCheck => "key check",
         }
     }

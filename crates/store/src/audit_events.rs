@@ -4,7 +4,7 @@ use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, ClientId, 
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
-use crate::db::{Link, on};
+use crate::db::{insert_all, on};
 use crate::row::{Row, time, to_json};
 use crate::schema::audit_events;
 use crate::{StoreError, Tx};
@@ -30,7 +30,7 @@ const MOST: u32 = 1000;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events, treat_none_as_default_value = false)]
-struct EventRow {
+pub(crate) struct EventRow {
     id: String,
     at: i64,
     kind: String,
@@ -53,22 +53,8 @@ impl Tx {
             [] => Ok(()),
             // The text of a batch depends on its length and is prepared anew each time; that of one row is kept.
             [row] => on!(self, |c| diesel::insert_into(audit_events::table).values(row).execute(c).await).map(drop),
-            _ => self.insert_event_batch(rows).await,
+            _ => insert_all!(self, audit_events::table, rows).map(drop),
         }
-    }
-
-    /// diesel-async lacks SQLite's batches; diesel has them.
-    async fn insert_event_batch(&mut self, rows: Vec<EventRow>) -> Result<(), StoreError> {
-        let inserted = match self.link()? {
-            Link::Postgres(c) => diesel::insert_into(audit_events::table).values(&rows).execute(&mut ***c).await,
-            Link::Sqlite(c) => {
-                let insert = move |c: &mut diesel::SqliteConnection| {
-                    diesel::RunQueryDsl::execute(diesel::insert_into(audit_events::table).values(&rows), c)
-                };
-                c.spawn_blocking(insert).await
-            }
-        };
-        self.check(inserted).map(drop)
     }
 
     /// The events that `filter` asks for, newest first.
@@ -138,7 +124,7 @@ impl EventRow {
         })
     }
 
-    fn into_noun(self) -> Result<AuditEvent, StoreError> {
+    pub(crate) fn into_noun(self) -> Result<AuditEvent, StoreError> {
         let row = Row { table: "audit_events", id: &self.id };
         Ok(AuditEvent {
             id: row.parse("id", &self.id)?,

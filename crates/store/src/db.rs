@@ -17,8 +17,8 @@ use crate::StoreError;
 use crate::error::Fate;
 use crate::io::IoRuntime;
 
-pub(crate) use tx::on;
 pub use tx::{Link, Tx};
+pub(crate) use tx::{insert_all, on};
 
 /// How often a transaction that collides with another one is run.
 const ATTEMPTS: u32 = 5;

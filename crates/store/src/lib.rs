@@ -5,6 +5,7 @@
 
 mod administered_organizations;
 mod audit_events;
+mod audit_tree;
 mod authorization_codes;
 mod browser_sessions;
 mod clients;
@@ -40,6 +41,7 @@ mod unfinished;
 mod users;
 
 pub use audit_events::AuditFilter;
+pub use audit_tree::{EntryHash, LogEntry, StoredCheckpoint};
 pub use authorization_codes::CodeWithGrant;
 pub use db::{DatabaseSettings, Db, Tx, Work};
 pub use error::StoreError;

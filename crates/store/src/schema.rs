@@ -334,6 +334,36 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_unplaced (event_id) {
+        event_id -> Text,
+    }
+}
+
+diesel::table! {
+    audit_entries (position) {
+        position -> BigInt,
+        event_id -> Text,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_subtrees (level, position) {
+        level -> BigInt,
+        position -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_checkpoints (size) {
+        size -> BigInt,
+        at -> BigInt,
+        note -> Text,
+    }
+}
+
 diesel::joinable!(password_credentials -> users (user_id));
 diesel::joinable!(legacy_credentials -> users (user_id));
 diesel::joinable!(factors -> users (user_id));
@@ -341,6 +371,7 @@ diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(authorization_codes -> grants (grant_id));
 diesel::joinable!(refresh_tokens -> grants (grant_id));
 
+diesel::allow_tables_to_appear_in_same_query!(audit_events, audit_unplaced, audit_entries);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, remembered_logins);
 diesel::allow_tables_to_appear_in_same_query!(
     users,

@@ -201,6 +201,7 @@ impl House {
             terms: [("portal_terms".to_owned(), "1".to_owned())].into(),
             key_rotation: plan.key_rotation,
             // An hour of max-age, and the steps of a test in which a node has not read the keys yet.
+            audit_log: countersign_service::AuditLogSettings::default(),
             key_announcement: if plan.key_rotation.is_some() { Seconds::minutes(70) } else { Seconds::hours(1) },
         };
         let clock = self.clock.clone();

@@ -38,6 +38,25 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Inserts a list of rows in one statement. diesel-async lacks SQLite's batches; diesel has them.
+macro_rules! insert_all {
+    ($tx:expr, $table:expr, $rows:ident) => {{
+        let inserted = match $tx.link()? {
+            $crate::db::Link::Postgres(c) => {
+                diesel_async::RunQueryDsl::execute(diesel::insert_into($table).values(&$rows), &mut ***c).await
+            }
+            $crate::db::Link::Sqlite(c) => {
+                let insert = move |c: &mut diesel::SqliteConnection| {
+                    diesel::RunQueryDsl::execute(diesel::insert_into($table).values(&$rows), c)
+                };
+                c.spawn_blocking(insert).await
+            }
+        };
+        $tx.check(inserted)
+    }};
+}
+pub(crate) use insert_all;
+
 impl Tx {
     pub(super) fn new(link: Link) -> Self {
         Self { link: Some(link), in_transaction: false, fate: Fate::Clean }

@@ -1,0 +1,38 @@
+//! The audit log: events get their places in a Merkle tree, its checkpoints are signed, entries are proven, the whole is
+//! verified. What is hashed and signed how: crate `countersign-audit`, docs/AUDIT.md.
+
+mod checkpoints;
+mod key;
+mod placement;
+mod proofs;
+mod tree;
+mod verification;
+
+use std::sync::Mutex;
+
+use countersign_audit::Frontier;
+use countersign_model::Seconds;
+
+pub use checkpoints::SignedCheckpoint;
+pub use proofs::ProvenEntry;
+pub use verification::{LogFault, LogReport};
+
+/// The turn in which the tree grows, and in which it is signed.
+const TURN: &str = "audit log";
+
+/// What an operator decided about the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditLogSettings {
+    /// Least time between two checkpoints.
+    pub checkpoint_every: Seconds,
+}
+
+impl Default for AuditLogSettings {
+    fn default() -> Self {
+        Self { checkpoint_every: Seconds::new(10) }
+    }
+}
+
+/// The tree as this node saw it last; another node may have let it grow since.
+#[derive(Default)]
+pub(crate) struct SeenTree(Mutex<Frontier>);

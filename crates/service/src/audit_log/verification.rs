@@ -1,0 +1,282 @@
+//! Reads the whole log and tells the first thing that is wrong with it.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use countersign_audit::{Checkpoint, Frontier, Hash, NoteKey, hash_entry, write_entry};
+use countersign_model::Seconds;
+use countersign_store::{LogEntry, StoredCheckpoint};
+
+use super::tree::is_kept;
+use crate::ServiceError;
+use crate::provider::Provider;
+
+/// Entries and checkpoints read at a time.
+const PAGE: u32 = 1000;
+/// How long an event may wait for its place before that is a fault: nodes place what waits every second.
+const PATIENCE: Seconds = Seconds::minutes(5);
+
+/// What was read, and what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogReport {
+    /// Entries that are sound, from the first on.
+    pub entries: u64,
+    /// Checkpoints that were compared, those of others included.
+    pub checkpoints: u64,
+    /// Root of the tree of the sound entries.
+    pub root: Hash,
+    /// The first fault, if there is one.
+    pub fault: Option<LogFault>,
+}
+
+/// Why a log is not what was signed. Places count from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogFault {
+    /// Nothing stands at this place, and something behind it does.
+    Missing {
+        /// The place.
+        position: u64,
+    },
+    /// The event of this entry is gone, or is none any more.
+    Gone {
+        /// The place.
+        position: u64,
+        /// Id of the event.
+        event: String,
+    },
+    /// The event is not what it was when it was placed.
+    Changed {
+        /// The place.
+        position: u64,
+        /// Id of the event.
+        event: String,
+    },
+    /// A kept hash of the tree is not that of its entries.
+    Tree {
+        /// First entry below it.
+        first: u64,
+        /// First entry behind it.
+        end: u64,
+    },
+    /// Entries between two checkpoints are not those that were signed.
+    Rewritten {
+        /// Entries that an older checkpoint vouches for.
+        sound: u64,
+        /// Size of the checkpoint that the log does not fit.
+        signed: u64,
+    },
+    /// There are fewer entries than were signed.
+    Truncated {
+        /// Entries there are.
+        entries: u64,
+        /// Size of the checkpoint.
+        signed: u64,
+    },
+    /// A checkpoint is not signed by the log's key, or tells another size than its place.
+    Checkpoint {
+        /// Its size, as it is stored.
+        size: u64,
+        /// Why it is not believed.
+        why: String,
+    },
+    /// A checkpoint that was kept elsewhere is not signed by the log's key.
+    Elsewhere {
+        /// Why it is not believed.
+        why: String,
+    },
+    /// An event is in no place of the log though it is old.
+    Unplaced {
+        /// Id of the event.
+        event: String,
+    },
+}
+
+impl fmt::Display for LogFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { position } => write!(f, "entry {position} is missing"),
+            Self::Gone { position, event } => write!(f, "entry {position}: its event {event} is gone"),
+            Self::Changed { position, event } => write!(f, "entry {position}: its event {event} was changed"),
+            Self::Tree { first, end } => {
+                write!(f, "entries {first} to {}: the stored hash over them is another", end.saturating_sub(1))
+            }
+            Self::Rewritten { sound, signed } => {
+                write!(f, "entries {sound} to {}: one or more is not what was signed", signed.saturating_sub(1))
+            }
+            Self::Truncated { entries, signed } => {
+                write!(f, "entry {entries} and all behind it are missing: {signed} were signed")
+            }
+            Self::Checkpoint { size, why } => write!(f, "the checkpoint of {size} entries: {why}"),
+            Self::Elsewhere { why } => write!(f, "the checkpoint that was kept elsewhere: {why}"),
+            Self::Unplaced { event } => write!(f, "event {event} is in no place of the log"),
+        }
+    }
+}
+
+impl Provider {
+    /// Reads every entry and compares it with its hash, with the kept hashes above it, with every stored checkpoint and
+    /// with the checkpoints `kept` elsewhere. Whoever has the master key can sign another log: that one only differs from
+    /// checkpoints that were kept elsewhere.
+    pub async fn verify_audit_log(&self, kept: &[String]) -> Result<LogReport, ServiceError> {
+        let key = self.log_key().await?;
+        let mut walk = Walk::new(key);
+        for note in kept {
+            match self.read_checkpoint(note).await? {
+                Ok(checkpoint) => walk.elsewhere.push(checkpoint),
+                Err(why) => return Ok(walk.report(Some(LogFault::Elsewhere { why }))),
+            }
+        }
+        walk.elsewhere.sort_by_key(|checkpoint| checkpoint.size);
+        let fault = match walk.compare() {
+            None => self.walk_log(&mut walk).await?,
+            fault => fault,
+        };
+        let fault = match fault {
+            None => self.find_unplaced().await?,
+            fault => fault,
+        };
+        Ok(walk.report(fault))
+    }
+
+    async fn walk_log(&self, walk: &mut Walk) -> Result<Option<LogFault>, ServiceError> {
+        loop {
+            let first = walk.tree.size();
+            let page = self.db.read(async |tx| tx.list_log(first, PAGE).await).await?;
+            let is_last = page.len() < PAGE as usize;
+            for entry in &page {
+                if let Some(fault) = self.walk_entry(walk, entry).await? {
+                    return Ok(Some(fault));
+                }
+            }
+            if is_last {
+                self.read_checkpoints(walk).await?;
+                return Ok(walk.beyond());
+            }
+        }
+    }
+
+    async fn walk_entry(&self, walk: &mut Walk, entry: &LogEntry) -> Result<Option<LogFault>, ServiceError> {
+        let position = walk.tree.size();
+        if entry.position != position {
+            return Ok(Some(LogFault::Missing { position }));
+        }
+        let event = entry.event_id.clone();
+        let Some(found) = &entry.event else { return Ok(Some(LogFault::Gone { position, event })) };
+        let leaf = hash_entry(&write_entry(found));
+        if leaf != entry.hash {
+            return Ok(Some(LogFault::Changed { position, event }));
+        }
+        let perfect = walk.tree.push(leaf);
+        for (subtree, hash) in perfect.into_iter().filter(|(subtree, _)| is_kept(*subtree)) {
+            let (level, at) = (subtree.level, subtree.position);
+            let stored = self.db.read(async |tx| tx.find_subtree(level, at).await).await?;
+            if stored != Some(hash) {
+                let first = at << level;
+                return Ok(Some(LogFault::Tree { first, end: first + (1 << level) }));
+            }
+        }
+        self.read_checkpoints(walk).await?;
+        Ok(walk.compare())
+    }
+
+    /// Has the next stored checkpoints at hand.
+    async fn read_checkpoints(&self, walk: &mut Walk) -> Result<(), ServiceError> {
+        if walk.stored.is_empty() && !walk.all_read {
+            let last = walk.last_read;
+            let page = self.db.read(async |tx| tx.list_checkpoints_after(last, PAGE).await).await?;
+            walk.all_read = page.len() < PAGE as usize;
+            walk.last_read = page.last().map_or(last, |last| last.size);
+            walk.stored = page.into();
+        }
+        Ok(())
+    }
+
+    async fn find_unplaced(&self) -> Result<Option<LogFault>, ServiceError> {
+        let before = self.clock.now().minus(PATIENCE);
+        let unplaced = self.db.read(async |tx| tx.list_events_out_of_log(before, 1).await).await?;
+        Ok(unplaced.into_iter().next().map(|event| LogFault::Unplaced { event }))
+    }
+}
+
+/// How far the log was read.
+struct Walk {
+    key: NoteKey,
+    tree: Frontier,
+    /// Stored checkpoints that come next, by size.
+    stored: VecDeque<StoredCheckpoint>,
+    last_read: u64,
+    all_read: bool,
+    /// Checkpoints that were kept elsewhere, by size.
+    elsewhere: Vec<Checkpoint>,
+    compared: u64,
+    /// Size of the last stored checkpoint that fitted.
+    sound: u64,
+    /// Size of the last checkpoint kept elsewhere that fitted: whoever has the master key signs what is stored.
+    vouched: u64,
+}
+
+impl Walk {
+    fn new(key: NoteKey) -> Self {
+        Self {
+            key,
+            tree: Frontier::default(),
+            stored: VecDeque::new(),
+            last_read: 0,
+            all_read: false,
+            elsewhere: Vec::new(),
+            compared: 0,
+            sound: 0,
+            vouched: 0,
+        }
+    }
+
+    /// Compares the tree with the checkpoints of its size.
+    fn compare(&mut self) -> Option<LogFault> {
+        let size = self.tree.size();
+        while self.stored.front().is_some_and(|next| next.size <= size) {
+            let stored = self.stored.pop_front()?;
+            if let Err(fault) = self.check_stored(&stored) {
+                return Some(fault);
+            }
+        }
+        let due = self.elsewhere.partition_point(|checkpoint| checkpoint.size <= size);
+        let due: Vec<Checkpoint> = self.elsewhere.drain(..due).collect();
+        for checkpoint in due {
+            if !self.fits(&checkpoint) {
+                return Some(LogFault::Rewritten { sound: self.vouched, signed: checkpoint.size });
+            }
+            self.vouched = checkpoint.size;
+        }
+        None
+    }
+
+    fn check_stored(&mut self, stored: &StoredCheckpoint) -> Result<(), LogFault> {
+        let refused = |why: String| LogFault::Checkpoint { size: stored.size, why };
+        let checkpoint = Checkpoint::verify(&stored.note, &self.key).map_err(|error| refused(error.to_string()))?;
+        if checkpoint.size != stored.size {
+            return Err(refused("it tells another size".to_owned()));
+        }
+        if !self.fits(&checkpoint) {
+            return Err(LogFault::Rewritten { sound: self.sound, signed: checkpoint.size });
+        }
+        self.sound = checkpoint.size;
+        Ok(())
+    }
+
+    fn fits(&mut self, checkpoint: &Checkpoint) -> bool {
+        self.compared += 1;
+        checkpoint.root == self.tree.root()
+    }
+
+    /// A checkpoint of more entries than there are.
+    fn beyond(&self) -> Option<LogFault> {
+        let next = self.stored.front().map(|stored| stored.size);
+        let elsewhere = self.elsewhere.first().map(|checkpoint| checkpoint.size);
+        let signed = next.into_iter().chain(elsewhere).min()?;
+        Some(LogFault::Truncated { entries: self.tree.size(), signed })
+    }
+
+    fn report(&self, fault: Option<LogFault>) -> LogReport {
+        LogReport { entries: self.tree.size(), checkpoints: self.compared, root: self.tree.root(), fault }
+    }
+}
