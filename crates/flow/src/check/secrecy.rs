@@ -13,6 +13,9 @@ use crate::language::{
 };
 use crate::{Finding, PolicySet};
 
+/// The most public questions that are answered both ways; further ones are answered no.
+const MAX_PUBLIC: usize = 6;
+
 pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
     let open = list_unproven(set, policy);
     for (index, path) in &open {
@@ -29,23 +32,25 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
             findings.push(Finding { path: path.clone(), ..finding(policy, "E30", step.at, message) });
         }
     }
-    let secrets: BTreeSet<&Guard> = open
+    let asked: BTreeSet<&Guard> = open
         .iter()
         .filter_map(|(index, _)| match &policy.steps.get(*index)?.kind {
             StepKind::Branch(branch) => Some(branch),
             _ => None,
         })
         .flat_map(|branch| branch.when.iter().map(|clause| &clause.guard))
-        .filter(|guard| guard.is_secret())
         .collect();
+    let (secrets, publics): (Vec<&Guard>, Vec<&Guard>) = asked.into_iter().partition(|guard| guard.is_secret());
+    // What takes over a login proves something: that way is another's.
+    let publics = publics.into_iter().filter(|guard| !matches!(guard, Guard::SessionRemembered | Guard::SessionFresh));
+    let publics: Vec<&Guard> = publics.take(MAX_PUBLIC).collect();
     if secrets.is_empty() || secrets.len() > 6 {
         return;
     }
-    let secrets: Vec<&Guard> = secrets.into_iter().collect();
     let mut reported = HashSet::new();
     for one in 0..1_u32 << secrets.len() {
         for other in 0..one {
-            let pair = Pair { set, policy, secrets: &secrets, bits: (one, other) };
+            let pair = Pair { set, policy, secrets: &secrets, publics: &publics, bits: (one, other) };
             pair.compare(&mut reported, findings);
         }
     }
@@ -92,7 +97,16 @@ struct Pair<'a> {
     set: &'a PolicySet,
     policy: &'a Policy,
     secrets: &'a [&'a Guard],
+    /// What is the same for both.
+    publics: &'a [&'a Guard],
     bits: (u32, u32),
+}
+
+/// What the guards are answered.
+#[derive(Clone, Copy)]
+struct Said {
+    secrets: u32,
+    publics: u32,
 }
 
 /// Where an account is led without anybody doing anything.
@@ -119,35 +133,53 @@ impl<'a> Pair<'a> {
             if !seen.insert((one, other)) {
                 continue;
             }
-            let (left, right) = (self.run(one, self.bits.0), self.run(other, self.bits.1));
-            let same = look(self.policy, left.end) == look(self.policy, right.end);
-            let code = if !same {
-                "E30"
-            } else if left.costs != right.costs {
-                "E31"
-            } else {
-                let trail: Vec<String> = path.iter().chain(&left.path).cloned().collect();
-                self.list_next(left.end, right.end).into_iter().for_each(|(a, b)| waiting.push((a, b, trail.clone())));
-                continue;
-            };
-            let Some((guard, step)) = left.asked.or(right.asked) else { continue };
-            if reported.insert((code, step.name.clone())) {
-                let message = tell(code, guard, &left, &right);
-                let trail: Vec<String> = path.iter().chain(&left.path).cloned().collect();
-                findings.push(Finding { path: trail, ..finding(self.policy, code, step.at, message) });
+            for publics in 0..1_u32 << self.publics.len() {
+                waiting.extend(self.look_at(one, other, publics, &path, reported, findings));
             }
         }
     }
 
+    /// Follows both with the same answers to what is public, and reports how they differ; else where the same input
+    /// leads. Asked anew at every step: another address may be typed on the way.
+    fn look_at(
+        &self,
+        one: usize,
+        other: usize,
+        publics: u32,
+        path: &[String],
+        reported: &mut HashSet<(&'static str, String)>,
+        findings: &mut Vec<Finding>,
+    ) -> Vec<(usize, usize, Vec<String>)> {
+        let left = self.run(one, Said { secrets: self.bits.0, publics });
+        let right = self.run(other, Said { secrets: self.bits.1, publics });
+        let trail: Vec<String> = path.iter().chain(&left.path).cloned().collect();
+        let same = look(self.policy, left.end) == look(self.policy, right.end);
+        let code = if !same {
+            "E30"
+        } else if left.costs != right.costs {
+            "E31"
+        } else {
+            let next = self.list_next(left.end, right.end).into_iter();
+            return next.map(|(a, b)| (a, b, trail.clone())).collect();
+        };
+        if let Some((guard, step)) = left.asked.or(right.asked)
+            && reported.insert((code, step.name.clone()))
+        {
+            let message = tell(code, guard, &left, &right);
+            findings.push(Finding { path: trail, ..finding(self.policy, code, step.at, message) });
+        }
+        Vec::new()
+    }
+
     /// Follows automatic steps.
-    fn run(&self, from: usize, bits: u32) -> Run<'a> {
+    fn run(&self, from: usize, said: Said) -> Run<'a> {
         let mut run = Run { costs: Vec::new(), asked: None, end: End::Step(from), path: Vec::new() };
         let mut at = from;
         for _ in 0..crate::language::MAX_STEPS {
             let Some(step) = self.policy.steps.get(at) else { break };
             run.path.push(step.name.clone());
             let way = match &step.kind {
-                StepKind::Branch(branch) => Some(self.decide(branch, step, bits, &mut run)),
+                StepKind::Branch(branch) => Some(self.decide(branch, step, said, &mut run)),
                 StepKind::Effect { effects } => {
                     run.costs.extend(effects.iter().filter_map(cost_of));
                     step.find_route(Outcome::Ok).map(Way::Target)
@@ -169,11 +201,17 @@ impl<'a> Pair<'a> {
         run
     }
 
-    fn decide(&self, branch: &'a Branch, step: &'a Step, bits: u32, run: &mut Run<'a>) -> Way<'a> {
+    fn decide(&self, branch: &'a Branch, step: &'a Step, said: Said, run: &mut Run<'a>) -> Way<'a> {
         for clause in &branch.when {
+            if let Some(index) = self.publics.iter().position(|guard| **guard == clause.guard) {
+                if said.publics & (1 << index) != 0 {
+                    return Way::Target(&clause.then);
+                }
+                continue;
+            }
             let Some(index) = self.secrets.iter().position(|guard| **guard == clause.guard) else { continue };
             run.asked = run.asked.or(Some((&clause.guard, step)));
-            if bits & (1 << index) != 0 {
+            if said.secrets & (1 << index) != 0 {
                 return Way::Target(&clause.then);
             }
         }

@@ -536,3 +536,31 @@ fn another_address_may_be_typed_after_the_guard_was_asked() {
     let findings = check(&PolicySet::new(vec![read(text)]), TODAY);
     assert_eq!(only(&findings, "E40").path, ["first", "credentials", "second", "issue"]);
 }
+
+#[test]
+fn what_a_public_question_leads_to_is_compared_too() {
+    for public in ["client.is:portal", "locale:es", "address.of:corporate"] {
+        let text = format!(
+            r#"
+            format = 1
+            id = "behind"
+            purpose = "reset"
+            entry = ["authorize"]
+            start = "name"
+            cancel = {{ to = "end" }}
+            [step]
+            public = {{ kind = "branch", when = [{{ if = "{public}", then = "secret" }}], else = "end" }}
+            secret = {{ kind = "branch", when = [{{ if = "account.exists", then = "other" }}], else = "end" }}
+            end = {{ kind = "stop", page = "stopped" }}
+            other = {{ kind = "stop", page = "try_later" }}
+            [step.name]
+            kind = "form"
+            fields = [{{ name = "username" }}]
+            limits = {{ attempts = 5, lock = {{ scope = "ip", after = 20, for = "5m" }} }}
+            on = {{ ok = "public" }}
+            "#
+        );
+        let findings = check(&PolicySet::new(vec![read(&text)]), TODAY);
+        assert!(only(&findings, "E30").message.contains("account.exists"), "{public}: {findings:#?}");
+    }
+}
