@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::discovery::paths;
 use crate::issuer::Issuer;
 use crate::jws::{self, JwsError, read_time};
+use crate::leeway;
 
 /// `client_assertion_type` of a JWT (RFC 7523, 2.2).
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -16,8 +17,6 @@ pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const MAX_ASSERTION: usize = 8 * 1024;
 /// The longest accepted `jti`, in bytes.
 const MAX_JTI: usize = 255;
-/// Clocks may differ by this much: 8 s ahead is common, 60 s is refused (FAPI 2.0, 5.3.2.1).
-const SKEW: Seconds = Seconds::new(30);
 /// The longest an assertion may be good for: its `jti` is remembered as long.
 const LONGEST: Seconds = Seconds::hours(1);
 /// Header types of an assertion; none is the same as `JWT`.
@@ -227,25 +226,24 @@ pub(crate) fn check_single_audience(aud: Option<&Value>, is_ours: impl Fn(&str) 
 /// Endpoints whose address stands for us in an audience.
 const ENDPOINTS: [&str; 2] = [paths::TOKEN, paths::PUSHED_AUTHORIZATION_REQUEST];
 
-/// When the assertion ends, skew included.
+/// When the assertion ends, leeway included.
 pub(crate) fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, AssertionError> {
     let time = |name: &str| match claims.get(name) {
         None => Ok(None),
         Some(value) => read_time(value).map(Some).ok_or(AssertionError::NotYet),
     };
-    let (now, skew) = (now.as_secs(), i64::from(SKEW.get()));
     let ends = time("exp")?.ok_or(AssertionError::Expired)?;
-    if now >= ends.saturating_add(skew) {
+    if leeway::has_ended(ends, now) {
         return Err(AssertionError::Expired);
     }
-    if ends > now.saturating_add(i64::from(LONGEST.get())).saturating_add(skew) {
+    if leeway::is_ahead(ends, now.plus(LONGEST)) {
         return Err(AssertionError::Lifetime);
     }
     let begins = time("nbf")?.max(time("iat")?);
-    if begins.is_some_and(|begins| begins > now.saturating_add(skew)) {
+    if begins.is_some_and(|begins| leeway::is_ahead(begins, now)) {
         return Err(AssertionError::NotYet);
     }
-    Ok(Timestamp::from_secs(ends.saturating_add(skew)))
+    Ok(Timestamp::from_secs(leeway::last(ends)))
 }
 
 #[cfg(test)]

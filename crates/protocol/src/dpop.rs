@@ -10,13 +10,10 @@ use url::Url;
 use crate::authorization::AuthorizationRequest;
 use crate::error::{ErrorCode, OAuthError};
 use crate::jws;
+use crate::leeway::{self, PROOF_AGE};
 
 /// Header type of a proof (RFC 9449, 4.2).
 const TYPE: &str = "dpop+jwt";
-/// How old a proof may be.
-const MAX_AGE: Seconds = Seconds::minutes(1);
-/// How far the clock of a client may be ahead.
-const MAX_AHEAD: Seconds = Seconds::new(15);
 const MAX_PROOF: usize = 8 * 1024;
 const MAX_JTI: usize = 256;
 /// RSA keys above 4096 bits only cost time.
@@ -63,7 +60,7 @@ pub fn verify(proof: &str, expected: &Expected<'_>, now: Timestamp) -> Result<Pr
     }
     let (jti, issued_at) = check_claims(&verified.claims, expected, now)?;
     check_nonce(&verified.claims, expected.nonces)?;
-    let expires_at = issued_at.plus(MAX_AGE).plus(Seconds::new(1));
+    let expires_at = issued_at.plus(PROOF_AGE).plus(Seconds::new(1));
     Ok(Proof { thumbprint, jti, expires_at })
 }
 
@@ -112,8 +109,9 @@ fn check_claims(
         return Err(invalid("htu of another endpoint"));
     }
     let issued_at = claims.get("iat").and_then(jws::read_time).ok_or_else(|| invalid("iat"))?;
+    let is_ahead = leeway::is_ahead(issued_at, now);
     let issued_at = Timestamp::from_secs(issued_at);
-    if now.minus(MAX_AGE) > issued_at || issued_at > now.plus(MAX_AHEAD) {
+    if now.minus(PROOF_AGE) > issued_at || is_ahead {
         return Err(invalid("iat too far from now"));
     }
     if let Some(token) = expected.access_token

@@ -30,6 +30,7 @@ pub mod jwe;
 pub mod jws;
 mod kernel;
 pub mod keys;
+pub mod leeway;
 pub mod logout;
 pub mod params;
 pub mod policy_choice;

@@ -7,11 +7,10 @@ use crate::authorization::ResponseType;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
 use crate::jws::{self, JwsError, Verified, read_time};
+use crate::leeway;
 use crate::params::Params;
 use crate::profile;
 
-/// Clocks may differ by this much.
-const SKEW: Seconds = Seconds::new(15);
 /// Longest life, and oldest start, of an object under Message Signing (FAPI 2.0 Message Signing, 5.3.1).
 const LONGEST: Seconds = Seconds::minutes(60);
 /// Header type of an object by RFC 9101, 10.8.
@@ -123,17 +122,16 @@ fn check_times(claims: &Map<String, Value>, strict: bool, now: Timestamp) -> Res
         None => Ok(None),
         Some(value) => read_time(value).map(Some).ok_or_else(|| invalid("The request object has no readable time")),
     };
-    let (now, skew) = (now.as_secs(), i64::from(SKEW.get()));
     let (ends, starts) = (time("exp")?, time("nbf")?);
-    if ends.is_some_and(|ends| now >= ends.saturating_add(skew)) {
+    if ends.is_some_and(|ends| leeway::has_ended(ends, now)) {
         return Err(invalid("The request object has expired"));
     }
-    if starts.is_some_and(|starts| starts > now.saturating_add(skew)) {
+    if starts.is_some_and(|starts| leeway::is_ahead(starts, now)) {
         return Err(invalid("The request object is not valid yet"));
     }
     let longest = i64::from(LONGEST.get());
     if let (true, Some(ends), Some(starts)) = (strict, ends, starts)
-        && (ends.saturating_sub(starts) > longest || now.saturating_sub(starts) > longest)
+        && (ends.saturating_sub(starts) > longest || now.as_secs().saturating_sub(starts) > longest)
     {
         return Err(invalid("The request object lives longer than an hour"));
     }

@@ -1,14 +1,13 @@
 //! ID tokens of upstream providers: what must hold before one counts (OpenID Connect Core, 3.1.3.7).
 
 use aws_lc_rs::constant_time;
-use countersign_model::{Seconds, SigningAlgorithm, Timestamp};
+use countersign_model::{SigningAlgorithm, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::id_token::left_half_hash;
 use crate::jws::{self, JwsError, read_time};
+use crate::leeway;
 
-/// Clocks may differ by this much.
-const SKEW: Seconds = Seconds::minutes(1);
 /// The longest accepted subject, in bytes (Core, 2).
 const MAX_SUBJECT: usize = 255;
 
@@ -146,14 +145,13 @@ fn check_parties(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result
 
 fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), UpstreamError> {
     let time = |name: &str| claims.get(name).and_then(read_time);
-    let skew = i64::from(SKEW.get());
     let expires = time("exp").ok_or(UpstreamError::Expired)?;
-    if now.as_secs() >= expires.saturating_add(skew) {
+    if leeway::has_ended(expires, now) {
         return Err(UpstreamError::Expired);
     }
     let issued = time("iat").ok_or(UpstreamError::NotYet)?;
     let starts = if claims.contains_key("nbf") { time("nbf").ok_or(UpstreamError::NotYet)? } else { issued };
-    if issued.max(starts) > now.as_secs().saturating_add(skew) {
+    if leeway::is_ahead(issued.max(starts), now) {
         return Err(UpstreamError::NotYet);
     }
     Ok(())
@@ -169,12 +167,11 @@ fn check_auth_time(
         None => None,
         Some(time) => Some(read_time(time).ok_or(UpstreamError::NotYet)?),
     };
-    let skew = i64::from(SKEW.get());
-    if at.is_some_and(|at| at > now.as_secs().saturating_add(skew)) {
+    if at.is_some_and(|at| leeway::is_ahead(at, now)) {
         return Err(UpstreamError::NotYet);
     }
     if let Some(since) = fresh_since
-        && at.is_none_or(|at| at.saturating_add(skew) < since.as_secs())
+        && at.is_none_or(|at| leeway::last(at) < since.as_secs())
     {
         return Err(UpstreamError::Stale);
     }

@@ -131,18 +131,25 @@ fn times_are_held_to_with_a_little_skew() {
     for good in [
         json!({"iat": at(8)}),
         json!({"nbf": at(8)}),
+        json!({"iat": at(30)}),
+        json!({"nbf": at(30)}),
         json!({"iat": null}),
         json!({"exp": at(-5)}),
+        json!({"exp": at(-29)}),
         json!({"exp": at(3600)}),
+        json!({"exp": at(3630)}),
     ] {
         assert!(changed(&good, None).is_ok(), "{good}");
     }
     for (bad, error) in [
+        (json!({"iat": at(31)}), AssertionError::NotYet),
+        (json!({"nbf": at(31)}), AssertionError::NotYet),
         (json!({"iat": at(61)}), AssertionError::NotYet),
         (json!({"nbf": at(61)}), AssertionError::NotYet),
         (json!({"nbf": "soon"}), AssertionError::NotYet),
         (json!({"exp": at(-30)}), AssertionError::Expired),
         (json!({"exp": null}), AssertionError::Expired),
+        (json!({"exp": at(3631)}), AssertionError::Lifetime),
         (json!({"exp": at(7200)}), AssertionError::Lifetime),
         (json!({"exp": i64::MAX}), AssertionError::Lifetime),
         (json!({"exp": 1e300}), AssertionError::Lifetime),

@@ -64,7 +64,7 @@ fn a_sound_proof_names_its_key_by_rfc7638() {
     assert_eq!(proof.thumbprint, hash(members.as_bytes()));
     assert!(is_thumbprint(&proof.thumbprint) && !is_thumbprint("short") && !is_thumbprint(""));
     assert_eq!(proof.jti, "proof-1");
-    assert!(proof.expires_at > NOW.plus(MAX_AGE));
+    assert!(proof.expires_at > NOW.plus(PROOF_AGE));
 }
 
 #[test]
@@ -192,11 +192,11 @@ fn the_address_is_compared_as_a_url_without_query_and_fragment() {
 #[test]
 fn clocks_may_differ_a_little() {
     let signer = Signer::new();
-    for seconds in [-60, -10, 0, 10, 15] {
+    for seconds in [-60, -10, 0, 10, 30] {
         let issued = changed(claims(), |claims| claims["iat"] = json!(later(seconds).as_secs()));
         assert!(check(&signer.sign(&signer.header(), &issued)).is_ok(), "{seconds}");
     }
-    for seconds in [-61, 16] {
+    for seconds in [-61, 31, 61, -3600, 3600] {
         let issued = changed(claims(), |claims| claims["iat"] = json!(later(seconds).as_secs()));
         assert!(check(&signer.sign(&signer.header(), &issued)).is_err(), "{seconds}");
     }
@@ -205,7 +205,7 @@ fn clocks_may_differ_a_little() {
 #[test]
 fn an_id_is_remembered_until_the_proof_is_too_old() {
     let signer = Signer::new();
-    let ahead = changed(claims(), |claims| claims["iat"] = json!(later(15).as_secs()));
+    let ahead = changed(claims(), |claims| claims["iat"] = json!(later(30).as_secs()));
     let proof = signer.sign(&signer.header(), &ahead);
     let expires_at = check(&proof).unwrap().expires_at;
     let addresses = [TOKEN_ENDPOINT.to_owned()];

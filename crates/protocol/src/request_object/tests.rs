@@ -92,16 +92,21 @@ fn an_object_of_somebody_else_or_for_somebody_else_is_refused() {
         ("sub", json!("rp")),
         ("aud", json!("https://other.example")),
         ("aud", json!(["https://other.example"])),
-        ("exp", json!(NOW.as_secs() - 16)),
+        ("exp", json!(NOW.as_secs() - 30)),
         ("exp", json!("soon")),
-        ("nbf", json!(NOW.as_secs() + 60)),
+        ("nbf", json!(NOW.as_secs() + 31)),
+        ("nbf", json!(NOW.as_secs() + 61)),
     ];
     for (name, value) in cases {
         assert_eq!(code(signer.open(&changed(name, value.clone()))), ErrorCode::InvalidRequestObject, "{name} {value}");
     }
-    for (name, value) in
-        [("nbf", json!(NOW.as_secs() + 8)), ("aud", json!(["x", "https://op.example"])), ("iss", Value::Null)]
-    {
+    for (name, value) in [
+        ("nbf", json!(NOW.as_secs() + 8)),
+        ("nbf", json!(NOW.as_secs() + 30)),
+        ("exp", json!(NOW.as_secs() - 29)),
+        ("aud", json!(["x", "https://op.example"])),
+        ("iss", Value::Null),
+    ] {
         assert!(signer.open(&changed(name, value)).is_ok(), "{name}");
     }
     for typ in ["at+jwt", "dpop+jwt", "logout+jwt"] {

@@ -1,6 +1,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_model::SigningAlgorithm;
+use countersign_model::{Seconds, SigningAlgorithm};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proptest::prelude::*;
 use serde_json::json;
@@ -101,12 +101,12 @@ fn each_wrong_claim_is_refused() {
         (json!({ "aud": ["countersign", "another"] }), Audience),
         (json!({ "aud": ["countersign", "another"], "azp": "another" }), Audience),
         (json!({ "azp": "another" }), Audience),
-        (json!({ "exp": now - 60 }), Expired),
+        (json!({ "exp": now - 30 }), Expired),
         (json!({ "exp": null }), Expired),
         (json!({ "exp": "never" }), Expired),
-        (json!({ "iat": now + 61 }), NotYet),
+        (json!({ "iat": now + 31 }), NotYet),
         (json!({ "iat": null }), NotYet),
-        (json!({ "nbf": now + 61 }), NotYet),
+        (json!({ "nbf": now + 31 }), NotYet),
         (json!({ "nbf": "soon" }), NotYet),
         (json!({ "nonce": "n-2" }), Nonce),
         (json!({ "nonce": null }), Nonce),
@@ -144,14 +144,14 @@ fn a_sign_in_there_is_as_old_as_it_was_allowed_to_be() {
     assert_eq!(verify(json!(null), None), Ok(None));
     assert_eq!(verify(json!(now - 3600), None), secs(now - 3600));
     assert_eq!(verify(json!(now - 3600), Some(4000)), secs(now - 3600));
-    // Other clocks may be a minute behind or before; what counts is ours.
-    assert_eq!(verify(json!(now - 60), Some(0)), Ok(Some(NOW)));
-    assert_eq!(verify(json!(now + 60), None), Ok(Some(NOW)));
+    // Other clocks may be a little behind or before; what counts is ours.
+    assert_eq!(verify(json!(now - 30), Some(0)), Ok(Some(NOW)));
+    assert_eq!(verify(json!(now + 30), None), Ok(Some(NOW)));
     for (auth_time, age, error) in [
         (json!(null), Some(0), UpstreamError::Stale),
-        (json!(now - 61), Some(0), UpstreamError::Stale),
+        (json!(now - 31), Some(0), UpstreamError::Stale),
         (json!(now - 3600), Some(3000), UpstreamError::Stale),
-        (json!(now + 61), None, UpstreamError::NotYet),
+        (json!(now + 31), None, UpstreamError::NotYet),
         (json!("yesterday"), None, UpstreamError::NotYet),
     ] {
         assert_eq!(verify(auth_time.clone(), age), Err(error), "{auth_time} {age:?}");
@@ -159,13 +159,13 @@ fn a_sign_in_there_is_as_old_as_it_was_allowed_to_be() {
 }
 
 #[test]
-fn clocks_may_differ_by_a_minute_and_lists_of_one_need_no_azp() {
+fn clocks_may_differ_a_little_and_lists_of_one_need_no_azp() {
     let upstream = upstream(SigningAlgorithm::ES256);
     let now = NOW.as_secs();
     for change in [
-        json!({ "exp": now - 59 }),
-        json!({ "iat": now + 60 }),
-        json!({ "nbf": now + 60 }),
+        json!({ "exp": now - 29 }),
+        json!({ "iat": now + 30 }),
+        json!({ "nbf": now + 30 }),
         json!({ "exp": 1.9e9 }),
         json!({ "aud": ["countersign"] }),
         json!({ "aud": ["countersign", "another"], "azp": "countersign" }),
