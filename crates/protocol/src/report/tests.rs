@@ -1,6 +1,8 @@
 use countersign_model::{AuthMethod, Client, RefreshRule, Seconds, SecurityProfile, SigningAlgorithm};
 
-use super::{Configuration, Deviation, Weight, Yardstick, judge};
+use super::Weight::{Must, Should};
+use super::Yardstick::{Fapi2, OAuth21, Rfc9700};
+use super::{Configuration, Deviation, Weight, Yardstick, judge, rules};
 use crate::features::Features;
 use crate::testing::{client, public_client};
 
@@ -37,44 +39,149 @@ fn what_is_safe_by_default_and_a_fapi_client_deviate_from_nothing() {
     assert_eq!(judge(&SAFE, &[fapi_client()]), []);
 }
 
+/// What a deviation is known by: yardstick, section, weight.
+type Found = (Yardstick, &'static str, Weight);
+
+fn found(configuration: &Configuration, clients: &[Client]) -> Vec<Found> {
+    let all = judge(configuration, clients).into_iter();
+    all.map(|deviation| (deviation.yardstick, deviation.section, deviation.weight)).collect()
+}
+
+fn loosened_configurations() -> Vec<(Configuration, Vec<Found>)> {
+    let features = |features: Features| Configuration { features, ..SAFE };
+    let safe = Features::SAFE;
+    vec![
+        (
+            Configuration { is_https: false, ..SAFE },
+            vec![(OAuth21, "1.5", Must), (Rfc9700, "2.6", Should), (Fapi2, "5.2.1", Must)],
+        ),
+        (features(Features { implicit: true, ..safe }), vec![(OAuth21, "10.1", Must), (Rfc9700, "2.1.2", Should)]),
+        (features(Features { hybrid: true, ..safe }), vec![(Rfc9700, "2.1.2", Should)]),
+        (features(Features { pushed_requests: false, ..safe }), vec![(Fapi2, "5.3.2.2", Must)]),
+        (
+            Configuration { mutual_tls: false, ..features(Features { dpop: false, ..safe }) },
+            vec![(Rfc9700, "2.2.1", Should), (Fapi2, "5.3.2.1", Must)],
+        ),
+        (Configuration { code: Seconds::new(61), ..SAFE }, vec![(Fapi2, "5.3.2.2", Must)]),
+        (Configuration { access_token: Seconds::new(3601), ..SAFE }, vec![(Fapi2, "6.1", Should)]),
+        // One way to bind a token is enough; spans that are just right are.
+        (features(Features { dpop: false, ..safe }), vec![]),
+        (Configuration { mutual_tls: false, ..SAFE }, vec![]),
+        (Configuration { code: Seconds::new(60), access_token: Seconds::hours(1), ..SAFE }, vec![]),
+    ]
+}
+
+/// Every loosened client, and what is wrong with it alone: two switches are only loosened together where one of them
+/// takes the profile away, which stands for much.
+fn loosened_clients() -> Vec<(&'static str, Client, Vec<Found>)> {
+    let fapi = fapi_client;
+    let plain = || {
+        let mut client = Client { profile: None, ..fapi() };
+        client.requests.require_pushed = true;
+        client
+    };
+    let types = |name: &str| vec!["code".to_owned(), name.to_owned()];
+    let exchange = || vec![crate::token::token_exchange::GRANT_TYPE.to_owned()];
+    let bearer = || vec![crate::token::jwt_bearer::GRANT_TYPE.to_owned()];
+    let some = || vec!["https://cases.example/api".to_owned()];
+    let public = || Client { auth_methods: vec![AuthMethod::None], ..fapi() };
+    let is_public = [(Fapi2, "5.3.2.1", Must), (Fapi2, "5.3.2.1", Must)];
+    vec![
+        ("no profile, but all of it", plain(), vec![]),
+        (
+            "a shared secret",
+            Client { auth_methods: vec![AuthMethod::ClientSecretBasic], ..fapi() },
+            vec![(Rfc9700, "2.5", Should), (Fapi2, "5.3.2.1", Must)],
+        ),
+        ("requests in clear", Client { profile: None, ..fapi() }, vec![(Fapi2, "5.3.2.2", Must)]),
+        (
+            "no PKCE",
+            Client { require_pkce: false, ..plain() },
+            vec![(OAuth21, "4.1.1", Should), (Rfc9700, "2.1.1", Should), (Fapi2, "5.3.2.2", Must)],
+        ),
+        (
+            "unbound tokens",
+            Client { dpop_bound_tokens: false, ..plain() },
+            vec![(Rfc9700, "2.2.1", Should), (Fapi2, "5.3.2.1", Must)],
+        ),
+        (
+            "bound to a certificate",
+            Client { dpop_bound_tokens: false, certificate_bound_tokens: true, ..plain() },
+            vec![],
+        ),
+        (
+            "tokens in the front channel",
+            Client { response_types: types("id_token token"), ..fapi() },
+            vec![(OAuth21, "10.1", Must), (Rfc9700, "2.1.2", Should), (Fapi2, "5.3.2.2", Must)],
+        ),
+        (
+            "hybrid without a token",
+            Client { response_types: types("code id_token"), ..fapi() },
+            vec![(Fapi2, "5.3.2.2", Must)],
+        ),
+        (
+            "RS256 for ID tokens",
+            Client { id_token_alg: SigningAlgorithm::RS256, ..fapi() },
+            vec![(Fapi2, "5.4.1", Must)],
+        ),
+        (
+            "RS256 for access tokens",
+            Client { access_token_alg: SigningAlgorithm::RS256, ..fapi() },
+            vec![(Fapi2, "5.4.1", Must)],
+        ),
+        (
+            "localhost",
+            Client { redirect_uris: vec!["http://localhost/cb".to_owned()], ..fapi() },
+            vec![(OAuth21, "8.4.2", Should)],
+        ),
+        ("127.0.0.1", Client { redirect_uris: vec!["http://127.0.0.1/cb".to_owned()], ..fapi() }, vec![]),
+        ("exchange", Client { grant_types: exchange(), ..fapi() }, vec![(Rfc9700, "2.3", Should)]),
+        ("exchange at one", Client { grant_types: exchange(), resources: some(), ..fapi() }, vec![]),
+        ("assertions", Client { grant_types: bearer(), ..fapi() }, vec![(Rfc9700, "2.3", Should)]),
+        ("assertions at one", Client { grant_types: bearer(), resources: some(), ..fapi() }, vec![]),
+        ("rotation", Client { refresh: RefreshRule::Rotate, ..plain() }, vec![(Fapi2, "5.3.2.1", Should)]),
+        ("public", public(), is_public.to_vec()),
+        (
+            "public, and keeps an unbound refresh token",
+            Client { dpop_bound_tokens: false, ..public() },
+            [&[(OAuth21, "4.3.1", Must), (Rfc9700, "2.2.2", Must)][..], &is_public].concat(),
+        ),
+        ("disabled", Client { disabled: true, ..public() }, vec![]),
+    ]
+}
+
 #[test]
-fn each_loosened_switch_is_found() {
-    let loosened = [
-        Configuration { is_https: false, ..SAFE },
-        Configuration { features: Features { implicit: true, ..Features::SAFE }, ..SAFE },
-        Configuration { features: Features { hybrid: true, ..Features::SAFE }, ..SAFE },
-        Configuration { features: Features { pushed_requests: false, ..Features::SAFE }, ..SAFE },
-        Configuration { features: Features { dpop: false, ..Features::SAFE }, mutual_tls: false, ..SAFE },
-        Configuration { code: Seconds::new(61), ..SAFE },
-        Configuration { access_token: Seconds::hours(2), ..SAFE },
-    ];
-    for configuration in loosened {
-        let deviations = judge(&configuration, &[]);
-        assert!(!deviations.is_empty(), "{configuration:?}");
-        assert!(deviations.iter().all(|deviation| deviation.client.is_none()));
+fn each_loosened_switch_is_found_and_nothing_else() {
+    for (configuration, expected) in loosened_configurations() {
+        assert_eq!(found(&configuration, &[fapi_client()]), expected, "{configuration:?}");
+        assert!(judge(&configuration, &[]).iter().all(|deviation| deviation.client.is_none()));
     }
 }
 
 #[test]
-fn each_loosened_client_is_found_and_named() {
-    let fapi = fapi_client;
-    let loosened = [
-        Client { auth_methods: vec![AuthMethod::ClientSecretBasic], ..fapi() },
-        Client { require_pkce: false, profile: None, ..fapi() },
-        Client { dpop_bound_tokens: false, profile: None, ..fapi() },
-        Client { response_types: vec!["code".to_owned(), "id_token token".to_owned()], ..fapi() },
-        Client { id_token_alg: SigningAlgorithm::RS256, ..fapi() },
-        Client { redirect_uris: vec!["http://localhost/cb".to_owned()], ..fapi() },
-        Client { grant_types: vec![crate::token::token_exchange::GRANT_TYPE.to_owned()], ..fapi() },
-        Client { grant_types: vec![crate::token::jwt_bearer::GRANT_TYPE.to_owned()], ..fapi() },
-        public_client(),
-    ];
-    for client in loosened {
-        let deviations = judge(&SAFE, std::slice::from_ref(&client));
-        assert!(!deviations.is_empty(), "{client:?}");
-        assert!(deviations.iter().all(|deviation| deviation.client.as_deref() == Some(client.id.as_str())));
+fn each_loosened_client_is_found_and_named_and_nothing_else() {
+    for (case, client, mut expected) in loosened_clients() {
+        let client = Client { id: "loose".parse().unwrap(), ..client };
+        let mut told = found(&SAFE, &[fapi_client(), client.clone()]);
+        let order = |found: &Found| format!("{found:?}");
+        told.sort_by_key(order);
+        expected.sort_by_key(order);
+        assert_eq!(told, expected, "{case}");
+        let named = |deviation: &Deviation| deviation.client.as_deref() == Some("loose");
+        assert!(judge(&SAFE, &[fapi_client(), client]).iter().all(named), "{case}");
     }
-    assert_eq!(judge(&SAFE, &[Client { disabled: true, ..public_client() }]), []);
+}
+
+/// A rule that no case breaks is one that nobody knows to work.
+#[test]
+fn every_rule_has_a_case_that_breaks_it() {
+    let configurations = loosened_configurations().into_iter().flat_map(|(loosened, _)| judge(&loosened, &[]));
+    let clients = loosened_clients().into_iter().flat_map(|(_, loosened, _)| judge(&SAFE, &[loosened]));
+    let texts = |told: &mut dyn Iterator<Item = Deviation>| -> std::collections::BTreeSet<_> {
+        told.map(|deviation| (deviation.yardstick, deviation.section, deviation.text)).collect()
+    };
+    assert_eq!(texts(&mut configurations.into_iter()).len(), rules::OF_THE_PROVIDER.len());
+    assert_eq!(texts(&mut clients.into_iter()).len(), rules::OF_A_CLIENT.len());
 }
 
 #[test]
