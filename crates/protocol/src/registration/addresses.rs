@@ -44,7 +44,7 @@ fn check_redirect_uris(
     }
     check_length("redirect_uris", uris)?;
     for uri in uris {
-        check_redirect_uri(uri, application).map_err(MetadataError::redirect)?;
+        check_redirect_uri(uri, application, is_at_home(rules)).map_err(MetadataError::redirect)?;
         let is_strict = is_implicit && application == ApplicationType::Web && !rules.loopback;
         if is_strict && !is_public_https(uri) {
             let why = "web clients of the implicit grant use https and never localhost (Registration, 2)";
@@ -58,28 +58,63 @@ fn is_public_https(uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|uri| uri.scheme() == "https" && !is_loopback(&uri))
 }
 
-/// OpenID Connect Registration, 2 (`redirect_uris`, `application_type`); RFC 8252, 7; RFC 6749, 3.1.2.
-pub(super) fn check_redirect_uri(uri: &str, application_type: ApplicationType) -> Result<(), String> {
+/// Whether a web client may be on this very machine: an operator's, and anybody's in the demo.
+fn is_at_home(rules: &Rules<'_>) -> bool {
+    rules.loopback || rules.registrant == Registrant::Operator
+}
+
+/// OpenID Connect Registration, 2 (`redirect_uris`, `application_type`); RFC 8252, 7 and 8.4; RFC 6749, 3.1.2; RFC 9700,
+/// 2.6. `at_home`: whether a web client may be on this very machine.
+pub(super) fn check_redirect_uri(uri: &str, application: ApplicationType, at_home: bool) -> Result<(), String> {
     let parsed = Url::parse(uri).map_err(|error| format!("{uri}: {error}"))?;
     if parsed.fragment().is_some() {
         return Err(format!("{uri}: a fragment is not allowed"));
     }
-    if uri.len() > MAX_ADDRESS || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+    // No other characters are redirected to.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\');
+    if uri.len() > MAX_ADDRESS || !uri.bytes().all(is_plain) {
         return Err(format!("{}: too long, or not ASCII", uri.chars().take(80).collect::<String>()));
     }
-    if has_credentials(&parsed) {
+    if uri.contains('*') {
+        return Err(format!("{uri}: redirect URIs are compared as they are, without wildcards (RFC 9700, 2.1)"));
+    }
+    if has_credentials(&parsed) || authority_of(uri).contains('@') {
         return Err(format!("{uri}: user information is not allowed"));
     }
-    match (parsed.scheme(), application_type) {
+    match (parsed.scheme(), application) {
+        ("https" | "http", _) if !says_its_host(uri, &parsed) => Err(format!("{uri}: write the host as it is")),
         ("https", _) => Ok(()),
-        ("http", _) if is_loopback(&parsed) => Ok(()),
-        ("http", _) => Err(format!("{uri}: http is for loopback addresses alone")),
+        ("http", ApplicationType::Native) if is_own_machine(&parsed) => Ok(()),
+        ("http", _) if at_home && is_loopback(&parsed) => Ok(()),
+        ("http", ApplicationType::Native) => Err(format!("{uri}: http is for loopback addresses alone")),
+        ("http", ApplicationType::Web) => {
+            Err(format!("{uri}: http is for loopback addresses of application_type native alone (RFC 9700, 2.6)"))
+        }
         ("javascript" | "data" | "file" | "blob" | "about" | "vbscript", _) => {
             Err(format!("{uri}: this scheme is not allowed"))
         }
         (scheme, ApplicationType::Native) if scheme.contains('.') => Ok(()),
         _ => Err(format!("{uri}: private-use schemes need a period and application_type native (RFC 8252, 7.1)")),
     }
+}
+
+/// What stands between `//` and the path.
+fn authority_of(uri: &str) -> &str {
+    let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
+}
+
+/// Whether the host is written as everybody reads it: `http://127.1/` and `https:host/` are other spellings of others.
+fn says_its_host(uri: &str, parsed: &Url) -> bool {
+    let authority = authority_of(uri).to_ascii_lowercase();
+    parsed.host_str().and_then(|host| authority.strip_prefix(host)).is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// The hosts of a native client's loopback address (OpenID Connect Registration, 2; RFC 8252, 7.3 and 8.3).
+fn is_own_machine(uri: &Url) -> bool {
+    matches!(uri.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 /// OpenID Connect Core, 4: https. An operator may have a client on this machine.
@@ -94,7 +129,7 @@ fn check_logout_uris(metadata: &ClientMetadata, rules: &Rules<'_>) -> Result<(),
     check_length("post_logout_redirect_uris", uris)?;
     for uri in uris {
         let named = |why: String| MetadataError::new(format!("post_logout_redirect_uris: {why}"));
-        check_redirect_uri(uri, application).map_err(named)?;
+        check_redirect_uri(uri, application, is_at_home(rules)).map_err(named)?;
     }
     let Some(front) = metadata.frontchannel_logout_uri.as_deref() else { return Ok(()) };
     check_https("frontchannel_logout_uri", front, rules.loopback || rules.registrant == Registrant::Operator)?;

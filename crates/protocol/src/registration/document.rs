@@ -56,6 +56,9 @@ pub fn read_document(id: &ClientId, body: &[u8]) -> Result<(ClientMetadata, Map<
         return Err(MetadataError::new(format!("{name} is not for clients that a document describes")));
     }
     members.entry("token_endpoint_auth_method").or_insert_with(|| json!("none"));
+    if names_own_machine(&members) {
+        members.entry("application_type").or_insert_with(|| json!("native"));
+    }
     let metadata = super::read(&mut members)?;
     check(id, &metadata, &members)?;
     Ok((metadata, members))
@@ -92,6 +95,12 @@ fn host_of(uri: &str) -> Option<String> {
     Some(url.origin().ascii_serialization())
 }
 
+/// Whether an answer goes to the person's own machine: a native application, where the document does not say.
+fn names_own_machine(members: &Map<String, Value>) -> bool {
+    let uris = members.get("redirect_uris").and_then(Value::as_array);
+    uris.is_some_and(|uris| uris.iter().filter_map(Value::as_str).any(is_at_home))
+}
+
 /// An application on the person's own machine (RFC 8252, 7.3).
 fn is_at_home(uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|url| url.scheme() == "http" && is_loopback(&url))
@@ -99,6 +108,8 @@ fn is_at_home(uri: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use countersign_model::ApplicationType;
+
     use super::*;
 
     const ID: &str = "https://app.example/client.json";
@@ -146,6 +157,11 @@ mod tests {
     fn a_document_describes_a_client_without_secrets_draft_4_1() {
         let metadata = read(&json!({})).unwrap();
         assert_eq!(metadata.token_endpoint_auth_method.as_deref(), Some("none"));
+        // An answer to the person's own machine is a native application's, unless the document says otherwise.
+        assert_eq!(metadata.application_type, Some(ApplicationType::Native));
+        let web = json!({"application_type": "web"});
+        assert_eq!(read(&web).unwrap().application_type, Some(ApplicationType::Web));
+        assert_eq!(read(&json!({"redirect_uris": ["https://app.example/cb"]})).unwrap().application_type, None);
         let keys = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example/jwks"});
         assert!(read(&keys).is_ok());
         for changes in [

@@ -74,3 +74,109 @@ fn only_an_operator_renames_policies() {
     let read = read(&mut own).unwrap();
     assert!(read.countersign_policy_claims.is_none() && read.countersign_policy_names.is_none());
 }
+
+/// Who may register a redirect URI: as a web client, as a native one, and as a web client of the operator's.
+#[test]
+fn redirect_uris_are_as_registration_2_and_rfc8252_want_them() {
+    const EVERYBODY: [bool; 3] = [true, true, true];
+    const NOBODY: [bool; 3] = [false, false, false];
+    const NATIVE: [bool; 3] = [false, true, false];
+    // A loopback address by its usual name (Registration, 2), and others for an operator who works on this machine.
+    const LOOPBACK: [bool; 3] = [false, true, true];
+    const OPERATOR: [bool; 3] = [false, false, true];
+    for (uri, expected) in [
+        ("https://rp.example/cb", EVERYBODY),
+        ("https://rp.example:8443/cb?a=b%20c", EVERYBODY),
+        ("HTTPS://RP.example/cb", EVERYBODY),
+        ("https://xn--bcher-kva.example/cb", EVERYBODY),
+        ("https://localhost/cb", EVERYBODY),
+        // Loopback (RFC 8252, 7.3; RFC 9700, 2.6).
+        ("http://127.0.0.1/cb", LOOPBACK),
+        ("http://127.0.0.1:49152/cb?a=b", LOOPBACK),
+        ("http://[::1]/cb", LOOPBACK),
+        ("http://[::1]:49152/cb", LOOPBACK),
+        ("http://localhost/cb", LOOPBACK),
+        ("http://localhost:8080/cb", LOOPBACK),
+        ("http://app.localhost/cb", OPERATOR),
+        ("http://127.0.0.2/cb", OPERATOR),
+        // Names that only look like it, and other spellings.
+        ("http://127.0.0.1.rp.example/cb", NOBODY),
+        ("http://localhost.rp.example/cb", NOBODY),
+        ("http://127.1/cb", NOBODY),
+        ("http://2130706433/cb", NOBODY),
+        ("http://0x7f.0.0.1/cb", NOBODY),
+        ("http://[::ffff:127.0.0.1]/cb", NOBODY),
+        ("http://[0:0:0:0:0:0:0:1]/cb", NOBODY),
+        ("http://0.0.0.0/cb", NOBODY),
+        ("http://10.0.0.1/cb", NOBODY),
+        ("http://rp.example/cb", NOBODY),
+        ("https:rp.example/cb", NOBODY),
+        ("https:///rp.example/cb", NOBODY),
+        ("https://rp.example:/cb", EVERYBODY),
+        ("https://rp.example:99999/cb", NOBODY),
+        ("https:\\\\rp.example\\cb", NOBODY),
+        ("https://rp%2eexample/cb", NOBODY),
+        // Wildcards (RFC 9700, 2.1).
+        ("https://*.rp.example/cb", NOBODY),
+        ("https://rp.example/*", NOBODY),
+        ("https://rp.example/cb?a=*", NOBODY),
+        ("http://127.0.0.1:*/cb", NOBODY),
+        ("com.example.app:/*", NOBODY),
+        // Fragments (RFC 6749, 3.1.2), user information, what is no ASCII.
+        ("https://rp.example/cb#a", NOBODY),
+        ("https://rp.example/cb#", NOBODY),
+        ("com.example.app:/cb#a", NOBODY),
+        ("https://user@rp.example/cb", NOBODY),
+        ("https://user:secret@rp.example/cb", NOBODY),
+        ("https://@rp.example/cb", NOBODY),
+        ("https://rp.example\u{fc}/cb", NOBODY),
+        ("https://rp.example/\u{fc}", NOBODY),
+        ("https://rp.example/c b", NOBODY),
+        ("https://rp.example/c\nb", NOBODY),
+        (" https://rp.example/cb", NOBODY),
+        ("https://rp.example/\"<x>", NOBODY),
+        // Schemes (RFC 8252, 7.1 and 8.4).
+        ("com.example.app:/cb", NATIVE),
+        ("com.example.app://cb", NATIVE),
+        ("myapp:/cb", NOBODY),
+        ("urn:ietf:wg:oauth:2.0:oob", NOBODY),
+        ("javascript:alert(1)", NOBODY),
+        ("data:text/html,x", NOBODY),
+        ("file:///etc/passwd", NOBODY),
+        ("blob:https://rp.example/x", NOBODY),
+        ("ftp://rp.example/cb", NOBODY),
+        ("ws://rp.example/cb", NOBODY),
+        ("/cb", NOBODY),
+        ("", NOBODY),
+    ] {
+        let as_what = [(Registrant::Client, "web"), (Registrant::Client, "native"), (Registrant::Operator, "web")];
+        let answers = as_what.map(|(registrant, application)| {
+            let metadata = serde_json::json!({"redirect_uris": [uri], "application_type": application});
+            let answer = register(registrant, "", &metadata);
+            assert!(
+                answer.as_ref().err().is_none_or(|error| error.code == "invalid_redirect_uri"),
+                "{uri}: {answer:?}"
+            );
+            answer.is_ok()
+        });
+        assert_eq!(answers, expected, "{uri:?}");
+    }
+}
+
+#[test]
+fn web_clients_of_the_implicit_grant_use_https_and_never_localhost_registration_2() {
+    for (uri, application, expected) in [
+        ("https://rp.example/cb", "web", true),
+        ("https://localhost/cb", "web", false),
+        ("https://127.0.0.1/cb", "web", false),
+        ("http://127.0.0.1/cb", "web", false),
+        ("http://127.0.0.1/cb", "native", true),
+        ("com.example.app:/cb", "native", true),
+    ] {
+        for registrant in [Registrant::Client, Registrant::Operator] {
+            let metadata = serde_json::json!({"redirect_uris": [uri], "application_type": application,
+                "grant_types": ["implicit"], "response_types": ["id_token"]});
+            assert_eq!(register(registrant, "", &metadata).is_ok(), expected, "{uri} {application}");
+        }
+    }
+}
