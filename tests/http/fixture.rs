@@ -183,6 +183,12 @@ fn common_clients() -> Value {
             })
         ),
         client(
+            "desk-app",
+            &json!({
+                "scope": "openid offline_access users.read", "countersign_policies": ["lab", "totp", "step-up-totp"],
+            })
+        ),
+        client(
             "help-desk",
             &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "users.read orders.read"})
         ),
@@ -235,7 +241,7 @@ fn granted_clients() -> Value {
         client(
             "exchanger",
             &json!({
-                "grant_types": ["authorization_code", TOKEN_EXCHANGE], "scope": "openid cases.read",
+                "grant_types": ["authorization_code", TOKEN_EXCHANGE], "scope": "openid email phone cases.read",
                 "countersign_may_act": "deputy",
             })
         ),

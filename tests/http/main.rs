@@ -95,6 +95,9 @@ mod rfc9207 {
 mod rfc9449 {
     mod proofs;
 }
+mod rfc9470 {
+    mod step_up;
+}
 mod rfc9700 {
     mod redirects;
 }

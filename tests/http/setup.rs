@@ -74,11 +74,15 @@ async fn enter_by_app(provider: &Provider) -> UserAgent {
     assert!(page.asks_for_password(), "{} {}", page.status, page.body);
     let typed = agent.press(&page, "login", &[("email", ROOT.0), ("password", ROOT.1)]).await;
     let asked = agent.follow(typed).await;
-    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
-    let code = countersign_flow::totp::code_at(&seed(ROOTS_SEED), now / 30).unwrap();
-    let end = agent.press(&asked, "verify", &[("code", &code)]).await;
+    let end = agent.press(&asked, "verify", &[("code", &app_code(ROOTS_SEED))]).await;
     assert_eq!(end.location().path(), "/setup", "{}", end.body);
     agent
+}
+
+/// What an authenticator app with this seed shows now.
+pub fn app_code(base32: &str) -> String {
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    countersign_flow::totp::code_at(&seed(base32), now / 30).unwrap()
 }
 
 /// The bytes of a base32 seed (RFC 4648, 6).
@@ -209,4 +213,32 @@ async fn every_route_of_the_console_answers_every_role_as_it_should() {
     assert_eq!(outcome(&unsaid), "303 notice=reason");
     let page = root.get(unsaid.location().as_str()).await;
     assert!(page.body.contains("aria-invalid=\"true\"") && page.body.contains("Please say why"), "{}", page.body);
+}
+
+/// Fetch Metadata, 2.4: a form of another site comes without cookies and would begin a sign-in, which ends those that are
+/// under way in this browser.
+#[tokio::test]
+async fn a_form_of_another_site_begins_no_sign_in() {
+    let provider = Provider::start().await;
+    let post = |path: &str, site: Option<&str>| {
+        let request = provider.http.post(provider.url(path)).form(&[("reason", "mine"), ("do", "export")]);
+        site.into_iter().fold(request, |request, site| request.header("sec-fetch-site", site))
+    };
+    let own = [format!("/setup/users/{NOBODY}/reset"), format!("/setup/users/{NOBODY}/invite"), "/account".to_owned()];
+    for path in own {
+        for site in ["cross-site", "same-site"] {
+            let answer = Answer::to(post(&path, Some(site))).await;
+            let led_to = if path == "/account" { "/account" } else { "/setup/users" };
+            assert_eq!(answer.location().path(), led_to, "{path} {site}");
+            assert!(
+                answer.headers.get_all("set-cookie").iter().next().is_none(),
+                "{path} {site}: {:?}",
+                answer.headers
+            );
+        }
+        for site in [Some("same-origin"), Some("none"), None] {
+            let answer = Answer::to(post(&path, site)).await;
+            assert!(answer.headers.get_all("set-cookie").iter().next().is_some(), "{path} {site:?}: {}", answer.body);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use countersign_service::{
     RegistrationReset, RequestContext, ResourceCall, RoleChange, Timeline, TokenCall,
 };
 use countersign_tests::provider::{
-    ALICE, CLINIC, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
+    ALICE, CLINIC, Credentials, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ async fn register_desk(node: &Provider, id: &str, scope: &str) {
     let client = json!({
         "client_id": id, "client_secret": SECRET,
         "grant_types": ["authorization_code", "client_credentials"], "scope": scope,
-        "countersign_policy": "lab",
+        "countersign_policy": "lab", "countersign_policies": ["lab", "email"],
     });
     register_client(node, client).await;
 }
@@ -141,11 +141,21 @@ async fn token(node: &Provider, client: &str, grant: &str) -> String {
     answer["access_token"].as_str().unwrap().to_owned()
 }
 
-/// A token of a person for `client`.
-async fn persons_token(node: &Provider, client: &str, scope: &str) -> String {
+/// A token of a person for `client`, who signed in by a password and a mailed code.
+async fn persons_token(house: &House, node: &Arc<Provider>, who: Credentials, client: &str, scope: &str) -> String {
+    let mut person = Person::new();
+    let page = person.arrive_from(node, client, &format!("scope={scope}&p=email")).await.page();
+    let page = person.give_password(node, &page, who).await.page();
+    let verified = person.prove_mailbox(house, node, &page, who).await;
+    let code = code_in(&person.press(node, &verified, "continue", &[]).await.response());
+    token(node, client, &format!("grant_type=authorization_code&code={code}&redirect_uri={}", encode(PORTAL_URI))).await
+}
+
+/// One who gave a password alone.
+async fn weak_token(node: &Provider, who: Credentials, client: &str, scope: &str) -> String {
     let mut person = Person::new();
     let page = person.arrive_from(node, client, &format!("scope={scope}")).await.page();
-    let code = code_in(&person.give_password(node, &page, ALICE).await.response());
+    let code = code_in(&person.give_password(node, &page, who).await.response());
     token(node, client, &format!("grant_type=authorization_code&code={code}&redirect_uri={}", encode(PORTAL_URI))).await
 }
 
@@ -188,30 +198,37 @@ async fn a_timeline_is_read_with_a_token_of_the_help_desk_alone(house: House) {
     assert!(matches!(refused, Err(AdminRefusal::Token(refusal)) if refusal.challenge() == "Bearer"));
 
     // A person's token counts for what the person may do, at the time of asking.
-    let alices = persons_token(&node, "desk", "openid+users.read").await;
+    let clinics = persons_token(&house, &node, CLINIC, "desk", "openid+users.read").await;
+    let weak = weak_token(&node, CLINIC, "desk", "openid+users.read").await;
     for (roles, expected) in [
         (json!([]), 403),
         (json!(["security_auditor"]), 403),
         (json!(["help_desk"]), 200),
         (json!(["administrator"]), 200),
     ] {
-        set_roles(&house, ALICE.0, &roles).await;
-        assert_eq!(status(read(&node, &alices, HOSPITAL.0).await), expected, "{roles}");
+        set_roles(&house, CLINIC.0, &roles).await;
+        assert_eq!(status(read(&node, &clinics, HOSPITAL.0).await), expected, "{roles}");
+        // RFC 9470: who may not is told so, and who may proves it first.
+        let told = read(&node, &weak, HOSPITAL.0).await;
+        let Err(AdminRefusal::Token(refusal)) = told else { panic!("{roles}: a password was enough") };
+        assert_eq!(refusal.status(), if expected == 200 { 401 } else { 403 }, "{roles}");
+        let steps_up = r#"acr_values="urn:countersign:acr:password-email""#;
+        assert_eq!(refusal.challenge().contains(steps_up), expected == 200, "{}", refusal.challenge());
     }
-    let alice = house.user(ALICE.0).await;
+    let clinic = house.user(CLINIC.0).await;
     let readings = house.events(Some(AuditKind::TimelineRead)).await;
     let count = |by: &str| readings.iter().filter(|event| event.detail["by"] == by).count();
-    assert_eq!((count("client"), count(alice.as_str()), readings.len()), (1, 2, 3), "who was refused read nothing");
+    assert_eq!((count("client"), count(clinic.as_str()), readings.len()), (1, 2, 3), "who was refused read nothing");
     let person = house.user(HOSPITAL.0).await;
     assert!(readings.iter().all(|event| event.subject.as_ref() == Some(&person) && event.client.is_some()));
     let told = timeline(&node, HOSPITAL.0).await;
     assert!(told.other.iter().all(|happening| happening.kind != AuditKind::TimelineRead), "{:?}", told.other);
     let readings = house.events(Some(AuditKind::TimelineRead)).await;
     assert!(readings.iter().any(|event| event.detail["by"] == "operator" && event.client.is_none()));
-    let narrow = persons_token(&node, "desk", "openid").await;
+    let narrow = weak_token(&node, CLINIC, "desk", "openid").await;
     assert_eq!(status(read(&node, &narrow, HOSPITAL.0).await), 403);
-    house.set_status(ALICE.0, UserStatus::Disabled).await;
-    assert_eq!(status(read(&node, &alices, HOSPITAL.0).await), 401);
+    house.set_status(CLINIC.0, UserStatus::Disabled).await;
+    assert_eq!(status(read(&node, &clinics, HOSPITAL.0).await), 401);
     // A client that may have it no more.
     register_desk(&node, "desk", "openid").await;
     assert_eq!(status(read(&node, &own, HOSPITAL.0).await), 403);
@@ -222,21 +239,21 @@ async fn an_administrator_of_an_organization_sees_its_people_alone(house: House)
     register_desk(&node, "desk", "openid users.read").await;
     let own = node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
     let other = node.create_organization("Ward 8", "1245319599", &SecretString::from("code-two")).await.unwrap();
-    set_roles(&house, ALICE.0, &json!(["provider_administrator"])).await;
-    let token = persons_token(&node, "desk", "openid+users.read").await;
+    set_roles(&house, CLINIC.0, &json!(["provider_administrator"])).await;
+    let token = persons_token(&house, &node, CLINIC, "desk", "openid+users.read").await;
     assert_eq!(status(read(&node, &token, HOSPITAL.0).await), 404, "neither belongs to any");
-    let role = RoleChange { who: ALICE.0, role: Role::ProviderAdministrator, npi: Some("1234567893"), reason: "hers" };
+    let role = RoleChange { who: CLINIC.0, role: Role::ProviderAdministrator, npi: Some("1234567893"), reason: "hers" };
     node.grant_role(role, &nowhere()).await.unwrap().unwrap();
     assert_eq!(
         status(read(&node, &token, HOSPITAL.0).await),
         404,
         "one looks after an organization, the other is in none"
     );
-    for (who, organization) in [(ALICE, &own), (HOSPITAL, &own), (CLINIC, &other)] {
+    for (who, organization) in [(CLINIC, &own), (HOSPITAL, &own), (ALICE, &other)] {
         let sql = format!("UPDATE users SET organization = '{organization}' WHERE email = '{}'", who.0);
         house.database.raw(&sql).await.unwrap();
     }
-    for (who, expected) in [(HOSPITAL, 200), (CLINIC, 404), (DUCK, 404)] {
+    for (who, expected) in [(HOSPITAL, 200), (ALICE, 404), (DUCK, 404)] {
         assert_eq!(status(read(&node, &token, who.0).await), expected, "{}", who.0);
     }
 }

@@ -1,6 +1,6 @@
 //! Access tokens presented to a protected resource (RFC 6750; RFC 9449, 7).
 
-use countersign_model::Scope;
+use countersign_model::{Scope, Seconds};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -24,13 +24,20 @@ pub enum Refusal {
         /// What would.
         needed: &'static str,
     },
+    /// The person behind the token proved too little, or too long ago (RFC 9470, 3).
+    InsufficientAuthentication {
+        /// Authentication contexts one of which is enough; empty: what was proven is.
+        acr_values: Vec<String>,
+        /// How old the login may be; none: it is young enough.
+        max_age: Option<Seconds>,
+    },
 }
 
 impl Refusal {
     /// HTTP status (RFC 6750, 3.1): 400, 401, 403, or 500 and 503.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Missing => 401,
+            Self::Missing | Self::InsufficientAuthentication { .. } => 401,
             Self::InsufficientScope { .. } => 403,
             Self::Error(error) => match error.code {
                 ErrorCode::InvalidToken
@@ -75,6 +82,14 @@ impl Refusal {
                 told.push(format!(r#"scope="{needed}""#));
                 told
             }
+            Self::InsufficientAuthentication { acr_values, max_age } => {
+                let mut told = error(ErrorCode::InsufficientUserAuthentication, TOO_WEAK);
+                if !acr_values.is_empty() {
+                    told.push(format!(r#"acr_values="{}""#, acr_values.join(" ")));
+                }
+                told.extend(max_age.map(|age| format!(r#"max_age="{}""#, age.get())));
+                told
+            }
         }
     }
 
@@ -84,6 +99,9 @@ impl Refusal {
             Self::Missing => None,
             Self::Error(error) => Some(error.body()),
             Self::InsufficientScope { .. } => Some(OAuthError::new(ErrorCode::InsufficientScope, TOO_NARROW).body()),
+            Self::InsufficientAuthentication { .. } => {
+                Some(OAuthError::new(ErrorCode::InsufficientUserAuthentication, TOO_WEAK).body())
+            }
         }
     }
 }
@@ -93,6 +111,7 @@ fn challenge(scheme: &str, parameters: &[String]) -> String {
 }
 
 const TOO_NARROW: &str = "The access token does not allow this";
+const TOO_WEAK: &str = "This takes a stronger or a more recent authentication of the person";
 
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {

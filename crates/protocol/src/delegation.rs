@@ -1,8 +1,11 @@
 //! Delegated administration: who is let into the console, whom they see there, and to whom they may do something.
 
 use countersign_model::{
-    Account, Authentication, Fact, FactorKind, OrganizationId, Role, Seconds, Timestamp, User, UserId,
+    Account, Authentication, Client, Fact, FactSet, FactorKind, OrganizationId, Role, Seconds, Timestamp, User, UserId,
 };
+
+use crate::bearer::Refusal;
+use crate::policy_choice::{LoginPolicy, may_use};
 
 /// What changes somebody else's account wants a sign-in that is no older.
 pub const FRESH: Seconds = Seconds::minutes(15);
@@ -59,8 +62,36 @@ pub fn admit(
 ) -> Admission {
     let Some(reach) = Reach::of(&account.user.roles, administers) else { return Admission::Refuse };
     let is_fresh = now < login.auth_time.plus(FRESH);
-    let is_enough = has_second_factor(login) && (!holds_stronger(account) || proved_stronger(login));
-    if is_enough && (is_fresh || !changes) { Admission::Enter(reach) } else { Admission::Prove }
+    if is_enough(account, login) && (is_fresh || !changes) { Admission::Enter(reach) } else { Admission::Prove }
+}
+
+/// What the person of `account`, of whom a program shows a token, must prove first to look at others' records: as much as
+/// at the console, no longer ago than a browser's session lives. None: the login is enough.
+pub fn demand_of_reader(
+    account: &Account,
+    login: &Authentication,
+    client: &Client,
+    login_policies: &[LoginPolicy],
+    session: Seconds,
+    now: Timestamp,
+) -> Option<Refusal> {
+    let is_old = now >= login.auth_time.plus(session);
+    if is_enough(account, login) && !is_old {
+        return None;
+    }
+    let enough = |policy: &&LoginPolicy| {
+        has_second(policy.facts)
+            && (!holds_stronger(account) || is_stronger(policy.facts))
+            && may_use(client, &policy.id)
+    };
+    let acr_values = login_policies.iter().filter(enough).map(|policy| policy.acr.clone()).collect();
+    let acr_values = if is_enough(account, login) { Vec::new() } else { acr_values };
+    Some(Refusal::InsufficientAuthentication { acr_values, max_age: is_old.then_some(session) })
+}
+
+/// Whether `login` proved two things, and the stronger of them where the person has one.
+fn is_enough(account: &Account, login: &Authentication) -> bool {
+    has_second_factor(login) && (!holds_stronger(account) || is_stronger(login.facts))
 }
 
 /// Whether the person has an authenticator app or a passkey: no mailbox and no phone stands in for these.
@@ -68,15 +99,18 @@ fn holds_stronger(account: &Account) -> bool {
     account.factor(FactorKind::Totp).is_some() || account.factor(FactorKind::Passkey).is_some()
 }
 
-fn proved_stronger(login: &Authentication) -> bool {
-    [Fact::Totp, Fact::Passkey, Fact::RecoveryCode].into_iter().any(|fact| login.facts.contains(fact))
+fn is_stronger(facts: FactSet) -> bool {
+    [Fact::Totp, Fact::Passkey, Fact::RecoveryCode].into_iter().any(|fact| facts.contains(fact))
 }
 
 /// Whether `login` proved two things: `mfa` by its `amr` (RFC 8176), or a password and what is neither known nor guessed.
 fn has_second_factor(login: &Authentication) -> bool {
+    login.amr.iter().any(|method| method == "mfa") || has_second(login.facts)
+}
+
+fn has_second(facts: FactSet) -> bool {
     let seconds = [Fact::Mailbox, Fact::Phone, Fact::Totp, Fact::Passkey, Fact::RecoveryCode];
-    let held = seconds.into_iter().any(|fact| login.facts.contains(fact));
-    login.amr.iter().any(|method| method == "mfa") || (login.facts.contains(Fact::Password) && held)
+    facts.contains(Fact::Password) && seconds.into_iter().any(|fact| facts.contains(fact))
 }
 
 /// Why an administrator may not change an account.

@@ -58,6 +58,25 @@ fn a_narrow_token_is_403_insufficient_scope_and_names_what_is_needed_rfc6750_3_1
 }
 
 #[test]
+fn a_weak_or_old_login_is_401_and_the_challenge_says_what_is_enough_rfc9470_3() {
+    let refused = |acr_values: &[&str], max_age: Option<u32>| Refusal::InsufficientAuthentication {
+        acr_values: acr_values.iter().map(|acr| (*acr).to_owned()).collect(),
+        max_age: max_age.map(Seconds::new),
+    };
+    let words = r#"error="insufficient_user_authentication", error_description="This takes a stronger or a more recent authentication of the person""#;
+    for (refusal, told) in [
+        (refused(&["urn:a", "urn:b"], None), format!(r#"{words}, acr_values="urn:a urn:b""#)),
+        (refused(&[], Some(60)), format!(r#"{words}, max_age="60""#)),
+        (refused(&["urn:a"], Some(60)), format!(r#"{words}, acr_values="urn:a", max_age="60""#)),
+        (refused(&[], None), words.to_owned()),
+    ] {
+        assert_eq!((refusal.status(), refusal.challenge()), (401, format!("Bearer {told}")));
+        assert!(refusal.challenges(Scheme::Dpop)[0].starts_with(&format!("DPoP {told}, algs=")));
+        assert_eq!(refusal.body().unwrap()["error"], "insufficient_user_authentication");
+    }
+}
+
+#[test]
 fn both_schemes_are_listed_and_the_one_in_use_says_what_is_wrong_rfc9449_7_1() {
     assert_eq!(find(Some("DPoP abc"), &[], &[]).as_deref(), Ok("abc"));
     assert_eq!((scheme_of(Some("dpop abc")), scheme_of(Some("Bearer abc"))), (Scheme::Dpop, Scheme::Bearer));

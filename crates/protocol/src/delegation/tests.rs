@@ -1,7 +1,7 @@
-use countersign_model::{FactSet, Factor, FactorId, Profile, UserStatus};
+use countersign_model::{Factor, FactorId, Profile, UserStatus};
 
 use super::*;
-use crate::testing::{NOW, authentication};
+use crate::testing::{NOW, authentication, client};
 
 const ROLES: [&[Role]; 5] =
     [&[], &[Role::SecurityAuditor], &[Role::HelpDesk], &[Role::ProviderAdministrator], &[Role::Administrator]];
@@ -139,4 +139,39 @@ fn an_administrator_changes_every_account() {
         assert_eq!(may_change(&id(1), &Reach::Everybody, &user(2, None, roles)), Ok(()), "{roles:?}");
     }
     assert_eq!(may_change(&id(1), &Reach::Everybody, &user(1, None, &[Role::Administrator])), Ok(()));
+}
+
+#[test]
+fn who_reads_by_a_token_proves_what_the_console_asks_for_rfc9470_3() {
+    const SESSION: Seconds = Seconds::hours(12);
+    let policies = [
+        policy("lab", &[Fact::Password]),
+        policy("email", &[Fact::Password, Fact::Mailbox]),
+        policy("totp", &[Fact::Password, Fact::Totp]),
+        policy("phone", &[Fact::Password, Fact::Phone]),
+    ];
+    let client = Client { allowed_policies: ["lab", "email", "totp"].map(str::to_owned).to_vec(), ..client() };
+    let demand = |held: &[FactorKind], login: &Authentication, now| {
+        demand_of_reader(&account(&[Role::HelpDesk], held), login, &client, &policies, SESSION, now)
+    };
+    let refused = |acr_values: &[&str], max_age| {
+        let acr_values = acr_values.iter().map(|id| format!("urn:acr:{id}")).collect();
+        Some(Refusal::InsufficientAuthentication { acr_values, max_age })
+    };
+    let (weak, strong) = (login(&[Fact::Password], &["pwd"]), two_factors());
+    let (last, late) = (Timestamp::from_millis(NOW.plus(SESSION).as_millis() - 1), NOW.plus(SESSION));
+    assert_eq!(demand(&[], &strong, last), None);
+    assert_eq!(demand(&[], &strong, late), refused(&[], Some(SESSION)));
+    // What this client may ask for, and no other.
+    assert_eq!(demand(&[], &weak, last), refused(&["email", "totp"], None));
+    assert_eq!(demand(&[], &weak, late), refused(&["email", "totp"], Some(SESSION)));
+    assert_eq!(demand(&[FactorKind::Totp], &strong, last), refused(&["totp"], None), "the stronger one they have");
+    assert_eq!(demand(&[FactorKind::Totp], &login(&[Fact::Password, Fact::Totp], &["pwd", "otp", "mfa"]), last), None);
+    // Of whom another spoke nobody knows what was proven.
+    let spoken = Authentication::hearsay(id(1), authentication().session, NOW);
+    assert!(demand(&[], &spoken, NOW).is_some());
+}
+
+fn policy(id: &str, facts: &[Fact]) -> LoginPolicy {
+    LoginPolicy { id: id.to_owned(), acr: format!("urn:acr:{id}"), facts: facts.iter().copied().collect() }
 }

@@ -50,13 +50,13 @@ pub async fn post(node: Data<Node>, request: HttpRequest, body: Body) -> HttpRes
     let (context, cookies) = (request::context(&node, &request), node.cookies.read(&request));
     let locale = request::locale(&node, &request, None);
     let call = AccountCall { cookies: &cookies, locale: locale.as_str(), context: &context };
-    let act = form.get("do").unwrap_or_default();
-    if act == "export" {
-        return export(&node, &request, locale, call).await;
-    }
     // A form of another site could do nothing but end sign-ins that are under way in this browser.
     if request::is_of_another_site(&request) {
         return see("/account");
+    }
+    let act = form.get("do").unwrap_or_default();
+    if act == "export" {
+        return export(&node, &request, locale, call).await;
     }
     let answer = match read_deed(&form) {
         Some(deed) => node.provider.change_account(deed, form.get("nonce").unwrap_or_default(), call).await,

@@ -1,8 +1,9 @@
-//! Who may read timelines over HTTP: an access token of ours with the scope `users.read`, and for people a role.
+//! Who may read timelines over HTTP: an access token of ours with the scope `users.read`, and for people a role, of which
+//! they proved by a second factor that it is theirs (RFC 9470).
 
-use countersign_model::{ClientId, OrganizationId, Role, UserId, UserStatus};
+use countersign_model::{Client, ClientId, OrganizationId, Role, UserId, UserStatus};
 use countersign_protocol::bearer::Refusal;
-use countersign_protocol::delegation::Reach;
+use countersign_protocol::delegation::{self, Reach};
 
 use super::Timeline;
 use crate::ServiceError;
@@ -55,13 +56,11 @@ impl Provider {
             Ok(claims) => claims,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Some(client) = claims.client() else { return Ok(Err(TOO_NARROW)) };
-        if !self.find_standing(&client).await? {
-            return Ok(Err(TOO_NARROW));
-        }
+        let Some(id) = claims.client() else { return Ok(Err(TOO_NARROW)) };
+        let Some(client) = self.find_standing(&id).await? else { return Ok(Err(TOO_NARROW)) };
         let Some(grant) = claims.gid.as_ref() else {
             // A client on its own behalf: its operator registered it for this.
-            let itself = Caller { reach: Reach::Everybody, client, person: None };
+            let itself = Caller { reach: Reach::Everybody, client: client.id, person: None };
             return Ok(if claims.sub == claims.client_id { Ok(itself) } else { Err(TOO_NARROW) });
         };
         let found = match grant.parse() {
@@ -73,18 +72,26 @@ impl Provider {
         let Some(standing) = standing else {
             return Ok(Err(dead("the grant was revoked or its person may not sign in")));
         };
-        let user = standing.account.user;
-        let administers = self.db.read(async |tx| tx.list_administered(&user.id).await).await?;
-        Ok(reach_of(&user.roles, &administers).map(|reach| Caller { reach, client, person: Some(user.id) }))
+        let (account, login) = (standing.account, standing.grant.authentication);
+        let administers = self.db.read(async |tx| tx.list_administered(&account.user.id).await).await?;
+        let reach = match reach_of(&account.user.roles, &administers) {
+            Ok(reach) => reach,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (policies, session) = (self.policies.login(), self.settings.lifetimes.session_absolute);
+        let demand = delegation::demand_of_reader(&account, &login, &client, policies, session, self.clock.now());
+        Ok(match demand {
+            Some(refusal) => Err(refusal),
+            None => Ok(Caller { reach, client: client.id, person: Some(account.user.id) }),
+        })
     }
 
-    /// Whether the operator registered this client for the scope and it may still use it. Clients that registered
+    /// The client, if the operator registered it for the scope and it may still use it. Clients that registered
     /// themselves may name any scope: theirs counts for nothing here.
-    async fn find_standing(&self, client: &ClientId) -> Result<bool, ServiceError> {
+    async fn find_standing(&self, client: &ClientId) -> Result<Option<Client>, ServiceError> {
         let client = self.db.read(async |tx| tx.find_client(client).await).await?;
-        Ok(client.is_some_and(|client| {
-            !client.disabled && client.registration.is_none() && client.scope.contains(USERS_READ)
-        }))
+        Ok(client
+            .filter(|client| !client.disabled && client.registration.is_none() && client.scope.contains(USERS_READ)))
     }
 }
 
