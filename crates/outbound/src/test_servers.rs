@@ -160,6 +160,10 @@ async fn say<S: AsyncWrite + Unpin>(stream: &mut S, reply: Reply) -> Option<()> 
 pub enum Answer {
     /// Status and body.
     Status(u16, String),
+    /// A redirect to an address.
+    Redirect(u16, String),
+    /// 200, and then a byte now and then, for ever.
+    Drip,
     /// Nothing, with the connection open.
     Hang,
     /// Nothing, and the connection closed.
@@ -226,6 +230,19 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answer: impl F
             let response = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
             let _ = stream.write_all(response.as_bytes()).await;
             let _ = stream.shutdown().await;
+        }
+        Answer::Redirect(status, to) => {
+            let head = format!("HTTP/1.1 {status} X\r\nlocation: {to}\r\nconnection: close\r\n");
+            let _ = stream.write_all(format!("{head}content-length: 0\r\n\r\n").as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+        Answer::Drip => {
+            let mut sent = stream.write_all(b"HTTP/1.1 200 X\r\ncontent-length: 60000\r\n\r\n").await;
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+            while sent.is_ok() {
+                ticks.tick().await;
+                sent = stream.write_all(b"x").await;
+            }
         }
         Answer::Hang => std::future::pending().await,
         Answer::Close => {}

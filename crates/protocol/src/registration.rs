@@ -23,7 +23,7 @@ use countersign_model::{
 use serde_json::{Map, Value};
 
 pub use answer::describe;
-pub use document::{MAX_DOCUMENT, is_document_address, read_document};
+pub use document::{MAX_DOCUMENT, is_document_address, is_document_type, read_document};
 pub use grants::{IMPLICIT, RESPONSE_TYPES, canonical_response_type};
 pub use metadata::ClientMetadata;
 pub use subject::check_sector;

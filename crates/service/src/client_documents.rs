@@ -12,6 +12,7 @@ use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
 use crate::provider::Provider;
+use crate::registration::has_room;
 
 /// A document is good for this long.
 const KEPT: Seconds = Seconds::hours(1);
@@ -88,10 +89,13 @@ impl Provider {
     /// What the document at `id` describes.
     async fn read_client_document(&self, id: &ClientId, now: Timestamp) -> Result<Client, MetadataError> {
         let http = self.http.as_ref().ok_or_else(|| MetadataError::new("nothing is fetched here"))?;
-        let body = documents::fetch(http, id.as_str(), ACCEPT)
+        let document = documents::fetch(http, id.as_str(), ACCEPT)
             .await
             .map_err(|error| MetadataError::new(format!("the document could not be fetched: {error}")))?;
-        let (metadata, members) = registration::read_document(id, &body)?;
+        if !registration::is_document_type(&document.media_type) {
+            return Err(MetadataError::new("what is there is not served as JSON"));
+        }
+        let (metadata, members) = registration::read_document(id, &document.body)?;
         let client = self.check_own(id.clone(), metadata, now).await?;
         let metadata = registration::describe(&client, members);
         // Nobody knows this token: what a document says, its registration endpoint does not change.
@@ -118,7 +122,7 @@ impl Provider {
                     Some(known) => {
                         Client { created_at: known.created_at, registration: known.registration, ..client.clone() }
                     }
-                    None if tx.count_registered_clients().await? >= most => return Ok(None),
+                    None if !has_room(tx, most, now).await? => return Ok(None),
                     None => {
                         tx.insert_audit_events(std::slice::from_ref(&event)).await?;
                         client.clone()

@@ -113,7 +113,7 @@ impl Provider {
         }
         entry.asked_at = Some(now);
         match documents::fetch(self.http.as_ref()?, url, ACCEPT).await {
-            Ok(set) if read(&set).is_some() => entry.confirm(&set, now),
+            Ok(set) if read(&set.body).is_some() => entry.confirm(&set.body, now),
             Ok(_) => tracing::info!("a client's jwks_uri holds no JWK Set"),
             Err(error) => tracing::info!(%error, "a client's jwks_uri could not be fetched"),
         }

@@ -171,7 +171,7 @@ impl Provider {
             return Err(ServiceError::Busy(wait));
         }
         match documents::fetch(http, uri, OBJECT_TYPE).await {
-            Ok(body) => Ok(String::from_utf8(body).ok().map(|text| text.trim().to_owned())),
+            Ok(object) => Ok(String::from_utf8(object.body).ok().map(|text| text.trim().to_owned())),
             Err(error) => {
                 tracing::info!(%error, client = %client.id, "a request object could not be fetched");
                 Ok(None)

@@ -11,6 +11,7 @@ use countersign_model::{
 use countersign_protocol::bearer::{self, Refusal};
 use countersign_protocol::discovery::paths;
 use countersign_protocol::{ClientMetadata, ErrorCode, MetadataError, OAuthError, Params, Registrant, registration};
+use countersign_store::Tx;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
@@ -107,6 +108,22 @@ type Registered = Result<Value, RegistrationRefusal>;
 
 /// Use is noted this often at most.
 pub(crate) const NOTED: Seconds = Seconds::hours(24);
+/// A document that was met is left alone for as long as somebody may be signing in.
+const MET: Seconds = Seconds::minutes(30);
+
+/// Whether there is room for another client that nobody entered. A document that nobody ever used makes room: it is
+/// read again when it is met again, so that no stranger's documents keep others out.
+pub(crate) async fn has_room(tx: &mut Tx, most: u32, now: Timestamp) -> Result<bool, ServiceError> {
+    if tx.count_registered_clients().await? < most {
+        return Ok(true);
+    }
+    let Some(idle) = tx.find_idle_document(now.minus(MET)).await? else { return Ok(false) };
+    let event = Provider::registration_event(&idle, &RequestContext::default(), now, "removed for another, unused")?;
+    tx.delete_client(&idle, now).await?;
+    tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+    Ok(true)
+}
+
 impl Provider {
     /// Registers a client: 201 with everything it needs to know. `body` is the JSON as it came.
     pub async fn register(&self, call: RegistrationCall<'_>, body: &[u8]) -> Result<Registered, ServiceError> {
@@ -135,7 +152,7 @@ impl Provider {
             .db
             .write(async |tx| {
                 tx.take_turn("client registration").await?;
-                if tx.count_registered_clients().await? >= most {
+                if !has_room(tx, most, now).await? {
                     return Ok::<_, ServiceError>(false);
                 }
                 tx.insert_client(&client).await?;

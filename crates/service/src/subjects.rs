@@ -44,10 +44,10 @@ impl Provider {
         let Some(uri) = &metadata.sector_identifier_uri else { return Ok(()) };
         let unreachable = || MetadataError::new("sector_identifier_uri could not be fetched");
         let http = self.http.as_ref().ok_or_else(unreachable)?;
-        let body = documents::fetch(http, uri, ACCEPT).await.map_err(|error| {
+        let document = documents::fetch(http, uri, ACCEPT).await.map_err(|error| {
             tracing::info!(%error, "a client's sector_identifier_uri could not be fetched");
             unreachable()
         })?;
-        registration::check_sector(&body, metadata.redirect_uris.as_deref().unwrap_or_default())
+        registration::check_sector(&document.body, metadata.redirect_uris.as_deref().unwrap_or_default())
     }
 }

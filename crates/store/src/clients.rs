@@ -3,7 +3,7 @@
 use countersign_model::{Client, ClientId, Timestamp};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
-    SelectableHelper,
+    SelectableHelper, TextExpressionMethods,
 };
 use diesel_async::RunQueryDsl;
 
@@ -100,6 +100,21 @@ impl Tx {
         on!(self, |c| revoke.execute(c).await)?;
         let query = diesel::delete(clients::table.find(id.as_str()));
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
+    }
+
+    /// The client described by a document that was met first, before `before`, and never used.
+    pub async fn find_idle_document(&mut self, before: Timestamp) -> Result<Option<ClientId>, StoreError> {
+        // Ids that registration draws are no addresses.
+        let described = clients::id.like("https://%").or(clients::id.like("http://%"));
+        let query = clients::table
+            .filter(clients::registered_at.lt(before.as_millis()).assume_not_null())
+            .filter(clients::used_at.is_null())
+            .filter(described)
+            .order(clients::registered_at)
+            .select(clients::id)
+            .limit(1);
+        let ids: Vec<String> = on!(self, |c| query.load(c).await)?;
+        ids.iter().map(|id| Row { table: "clients", id }.parse("id", id)).next().transpose()
     }
 
     /// Up to `batch` clients that registered themselves and were not used since `before`.

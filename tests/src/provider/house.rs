@@ -78,6 +78,10 @@ pub struct NodePlan {
     pub legacy: Option<LegacyConnector>,
     /// Others whose assertions are heard as grants.
     pub assertion_issuers: Vec<AssertionIssuer>,
+    /// Parts of the protocol that are on.
+    pub features: Features,
+    /// Whether addresses of this host and of private networks may be called.
+    pub allow_private: bool,
 }
 
 /// Runs `test` on a house of `pair`.
@@ -156,6 +160,8 @@ impl House {
             webhooks: Vec::new(),
             legacy: None,
             assertion_issuers: Vec::new(),
+            features: Features::ALL,
+            allow_private: true,
         }
     }
 
@@ -209,7 +215,8 @@ impl House {
         let stores = Stores { db: self.database.another_node(), short_lived: plan.short_lived };
         let pool = HashPool::start(plan.hashing).expect("hash pool");
         let node = Provider::new(settings, Clock::new(move || clock.now()), vault, stores, pool, plan.policies);
-        let http = HttpClient::new(&HttpSettings { allow_private: true, ..HttpSettings::default() }).expect("client");
+        let allow_private = plan.allow_private;
+        let http = HttpClient::new(&HttpSettings { allow_private, ..HttpSettings::default() }).expect("client");
         let node = node.with_http(http).with_upstreams(plan.upstreams).with_webhooks(plan.webhooks);
         let node = node.with_assertion_issuers(plan.assertion_issuers);
         Arc::new(match plan.legacy {

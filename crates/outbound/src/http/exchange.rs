@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
 
 use super::{is_refused_address, read_body};
@@ -10,6 +11,8 @@ use crate::CallError;
 /// A complete answer.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// The media type it says to be of, without parameters, in small letters.
+    pub(crate) media_type: String,
     /// At most [`super::MAX_RESPONSE`] bytes.
     pub(crate) body: Vec<u8>,
 }
@@ -41,11 +44,16 @@ pub(crate) async fn exchange(request: Option<RequestBuilder>, timeout: Duration)
         .send()
         .await
         .map_err(|error| if is_refused_address(&error) { refused() } else { describe_failure(&error) })?;
-    let status = response.status();
+    let (status, media_type) = (response.status(), media_type(response.headers()));
     match read_body(response).await {
-        Some(body) => Ok(Answer { status, body }),
+        Some(body) => Ok(Answer { status, media_type, body }),
         None => Err(CallError::Temporary("the answer is too long or broke off".to_owned())),
     }
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn describe_failure(error: &reqwest::Error) -> CallError {

@@ -41,6 +41,13 @@ pub fn is_document_address(id: &ClientId, loopback: bool) -> bool {
     is_guarded && is_plain && url.path() != "/" && url.as_str() == id.as_str()
 }
 
+/// Whether what is served as `media_type` may be a document (draft, 4): JSON. What people may leave at a host, as pictures
+/// and texts, is not.
+pub fn is_document_type(media_type: &str) -> bool {
+    let json = |kind: &str| kind == "json" || kind.strip_suffix("+json").is_some_and(|name| !name.is_empty());
+    media_type.strip_prefix("application/").is_some_and(json)
+}
+
 /// Reads the document at `id`: what a client may say of itself, with the members that were understood.
 pub fn read_document(id: &ClientId, body: &[u8]) -> Result<(ClientMetadata, Map<String, Value>), MetadataError> {
     if body.len() > MAX_DOCUMENT {
@@ -154,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_served_as_json_draft_4() {
+        for good in ["application/json", "application/client-metadata+json"] {
+            assert!(is_document_type(good), "{good}");
+        }
+        for bad in
+            ["", "text/plain", "text/html", "text/json", "image/svg+xml", "application/+json", "application/jsonx"]
+        {
+            assert!(!is_document_type(bad), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_document_describes_a_client_without_secrets_draft_4_1() {
         let metadata = read(&json!({})).unwrap();
         assert_eq!(metadata.token_endpoint_auth_method.as_deref(), Some("none"));
@@ -176,6 +195,11 @@ mod tests {
             json!({"grant_types": ["implicit"], "response_types": ["id_token"]}),
             json!({"response_types": ["code id_token"]}),
             json!({"redirect_uris": ["https://elsewhere.example/cb"]}),
+            // Another port is another origin.
+            json!({"redirect_uris": ["https://app.example:8443/cb"]}),
+            json!({"jwks_uri": "https://app.example:8443/jwks", "token_endpoint_auth_method": "private_key_jwt"}),
+            json!({"post_logout_redirect_uris": ["https://app.example:8443/out"]}),
+            json!({"initiate_login_uri": "https://app.example:8443/login"}),
             json!({"redirect_uris": ["com.example.app:/cb"], "application_type": "native"}),
             json!({"jwks_uri": "https://elsewhere.example/jwks"}),
             json!({"jwks_uri": "http://127.0.0.1/jwks"}),
