@@ -120,6 +120,7 @@ async fn the_page_shows_what_the_client_registered() {
     let provider = Provider::start().await;
     let page = provider.arrive(&UserAgent::new(), &provider.ask("foreign")).await;
     assert!(page.body.contains("Foreign &lt;App&gt; asks for your permission") && !page.body.contains("<App>"));
+    assert!(!page.body.contains("a program on this computer"), "it goes to a site: {}", page.body);
     for shown in [
         r#"src="https://foreign.example.com/logo.svg?x=1""#,
         r#"href="https://foreign.example.com/privacy""#,
@@ -250,4 +251,36 @@ async fn an_account_is_chosen_or_another_signs_in() {
     assert!(peek(text(&tokens, "id_token"))["sub"].is_string());
     let silent = provider.ask("basic").with("prompt", "none select_account");
     assert_eq!(agent.get(&silent.url()).await.response()["error"], "invalid_request");
+}
+
+/// 3.1.2.6: whoever signs in takes the place of who was remembered in this browser, so that where nothing may be shown
+/// (`prompt=none`) there is one account, and no `account_selection_required`.
+#[tokio::test]
+async fn a_browser_knows_one_account_and_none_needs_no_choice() {
+    let provider = Provider::start().await;
+    let agent = UserAgent::new();
+    // One is remembered at LOGIN OPTIONS ("the same login option"), the other signs in at `lab`.
+    let options = agent.follow(agent.get(&provider.ask("options").url()).await).await;
+    let sign_in = agent.follow(agent.press(&options, "email", &[("remember_customers", "on")]).await).await;
+    let (email, password) = ("demohospital18@example.com", "ward-seven-0918-lamp");
+    let unsent = agent.sign_in(&sign_in, email, password).await;
+    let sent = agent.follow(agent.press(&unsent, "send", &[]).await).await;
+    let code = provider.demo.inbox().code(email).await;
+    let verified = agent.follow(agent.press(&sent, "verify", &[("code", &code)]).await).await;
+    assert!(agent.press(&verified, "continue", &[]).await.response().contains_key("code"));
+    let silent = |client: &str| provider.ask(client).with("prompt", "none").with("scope", "openid email");
+    let whose = async |client: &str| {
+        let granted = provider.grant(&agent, &silent(client)).await;
+        provider.userinfo(text(&provider.redeem(&granted).await, "access_token")).await.json()["email"].clone()
+    };
+    assert_eq!(whose("options").await, email);
+    let page = agent.follow(agent.get(&provider.ask("basic").with("prompt", "login").url()).await).await;
+    assert!(agent.sign_in(&page, ALICE.0, ALICE.1).await.response().contains_key("code"));
+
+    assert_eq!(whose("basic").await, ALICE.0);
+    let refused = agent.get(&silent("options").url()).await.response();
+    assert_eq!(refused["error"], "login_required", "who was remembered there is forgotten");
+    assert_eq!((refused["state"].as_str(), refused["iss"].as_str()), ("state-1", provider.demo.issuer.as_str()));
+    let choice = agent.follow(agent.get(&provider.ask("basic").with("prompt", "select_account").url()).await).await;
+    assert!(choice.body.contains(ALICE.0) && !choice.body.contains(email), "{}", choice.body);
 }

@@ -59,6 +59,9 @@ async fn allowed(provider: &Provider, agent: &UserAgent, ask: &Ask) -> Answer {
     assert!(page.body.contains(r#"value="allow""#), "{} {}", page.status, page.body);
     assert!(page.body.contains("<strong class=\"id\">127.0.0.1</strong>"), "whose host it is: {}", page.body);
     assert!(page.body.contains("Stranger &lt;App&gt;"), "{}", page.body);
+    assert!(page.body.contains("a program on this computer"), "where the answer goes: {}", page.body);
+    let spanish = agent.get(&format!("{}?lang=es", page.url)).await;
+    assert!(spanish.body.contains("un programa de esta computadora"), "{}", spanish.body);
     agent.press(&page, "allow", &[]).await
 }
 

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_model::FlowId;
 use countersign_service::{ConsentPage, PendingCall};
-use url::Url;
+use url::{Host, Url};
 
 use super::flow::gone;
 use crate::error;
@@ -50,6 +50,7 @@ fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage
     let locale = request::asked_locale(node, request, consent.locale.as_deref()).unwrap_or(locale);
     let target = Url::parse(&consent.redirect_uri).ok();
     let document = consent.document.and_then(|uri| Url::parse(&uri).ok());
+    let here = target.as_ref().filter(|target| is_loopback(target)).map(place_of);
     let host = document.or_else(|| target.clone().filter(|_| consent.registered_itself)).as_ref().map(place_of);
     let forms = FormAction::AndTo(target.into_iter().collect());
     let brand = consent.client.brand.unwrap_or_else(|| request::brand(node, request).to_owned());
@@ -68,6 +69,7 @@ fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage
             terms: shown(consent.shown.tos_uri),
             account: consent.account,
             host,
+            here,
         }),
         ..PageRequest::new("consent", locale, &brand)
     };
@@ -77,6 +79,16 @@ fn page(node: &Node, request: &HttpRequest, locale: Locale, consent: ConsentPage
 /// What the browser will be sent to, as a person can recognize it: a host, or the scheme of an application.
 fn place_of(target: &Url) -> String {
     target.host_str().map_or_else(|| format!("{}:", target.scheme()), str::to_owned)
+}
+
+/// Whether the answer goes to whatever program listens on the person's own computer (RFC 8252, 7.3).
+fn is_loopback(target: &Url) -> bool {
+    match target.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
 }
 
 /// Whether `uri` is at `host`: a stranger may not show logo, home or policy of others (RFC 7591, 5; OpenID Connect

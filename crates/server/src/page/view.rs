@@ -274,6 +274,8 @@ pub struct ScopeView {
 pub struct AskerView {
     /// Host that its answer goes to, where it registered itself: the one thing that it cannot make up.
     pub host: Option<String>,
+    /// The loopback address that its answer goes to: any program on the person's computer may listen there.
+    pub here: Option<String>,
     /// Address of its logo.
     pub logo: Option<String>,
     /// Its home page.

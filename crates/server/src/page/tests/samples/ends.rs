@@ -54,6 +54,7 @@ pub(super) fn plain_samples(locale: Locale) -> Vec<(&'static str, PageRequest)> 
         .into();
     consent.asker = Some(AskerView {
         host: Some("app.example.com".to_owned()),
+        here: Some("127.0.0.1".to_owned()),
         logo: Some("https://app.example.com/logo.svg".to_owned()),
         home: Some("https://app.example.com/".to_owned()),
         policy: Some("https://app.example.com/privacy".to_owned()),
