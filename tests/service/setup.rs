@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use countersign_model::{AuditKind, OrganizationId, Role, Seconds, UserId};
 use countersign_service::{
-    AccountCall, Invitation, PeopleAsked, PeoplePage, PersonRefusal, Provider, RequestContext, Response, RoleChange,
-    SetupRefusal, SetupTold,
+    AccountCall, Invitation, NewAccount, PeopleAsked, PeoplePage, PersonRefusal, Provider, RequestContext, Response,
+    RoleChange, SetupRefusal, SetupTold,
 };
 use countersign_tests::provider::{ALICE, CLINIC, Credentials, DUCK, HOSPITAL, House, Person, Seen};
 use secrecy::SecretString;
@@ -21,6 +21,8 @@ on_both_stores![
     an_operator_grants_and_revokes_roles_and_it_counts_at_once,
     an_account_of_nobody_is_granted_nothing,
     who_closes_the_account_administers_no_more,
+    what_one_administrator_tries_keeps_no_other_from_it,
+    who_loses_the_role_meanwhile_does_nothing_more,
 ];
 
 /// The organization of those the administrator of a test looks after, and another one.
@@ -430,4 +432,82 @@ async fn who_closes_the_account_administers_no_more(house: House) {
     assert!(closed.unwrap());
     assert_eq!(house.count("administered_organizations", "1 = 1").await, 0);
     assert_eq!(house.count("users", "listed_name <> '' AND status = 'closed'").await, 0);
+}
+
+async fn what_one_administrator_tries_keeps_no_other_from_it(house: House) {
+    let node = house.node().await;
+    let first = provider_administrator(&house, &node).await;
+    let (duck, guest) = (house.user(DUCK.0).await, invite(&node, "New Nurse", OWN).await);
+    let own = nonce(&node, &first, &duck).await;
+    let empty = async |person: &Person, of: &UserId, nonce: &str| {
+        node.reset_person(of, nonce, " ", call(person)).await.unwrap().unwrap()
+    };
+    let (no_reason, wait) = (SetupTold::Refused(PersonRefusal::Reason), SetupTold::Refused(PersonRefusal::Wait));
+    for _ in 0..10 {
+        assert_eq!(empty(&first, &duck, &own).await, no_reason);
+    }
+    assert_eq!(empty(&first, &duck, &own).await, wait);
+    // Another one's tries are another one's.
+    grant(&node, CLINIC, Role::Administrator).await;
+    let mut second = Person::new();
+    enter(&house, &node, &mut second, CLINIC).await;
+    let others = nonce(&node, &second, &duck).await;
+    assert_eq!(empty(&second, &duck, &others).await, no_reason);
+    assert_eq!(reset(&node, &second, &duck, &others).await.unwrap(), SetupTold::Done);
+    // And over everybody they are bounded: of 120 in an hour 11 are gone.
+    let mut tries = 0;
+    for _ in 0..12 {
+        let new = NewAccount {
+            email: format!("person{tries}@example.org"),
+            password: Some(SecretString::from(ALICE.1)),
+            ..NewAccount::default()
+        };
+        let somebody = node.create_account(&new).await.unwrap().unwrap();
+        let sql = format!(
+            "UPDATE users SET organization = (SELECT organization FROM users WHERE id = '{duck}') WHERE id = '{somebody}'"
+        );
+        house.database.raw(&sql).await.unwrap();
+        for _ in 0..9 {
+            assert_eq!(empty(&first, &somebody, &own).await, no_reason, "{tries}");
+            tries += 1;
+        }
+    }
+    assert_eq!(empty(&first, &guest, &own).await, no_reason);
+    assert_eq!(empty(&first, &guest, &own).await, wait, "of anybody");
+    assert_eq!(empty(&second, &guest, &others).await, no_reason);
+    house.clock.pass(Seconds::minutes(14));
+    assert_eq!(empty(&second, &guest, &others).await, no_reason);
+}
+
+/// A role that is being revoked: what waits for that is not done by it.
+async fn who_loses_the_role_meanwhile_does_nothing_more(house: House) {
+    let node = house.node().await;
+    let person = provider_administrator(&house, &node).await;
+    let (duck, own) = (house.user(DUCK.0).await, house.user(HOSPITAL.0).await);
+    let nonce = nonce(&node, &person, &duck).await;
+    let (db, now) = (house.database.another_node(), house.clock.now());
+    let (revoking, begun) = tokio::sync::oneshot::channel();
+    let (done, over) = tokio::sync::oneshot::channel::<()>();
+    let channels = std::sync::Mutex::new(Some((revoking, over)));
+    let revocation = db.write(async |tx| {
+        tx.take_turn("roles").await?;
+        tx.set_user_roles(&own, &[], now).await?;
+        let taken = channels.lock().unwrap().take();
+        if let Some((revoking, over)) = taken {
+            revoking.send(()).unwrap();
+            // Until the deed ended, which it cannot, or a while passed.
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), over).await;
+        }
+        Ok::<_, countersign_store::StoreError>(())
+    });
+    let deed = async {
+        begun.await.unwrap();
+        let told = reset(&node, &person, &duck, &nonce).await;
+        let _ = done.send(());
+        told
+    };
+    let (revoked, told) = tokio::join!(revocation, deed);
+    revoked.unwrap();
+    assert!(!matches!(told, Ok(SetupTold::Done)), "{told:?}");
+    assert_eq!(house.count("users", &format!("id = '{duck}' AND registered_at IS NULL")).await, 0, "nothing was reset");
 }

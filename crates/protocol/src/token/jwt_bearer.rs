@@ -8,7 +8,7 @@ use countersign_model::{AuditKind, AuditOutcome, Authentication, Client, Grant, 
 use super::{AuthenticatedClient, Decision, Effect, Issue, Prepared, TokenFacts, invalid_grant, resource, scopes};
 use crate::assertion_grant::SpokenFor;
 use crate::error::{ErrorCode, OAuthError};
-use crate::resource::Target;
+use crate::resource::{Resources, Target};
 
 /// `grant_type` of an assertion (RFC 7523, 2.1).
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -29,6 +29,7 @@ pub(super) fn decide(
     let decided = check(facts).and_then(|heard| {
         let scope = narrow(scope, &heard.spoken.scopes.intersection(&registered.scope))?;
         let target = resource::decide(resources, &[], &scope, registered, &prepared.resources)?;
+        check_audience(&target, &prepared.resources)?;
         Ok((heard, scope, target))
     });
     match decided {
@@ -72,6 +73,15 @@ fn narrow(asked: Option<&str>, allowed: &Scope) -> Result<Scope, OAuthError> {
         return Err(refused("The scope exceeds what the client may have by such an assertion"));
     }
     Ok(scope)
+}
+
+/// Nothing here takes such a token: nobody proved to us that the person is there.
+fn check_audience(target: &Target, resources: &Resources<'_>) -> Result<(), OAuthError> {
+    if target.audience.iter().any(|audience| audience == resources.issuer.as_str()) {
+        let description = "The scope holds a value of no resource server";
+        return Err(OAuthError::new(ErrorCode::InvalidScope, description));
+    }
+    Ok(())
 }
 
 fn issue(

@@ -12,7 +12,9 @@ use crate::people::{Actor, Administrator, PersonRefusal, RegistrationReset};
 use crate::provider::Provider;
 use crate::vault::Purpose;
 
-/// How many links an administrator may have mailed to one person within an hour.
+/// How much an administrator may try to do within an hour, for whomever.
+const DEEDS: CounterLimit = CounterLimit { allowed: 120, window: Seconds::hours(1), lock: None };
+/// How many links an administrator may have mailed to one person within an hour: what one tries keeps no other from it.
 const LINKS: CounterLimit = CounterLimit { allowed: 10, window: Seconds::hours(1), lock: None };
 
 /// What an administrator is told afterwards.
@@ -98,10 +100,21 @@ impl Provider {
         if let Err(forbidden) = delegation::may_change(&own.user.id, &own.reach, &account.user) {
             return Ok(Some(SetupTold::Refused(forbidden.into())));
         }
-        let key = self.counter_name("setup", "link", account.user.id.as_str());
-        let charged = self.short_lived.charge(&key, &[], &LINKS).await?;
-        let refused = matches!(charged, Charged::Refused { .. });
-        Ok(refused.then_some(SetupTold::Refused(PersonRefusal::Wait)))
+        let is_spent = self.is_spent(own, account).await?;
+        Ok(is_spent.then_some(SetupTold::Refused(PersonRefusal::Wait)))
+    }
+
+    /// Counts a try; true when there were too many.
+    async fn is_spent(&self, own: &Administrator, account: &Account) -> Result<bool, ServiceError> {
+        let own = own.user.id.as_str();
+        let both = format!("{own} {}", account.user.id);
+        for (name, subject, limit) in [("deed", own, &DEEDS), ("link", &both, &LINKS)] {
+            let key = self.counter_name("setup", name, subject);
+            if let Charged::Refused { .. } = self.short_lived.charge(&key, &[], limit).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -164,3 +164,24 @@ fn a_second_assertion_goes_on_with_the_grant_of_the_first() {
     assert_eq!(wider.outcome.unwrap().grant.unwrap().id, new_grant());
     assert!(matches!(wider.effects[..], [Effect::SpendAssertion { .. }, Effect::InsertGrant(_), Effect::Audit { .. }]));
 }
+
+/// UserInfo and the admin API are for who signed in here: nobody's word makes a token for them.
+#[test]
+fn no_assertion_makes_a_token_for_the_provider_itself() {
+    let client = Client { scope: scope("openid cases.read users.read"), ..client() };
+    for (asked, resources) in [
+        (Some("users.read"), vec![]),
+        (Some("cases.read users.read"), vec![]),
+        (None, vec![]),
+        (Some("users.read"), vec!["https://op.example"]),
+        (Some("openid"), vec![]),
+        (Some("openid"), vec!["https://op.example"]),
+    ] {
+        let decision = ask(&client, asked, &resources, facts("openid cases.read users.read"));
+        let code = decision.outcome.unwrap_err().code;
+        assert!([ErrorCode::InvalidScope, ErrorCode::InvalidTarget].contains(&code), "{asked:?} {resources:?}");
+        assert!(!decision.effects.iter().any(|effect| matches!(effect, Effect::InsertGrant(_))), "{asked:?}");
+    }
+    let issue = ask(&client, Some("cases.read"), &[], facts("cases.read users.read")).outcome.unwrap();
+    assert_eq!(issue.audience, [CASES]);
+}
