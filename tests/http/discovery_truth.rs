@@ -55,6 +55,9 @@ macro_rules! table {
 const KEYS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 /// Registered signature algorithms that are none of ours (RFC 7518, 3.1).
 const NOT_KEYS: [&str; 5] = ["none", "HS256", "ES384", "RS512", "bogus"];
+/// The same, each with a key that signs by it where there are such keys (RFC 7518, 3.1; RFC 8812, 3.2).
+const NOT_PROOFS: [&str; 10] =
+    ["none", "HS256", "ES384", "ES512", "ES256K", "RS384", "RS512", "PS384", "PS512", "bogus"];
 const ASSERTIONS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "HS256"];
 const NOT_ASSERTIONS: [&str; 5] = ["none", "HS384", "ES384", "RS512", "bogus"];
 const METHODS: [&str; 7] = [
@@ -154,7 +157,7 @@ const TABLE: &[Line] = &table! {
         "password", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:saml2-bearer",
         "urn:ietf:params:oauth:grant-type:uma-ticket", "Authorization_Code", "bogus",
     ], tokens::no_grant;
-    "dpop_signing_alg_values_supported": KEYS, tokens::dpop; NOT_KEYS, tokens::no_dpop;
+    "dpop_signing_alg_values_supported": KEYS, tokens::dpop; NOT_PROOFS, tokens::no_dpop;
     "tls_client_certificate_bound_access_tokens": YES, tokens::certificate_bound; NONE, nothing;
     "token_endpoint_auth_methods_supported": METHODS, clients::token_auth; NOT_METHODS, clients::no_auth_method;
     "token_endpoint_auth_signing_alg_values_supported": ASSERTIONS, clients::token_assertion;

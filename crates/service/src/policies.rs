@@ -286,3 +286,48 @@ fn login_policy(policy: &countersign_flow::Policy) -> Option<LoginPolicy> {
         policy.require.iter().filter(|require| require.condition.is_none()).flat_map(|require| require.factors.iter());
     Some(LoginPolicy { id: policy.id.clone(), acr: policy.acr.clone()?, facts: facts.collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_flow::language::Guard;
+    use countersign_model::{FactSet, SessionId, UserId};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn known(facts: &[Fact]) -> Authentication {
+        let hearsay = Authentication::hearsay(UserId::new(NOW, [1; 10]), SessionId::new(NOW, [2; 10]), NOW);
+        Authentication { facts: facts.iter().copied().collect(), policy: "another".to_owned(), ..hearsay }
+    }
+
+    /// The policy `lab` with these requirements: whom they are of, and what they are.
+    fn policy(requirements: &[(bool, &[Fact])]) -> Policy {
+        let checked = load_policies(&PolicySource::BuiltIn { demo: true }, NOW).unwrap();
+        let mut lab = checked.set.get("lab").unwrap().clone();
+        let plain = lab.require[0].clone();
+        let of_some = Guard::SessionRemembered;
+        let require = requirements.iter().map(|(conditional, facts)| Requirement {
+            condition: conditional.then(|| of_some.clone()),
+            factors: facts.iter().copied().collect::<FactSet>(),
+            ..plain.clone()
+        });
+        lab.require = require.collect();
+        lab
+    }
+
+    #[test]
+    fn a_session_stands_for_a_policy_whose_every_demand_on_anybody_it_met() {
+        let (password, strong) = (known(&[Fact::Password]), known(&[Fact::Password, Fact::Mailbox, Fact::Federated]));
+        let plain = policy(&[(false, &[Fact::Password])]);
+        assert!(contains(&password, &plain) && contains(&strong, &plain));
+        assert!(!contains(&password, &policy(&[(false, &[Fact::Password, Fact::Mailbox])])));
+        // Of some accounts alone: whose this is, is not looked up here.
+        let of_some = policy(&[(false, &[Fact::Password]), (true, &[Fact::Mailbox])]);
+        assert!(!contains(&password, &of_some) && !contains(&strong, &of_some));
+        assert!(!contains(&strong, &policy(&[(true, &[Fact::Password])])));
+        // Another provider may have vouched.
+        assert!(!contains(&strong, &policy(&[(false, &[Fact::Federated])])));
+        assert!(!contains(&strong, &policy(&[])), "what demands nothing is met by nothing");
+    }
+}

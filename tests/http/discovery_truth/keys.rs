@@ -7,7 +7,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P256K1_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign_model::SigningAlgorithm;
@@ -77,6 +81,11 @@ impl Key {
         URL_SAFE_NO_PAD.encode(digest(&SHA256, self.bare().to_string().as_bytes()))
     }
 
+    /// The public half, its required members alone.
+    pub fn public(&self) -> Value {
+        self.bare()
+    }
+
     /// The required members alone, in order (RFC 7638, 3).
     fn bare(&self) -> Value {
         let names = ["crv", "e", "kty", "n", "x", "y"];
@@ -96,6 +105,73 @@ fn pkcs8(algorithm: SigningAlgorithm) -> Vec<u8> {
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
         }
         SigningAlgorithm::EdDSA => Ed25519KeyPair::generate().unwrap().to_pkcs8().unwrap().as_ref().to_vec(),
+    }
+}
+
+/// A key of a registered algorithm (RFC 7518, 3.1; RFC 8812) that is none of ours, as strong as they come.
+pub struct ForeignKey {
+    name: &'static str,
+    pair: ForeignPair,
+}
+
+enum ForeignPair {
+    Ecdsa(EcdsaKeyPair, &'static str),
+    Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
+}
+
+impl ForeignKey {
+    /// A fresh one; none: nobody signs by an algorithm of that name, or everybody could.
+    pub fn new(name: &str) -> Option<Self> {
+        let ecdsa = |signing, curve| ForeignPair::Ecdsa(EcdsaKeyPair::generate(signing).unwrap(), curve);
+        let rsa = |encoding| ForeignPair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()), encoding);
+        let (name, pair) = match name {
+            "ES384" => ("ES384", ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384")),
+            "ES512" => ("ES512", ecdsa(&ECDSA_P521_SHA512_FIXED_SIGNING, "P-521")),
+            "ES256K" => ("ES256K", ecdsa(&ECDSA_P256K1_SHA256_FIXED_SIGNING, "secp256k1")),
+            "RS384" => ("RS384", rsa(&RSA_PKCS1_SHA384)),
+            "RS512" => ("RS512", rsa(&RSA_PKCS1_SHA512)),
+            "PS384" => ("PS384", rsa(&RSA_PSS_SHA384)),
+            "PS512" => ("PS512", rsa(&RSA_PSS_SHA512)),
+            _ => return None,
+        };
+        Some(Self { name, pair })
+    }
+
+    fn jwk(&self) -> Value {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match &self.pair {
+            ForeignPair::Ecdsa(pair, curve) => {
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
+                json!({"kty": "EC", "crv": curve, "x": text(x), "y": text(y)})
+            }
+            ForeignPair::Rsa(pair, _) => {
+                let (n, e) = (pair.public_key().modulus(), pair.public_key().exponent());
+                let [n, e] = [n, e].map(|number| text(number.big_endian_without_leading_zero()));
+                json!({"kty": "RSA", "n": n, "e": e})
+            }
+        }
+    }
+
+    /// A proof of possession for a POST (RFC 9449, 4.2) that holds, but for its algorithm; `alg` is what its header says.
+    pub fn prove(&self, url: &str, alg: &str) -> String {
+        let claims = json!({"jti": random(), "htm": "POST", "htu": url, "iat": now()});
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&json!({"typ": "dpop+jwt", "alg": alg, "jwk": self.jwk()})), part(&claims));
+        let random = SystemRandom::new();
+        let signature = match &self.pair {
+            ForeignPair::Ecdsa(pair, _) => pair.sign(&random, message.as_bytes()).unwrap().as_ref().to_vec(),
+            ForeignPair::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, message.as_bytes(), &mut signature).unwrap();
+                signature
+            }
+        };
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 }
 

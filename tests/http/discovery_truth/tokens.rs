@@ -3,10 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_tests::user_agent::Answer;
-use serde_json::{Value, json};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, from_value, json};
 
 use super::endpoints::DEVICE;
-use super::keys::{forge, key, now, random};
+use super::keys::{ForeignKey, forge, key, now, random};
 use super::world::{PARTNER, World};
 use crate::fixture::{ALICE, assert_error, peek, text};
 use crate::rfc8693::exchange::CASES;
@@ -114,11 +115,30 @@ pub async fn no_dpop(world: &World, algorithm: &str) {
     let rp = world.client(json!({})).await;
     let code = world.code(&world.ask(&rp)).await;
     let url = world.endpoint("token_endpoint");
-    let claims = json!({"jti": random(), "htm": "POST", "htu": url, "iat": now()});
-    let jwk = json!({"kty": "EC", "crv": "P-384", "x": "AAAA", "y": "AAAA"});
-    let proof = forge(&json!({"typ": "dpop+jwt", "alg": algorithm, "jwk": jwk}), &claims);
-    let request = world.request(&rp, "token_endpoint", &World::redemption(&code)).header("dpop", proof);
-    assert_error(&Answer::to(request).await, 400, "invalid_dpop_proof");
+    let mut proofs = Vec::new();
+    if let Some(foreign) = ForeignKey::new(algorithm) {
+        proofs.push(foreign.prove(url, foreign.name()));
+        // As it is, and as one that is advertised: the signature is of the first.
+        proofs.push(foreign.prove(url, if algorithm.starts_with("ES") { "ES256" } else { "RS256" }));
+    } else {
+        let claims = json!({"jti": random(), "htm": "POST", "htu": url, "iat": now()});
+        // A key of ours, and the shared secret of who knows its public half.
+        let header = json!({"typ": "dpop+jwt", "alg": algorithm, "jwk": key("ES256").public()});
+        let message = forge(&header, &claims);
+        let public = key("ES256").public()["x"].as_str().unwrap().to_owned();
+        let mut hashed = Header::new(Algorithm::HS256);
+        (hashed.typ, hashed.jwk) = (Some("dpop+jwt".to_owned()), Some(from_value(key("ES256").public()).unwrap()));
+        let shared = jsonwebtoken::encode(&hashed, &claims, &EncodingKey::from_secret(public.as_bytes())).unwrap();
+        proofs.extend([message, shared]);
+    }
+    for proof in proofs {
+        let request = world.request(&rp, "token_endpoint", &World::redemption(&code)).header("dpop", proof);
+        assert_error(&Answer::to(request).await, 400, "invalid_dpop_proof");
+    }
+    // None of them spent the code.
+    let right = key("ES256").prove("POST", url, None);
+    let request = world.request(&rp, "token_endpoint", &World::redemption(&code)).header("dpop", right);
+    assert_eq!(Answer::to(request).await.status, 200);
 }
 
 /// RFC 8705, 3: bound to the certificate, and worth nothing without it.

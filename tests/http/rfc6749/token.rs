@@ -350,3 +350,34 @@ async fn grant_types_are_those_registered() {
     let request = provider.token_request(&own("")).header("authorization", reporting);
     assert_eq!(Answer::to(request).await.json()["scope"], "cases.read");
 }
+
+/// Sections 4.1.2.1 and 5.2: `state` is of authorization answers; an error in JSON has none, whatever was sent.
+#[tokio::test]
+async fn errors_in_json_never_hold_the_state() {
+    let provider = Provider::start().await;
+    const STATE: &str = "a-state-that-nobody-echoes";
+    for path in ["/token", "/par", "/device_authorization", "/introspection", "/revocation", "/userinfo"] {
+        for client in ["basic", "tv", "nobody"] {
+            let form = [
+                ("client_id", client),
+                ("state", STATE),
+                ("grant_type", "authorization_code"),
+                ("response_type", "nonsense"),
+                ("redirect_uri", "https://basic.example.com/cb"),
+                ("scope", "nonsense"),
+                ("access_token", "a.b.c"),
+            ];
+            let request = provider.http.post(provider.url(path)).form(&form);
+            let request = if client == "basic" && path != "/userinfo" {
+                request.header("authorization", basic(client, &secret_of(client)))
+            } else {
+                request
+            };
+            let answer = Answer::to(request).await;
+            let case = format!("{path} {client}: {} {}", answer.status, answer.body);
+            assert!((400..500).contains(&answer.status) && answer.json()["error"].is_string(), "{case}");
+            assert!(answer.json().get("state").is_none() && !answer.body.contains(STATE), "{case}");
+            assert!(answer.headers.values().all(|value| !value.to_str().unwrap().contains(STATE)), "{case}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! RFC 7009: a client takes back what it was given.
 
+use countersign_tests::servers::DemoOptions;
 use countersign_tests::user_agent::{Answer, UserAgent};
 use serde_json::json;
 
@@ -82,4 +83,26 @@ async fn a_token_without_a_grant_can_be_taken_back_too() {
     assert_done(&provider.revoke("help-desk", &[("token", token)]).await);
     assert_eq!(provider.introspect("help-desk", token).await, json!({"active": false}));
     assert_eq!(Answer::to(read()).await.status, 401);
+}
+
+/// Section 2.2.1: what cannot be done now is 503, with when to come again; the token stands, and is taken back then.
+#[tokio::test]
+async fn a_revocation_that_cannot_be_done_now_says_when_to_come_again() {
+    let env = vec![("COUNTERSIGN__LIMITS__CLIENT_FAILURES".to_owned(), "2".to_owned())];
+    let provider = Provider::start_with(DemoOptions { env, ..DemoOptions::default() }).await;
+    let tokens = provider.redeem(&provider.fresh_grant(&provider.ask("basic")).await).await;
+    let access = text(&tokens, "access_token");
+    let wrong = async || {
+        let request = provider.http.post(provider.url("/revocation")).form(&[("token", access)]);
+        Answer::to(request.header("authorization", basic("basic", "wrong"))).await
+    };
+    for _ in 0..2 {
+        assert_error(&wrong().await, 401, "invalid_client");
+    }
+    let busy = wrong().await;
+    assert_error(&busy, 503, "temporarily_unavailable");
+    assert!((1..=60).contains(&busy.header("retry-after").parse::<u32>().unwrap()), "{:?}", busy.headers);
+    assert_eq!(provider.userinfo(access).await.status, 200, "it stands");
+    assert_done(&provider.revoke("basic", &[("token", access)]).await);
+    assert_eq!(provider.userinfo(access).await.status, 401);
 }

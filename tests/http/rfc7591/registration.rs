@@ -173,3 +173,23 @@ async fn the_number_of_clients_is_bounded() {
         assert_eq!(register(&provider, &metadata()).await.status, status);
     }
 }
+
+/// OpenID Connect Registration, 2 (`require_auth_time`); Core, 2: whoever asks for it has `auth_time` in every ID token,
+/// and so has everybody else.
+#[tokio::test]
+async fn auth_time_is_there_for_who_requires_it_and_who_does_not() {
+    let provider = Provider::start().await;
+    for required in [true, false] {
+        let client = registered(&provider, &with(&json!({"require_auth_time": required}))).await;
+        assert_eq!(client["require_auth_time"], required);
+        let tokens = sign_in(&provider, &client).await;
+        let claims = crate::fixture::peek(text(&tokens, "id_token"));
+        let (at, issued) = (claims["auth_time"].as_i64().unwrap(), claims["iat"].as_i64().unwrap());
+        assert!((issued - 60..=issued).contains(&at), "{claims}");
+    }
+    assert_error(
+        &register(&provider, &with(&json!({"require_auth_time": "yes"}))).await,
+        400,
+        "invalid_client_metadata",
+    );
+}

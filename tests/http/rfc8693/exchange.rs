@@ -160,3 +160,20 @@ async fn a_bound_token_stays_bound() {
     assert_eq!(bound["token_type"], "DPoP");
     assert_eq!(peek(text(&bound, "access_token"))["cnf"], json!({"jkt": api.thumbprint()}));
 }
+
+/// OpenID Connect Core, 5.5: claims asked for by name are for the client that asked, not for who acts with its token.
+#[tokio::test]
+async fn claims_by_name_are_for_the_client_that_asked_for_them() {
+    let provider = Provider::start().await;
+    let claims = r#"{"userinfo":{"email":null,"phone_number":null}}"#;
+    let ask = provider.ask("exchanger").with("claims", claims);
+    let tokens = provider.redeem(&provider.grant(&UserAgent::new(), &ask).await).await;
+    let subject = text(&tokens, "access_token");
+    let traded = provider.trade("deputy", subject, &[]).await;
+    assert_eq!(traded.status, 200, "{}", traded.body);
+    let acting = traded.json();
+    let (own, others) =
+        (provider.userinfo(subject).await.json(), provider.userinfo(text(&acting, "access_token")).await.json());
+    assert!(own["email"].is_string() && own["phone_number"].is_string(), "{own}");
+    assert_eq!(others, json!({"sub": own["sub"]}));
+}

@@ -7,6 +7,7 @@ use countersign_tests::user_agent::{Answer, UserAgent};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
+use crate::client_key::{SIGNER, STRANGER};
 use crate::fixture::{Ask, Granted, Provider, VERIFIER, assert_error, peek, redirect_uri_of, text};
 use crate::rfc9126::pushed_requests::by_name;
 
@@ -247,4 +248,53 @@ async fn a_deployment_may_ask_for_its_nonces() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     // Who sends no proof is bothered by none of it.
     assert_eq!(provider.redeem(&provider.fresh_grant(&provider.ask("basic")).await).await["token_type"], "Bearer");
+}
+
+/// Section 8, with RFC 7523, 3: who is told to use a nonce has lost nothing, the assertion least of all; when the request
+/// is answered, whatever with, the assertion is spent.
+#[tokio::test]
+async fn an_assertion_outlives_the_challenge_for_a_nonce_and_is_good_once() {
+    let env = vec![("COUNTERSIGN__PROTOCOL__DPOP_NONCE".to_owned(), "true".to_owned())];
+    let provider = Provider::start_with(DemoOptions { env, ..DemoOptions::default() }).await;
+    let registered = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": SIGNER.jwks,
+        "redirect_uris": [redirect_uri_of("basic")], "scope": "openid cases.read",
+        "grant_types": ["authorization_code", "client_credentials"], "countersign_policy": "lab"});
+    let registered = Answer::to(provider.http.post(provider.url("/register")).json(&registered)).await.json();
+    let id = text(&registered, "client_id");
+    let assertion = |jti: &str| {
+        let claims = json!({"iss": id, "sub": id, "aud": provider.demo.issuer, "jti": jti, "exp": now() + 60});
+        SIGNER.sign("JWT", &claims)
+    };
+    let own = Prover::default();
+    let send = async |path: &str, form: &[(&str, &str)], assertion: &str, nonce: Option<&str>| {
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let form = [form, &[("client_assertion_type", kind), ("client_assertion", assertion)]].concat();
+        let more = nonce.map_or_else(|| json!({}), |nonce| json!({"nonce": nonce}));
+        let proof = own.prove("POST", &provider.url(path), &more);
+        Answer::to(provider.http.post(provider.url(path)).form(&form).header("dpop", proof)).await
+    };
+    let ask = provider.ask(id).with("redirect_uri", redirect_uri_of("basic"));
+    let pushed: Vec<(&str, &str)> = ask.params().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let own_behalf = [("grant_type", "client_credentials"), ("scope", "cases.read")];
+    for (path, form, done) in [("/token", &own_behalf[..], 200), ("/par", &pushed[..], 201)] {
+        let once = assertion(path);
+        let asked = send(path, form, &once, None).await;
+        assert_error(&asked, 400, "use_dpop_nonce");
+        let nonce = asked.header("dpop-nonce").to_owned();
+        assert_error(&send(path, form, &once, Some("another")).await, 400, "use_dpop_nonce");
+        // The honest client comes again, with the same assertion.
+        let answer = send(path, form, &once, Some(&nonce)).await;
+        assert_eq!(answer.status, done, "{path}: {}", answer.body);
+        assert_error(&send(path, form, &once, Some(&nonce)).await, 401, "invalid_client");
+        // A request that is refused for what it asks has spent it, too.
+        let refused = assertion(&format!("{path}-refused"));
+        let wrong = [("grant_type", "refresh_token"), ("refresh_token", "unknown"), ("request_uri", "x")];
+        assert_eq!(send(path, &wrong, &refused, Some(&nonce)).await.status, 400, "{path}");
+        assert_error(&send(path, form, &refused, Some(&nonce)).await, 401, "invalid_client");
+        // An assertion that does not hold is not told apart before the nonce is right.
+        let claims = json!({"iss": id, "sub": id, "aud": provider.demo.issuer, "jti": "strange", "exp": now() + 60});
+        let strange = STRANGER.sign("JWT", &claims);
+        assert_error(&send(path, form, &strange, None).await, 400, "use_dpop_nonce");
+        assert_error(&send(path, form, &strange, Some(&nonce)).await, 401, "invalid_client");
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::Provider;
 
 /// The first page of the policy `registration`, which the client `anything` may use.
-const REGISTRATION: &str = "If you have not already registered for multi-factor authentication";
+pub const REGISTRATION: &str = "If you have not already registered for multi-factor authentication";
 
 #[tokio::test]
 async fn create_leads_to_the_registration_of_the_client_whatever_session_there_is() {
