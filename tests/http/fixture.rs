@@ -183,12 +183,6 @@ fn common_clients() -> Value {
             })
         ),
         client(
-            "desk-app",
-            &json!({
-                "scope": "openid offline_access users.read", "countersign_policies": ["lab", "totp", "step-up-totp"],
-            })
-        ),
-        client(
             "help-desk",
             &json!({"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "users.read orders.read"})
         ),
@@ -231,6 +225,12 @@ fn common_clients() -> Value {
 /// Those that get tokens by what others gave or say, and one that moved over from elsewhere.
 fn granted_clients() -> Value {
     json!([
+        client(
+            "desk-app",
+            &json!({
+                "scope": "openid offline_access users.read", "countersign_policies": ["lab", "totp", "step-up-totp"],
+            })
+        ),
         client(
             CASES_API,
             &json!({

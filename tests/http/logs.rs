@@ -90,6 +90,7 @@ fn assert_holds_none(text: &str, secrets: &[String]) {
 
 /// What programs show, in the right place and in wrong ones: neither the log nor the metrics tell of it.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a list of what programs show")]
 async fn neither_log_nor_metrics_hold_what_programs_show() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("log");

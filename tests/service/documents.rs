@@ -232,7 +232,7 @@ async fn documents_that_nobody_uses_keep_no_other_client_out(house: House) {
         assert!(met(name).await, "{name}");
         house.clock.pass(Seconds::minutes(1));
     }
-    let used = format!("id LIKE '%/used'");
+    let used = "id LIKE '%/used'";
     house.database.raw(&format!("UPDATE clients SET used_at = registered_at WHERE {used}")).await.unwrap();
     // Who was met a moment ago may be signing somebody in.
     assert!(!met("third").await, "full");
@@ -251,7 +251,7 @@ async fn documents_that_nobody_uses_keep_no_other_client_out(house: House) {
     house.clock.pass(Seconds::hours(1));
     assert!(met("fourth").await, "in the place of the third");
     assert!(node.register(call, metadata.as_bytes()).await.unwrap().is_err(), "the fourth is young, others are in use");
-    assert_eq!(house.count("clients", &used).await, 1, "who is in use stays");
+    assert_eq!(house.count("clients", used).await, 1, "who is in use stays");
     assert_eq!(house.count("clients", "registered_at IS NOT NULL").await, 3);
     let removed = house.events(Some(countersign_model::AuditKind::ClientChanged)).await;
     let why =

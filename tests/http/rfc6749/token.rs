@@ -354,8 +354,8 @@ async fn grant_types_are_those_registered() {
 /// Sections 4.1.2.1 and 5.2: `state` is of authorization answers; an error in JSON has none, whatever was sent.
 #[tokio::test]
 async fn errors_in_json_never_hold_the_state() {
-    let provider = Provider::start().await;
     const STATE: &str = "a-state-that-nobody-echoes";
+    let provider = Provider::start().await;
     for path in ["/token", "/par", "/device_authorization", "/introspection", "/revocation", "/userinfo"] {
         for client in ["basic", "tv", "nobody"] {
             let form = [
