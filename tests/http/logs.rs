@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::client_key::{SIGNER, STRANGER};
 use crate::fixture::{ALICE, CHALLENGE, Granted, Provider, VERIFIER, basic, redirect_uri_of, secret_of, text};
-use crate::rfc9126::by_name;
+use crate::rfc9126::pushed_requests::by_name;
 
 const MAIL_USER: (&str, &str) = ("demohospital18@example.com", "ward-seven-0918-lamp");
 const OURS: [&str; 7] = ["flow", "model", "outbound", "protocol", "server", "service", "store"];

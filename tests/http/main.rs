@@ -108,5 +108,5 @@ mod session_management {
     mod session;
 }
 mod user_registration {
-    mod prompt_create;
+    pub mod prompt_create;
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::keys::{forge, jwks, key, now};
 use super::world::{Rp, World, delivered};
 use crate::fixture::{ALICE, Ask, DONALD, LAB_ACR, VERIFIER, assert_error, peek, text};
-use crate::prompt_create::REGISTRATION;
 use crate::setup::app_code;
+use crate::user_registration::prompt_create::REGISTRATION;
 
 const EVERY_TYPE: [&str; 6] =
     ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"];

@@ -78,8 +78,6 @@ pub struct NodePlan {
     pub legacy: Option<LegacyConnector>,
     /// Others whose assertions are heard as grants.
     pub assertion_issuers: Vec<AssertionIssuer>,
-    /// Parts of the protocol that are on.
-    pub features: Features,
     /// Whether addresses of this host and of private networks may be called.
     pub allow_private: bool,
 }
@@ -160,7 +158,6 @@ impl House {
             webhooks: Vec::new(),
             legacy: None,
             assertion_issuers: Vec::new(),
-            features: Features::ALL,
             allow_private: true,
         }
     }
