@@ -113,14 +113,22 @@ impl Provider {
         if let Some((account, known)) = account.as_ref().zip(facts.account.as_mut()).filter(|_| needs.lock) {
             known.locked = self.is_locked(visit, needs, account).await?;
         }
-        if let Some(known) = facts.account.as_mut().filter(|known| !known.registration_incomplete)
-            && policy.is_some_and(|policy| policy.purpose.completes())
-        {
-            // By this very flow, whose node died before its answer: the same answer again.
-            let own = visit.once_completed(&known.user);
-            known.registration_incomplete = self.db.read(async |tx| tx.has_effect(&own).await).await?;
+        if policy.is_some_and(|policy| policy.purpose.completes()) {
+            self.find_completed(visit, &mut facts).await?;
         }
         Ok((facts, learnt))
+    }
+
+    /// A registration that this very flow completed, whose node died before its answer, is open to it: the same answer
+    /// again. Asked of nobody's, too, and of those that are open: a watch must not tell who is registered.
+    async fn find_completed(&self, visit: &Visit<'_>, facts: &mut Facts) -> Result<(), ServiceError> {
+        let nobody = UserId::new(Timestamp::from_millis(0), [0; 10]);
+        let own = visit.once_completed(facts.account.as_ref().map_or(&nobody, |known| &known.user));
+        let is_own = self.db.read(async |tx| tx.has_effect(&own).await).await?;
+        if let Some(known) = &mut facts.account {
+            known.registration_incomplete |= is_own;
+        }
+        Ok(())
     }
 
     /// The account in question: the one the machine names, or the one a mailed link was sent to.
