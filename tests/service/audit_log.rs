@@ -21,6 +21,11 @@ on_both_stores![
     an_event_of_another_version_waits_and_hinders_nobody,
     a_checkpoint_is_signed_when_it_is_due_and_never_over_a_loss,
     a_log_signed_anew_differs_from_a_checkpoint_kept_elsewhere,
+    a_node_sees_that_the_log_grew_anew_behind_its_back,
+    what_waits_though_it_is_placed_hinders_nobody,
+    an_event_that_neither_waits_nor_stands_is_found_whatever_its_time,
+    a_checkpoint_dated_ahead_does_not_put_off_the_next,
+    nothing_is_proven_of_an_event_that_was_changed,
 ];
 
 /// Events `from..to`, each of its own.
@@ -227,6 +232,83 @@ async fn a_log_signed_anew_differs_from_a_checkpoint_kept_elsewhere(house: House
     let foreign = kept.replace("id.example", "id.elsewhere");
     let report = forger.verify_audit_log(&[foreign]).await.unwrap();
     assert!(matches!(report.fault, Some(LogFault::Elsewhere { .. })));
+}
+
+/// As after a restore under a running node: the same size, another end.
+async fn a_node_sees_that_the_log_grew_anew_behind_its_back(house: House) {
+    let (stale, other) = (log_of(&house, 259).await, house.idle_node(house.plan()));
+    tampering::open(&house).await;
+    for sql in [
+        "DELETE FROM audit_checkpoints",
+        "DELETE FROM audit_events WHERE id IN (SELECT event_id FROM audit_entries WHERE position >= 257)",
+        "DELETE FROM audit_entries WHERE position >= 257",
+    ] {
+        house.database.raw(sql).await.unwrap();
+    }
+    let refused = stale.place_audit_events().await;
+    happen_by_hand(&house, 600, 601).await;
+    assert!(refused.is_ok(), "nothing waited: {refused:?}");
+    let refused = stale.place_audit_events().await.unwrap_err();
+    assert!(refused.to_string().contains("audit verify"), "{refused}");
+    happen_by_hand(&house, 601, 602).await;
+    assert_eq!(other.place_audit_events().await.unwrap(), 2);
+    happen_by_hand(&house, 602, 610).await;
+    assert_eq!(stale.place_audit_events().await.unwrap(), 8);
+    stale.sign_checkpoint().await.unwrap().unwrap();
+    assert_eq!(assert_sound(&other, &[], "grown anew").await, 267);
+}
+
+/// Events `from..to`, queued as the trigger does that is no more.
+async fn happen_by_hand(house: &House, from: u16, to: u16) {
+    happen(house, from, to).await;
+    for number in from..to {
+        let sql =
+            format!("INSERT INTO audit_unplaced (event_id) SELECT id FROM audit_events WHERE jti = 'jti-{number}'");
+        house.database.raw(&sql).await.unwrap();
+    }
+}
+
+async fn what_waits_though_it_is_placed_hinders_nobody(house: House) {
+    let node = log_of(&house, 20).await;
+    let again = "INSERT INTO audit_unplaced (event_id) SELECT event_id FROM audit_entries WHERE position < 5";
+    house.database.raw(again).await.unwrap();
+    happen(&house, 700, 702).await;
+    assert_eq!(node.place_audit_events().await.unwrap(), 2);
+    assert_eq!(house.count("audit_unplaced", "1 = 1").await, 0);
+    assert_eq!(assert_sound(&node, &[], "queued twice").await, 22);
+}
+
+async fn an_event_that_neither_waits_nor_stands_is_found_whatever_its_time(house: House) {
+    let node = log_of(&house, 20).await;
+    happen(&house, 800, 801).await;
+    assert_sound(&node, &[], "it waits").await;
+    house.database.raw("DELETE FROM audit_unplaced").await.unwrap();
+    let report = node.verify_audit_log(&[]).await.unwrap();
+    assert!(matches!(report.fault, Some(LogFault::Unplaced { .. })), "{:?}", report.fault);
+}
+
+async fn a_checkpoint_dated_ahead_does_not_put_off_the_next(house: House) {
+    let node = log_of(&house, 20).await;
+    tampering::open(&house).await;
+    house.database.raw("UPDATE audit_checkpoints SET at = at + 86400000").await.unwrap();
+    happen_by_hand(&house, 900, 901).await;
+    node.place_audit_events().await.unwrap();
+    assert!(node.sign_due_checkpoint().await.unwrap().is_some());
+}
+
+async fn nothing_is_proven_of_an_event_that_was_changed(house: House) {
+    let node = log_of(&house, 20).await;
+    assert!(node.prove_entry(3).await.unwrap().is_some());
+    let (kept, elsewhere) = (node.last_checkpoint().await.unwrap().unwrap().note, "another log's");
+    assert!(node.continues(&kept).await.unwrap() && !node.continues(elsewhere).await.unwrap());
+    tampering::open(&house).await;
+    let change = "UPDATE audit_events SET outcome = CASE outcome WHEN 'success' THEN 'failure' ELSE 'success' END \
+                  WHERE id = (SELECT event_id FROM audit_entries WHERE position = 3)";
+    house.database.raw(change).await.unwrap();
+    assert!(node.prove_entry(3).await.unwrap_err().to_string().contains("entry 3 is not what was placed"));
+    assert!(node.prove_entry(4).await.unwrap().is_some());
+    house.database.raw("DELETE FROM audit_entries WHERE position > 10").await.unwrap();
+    assert!(!node.continues(&kept).await.unwrap());
 }
 
 /// The hash of an entry's line.

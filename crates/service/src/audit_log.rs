@@ -10,7 +10,6 @@ mod verification;
 
 use std::sync::Mutex;
 
-use countersign_audit::Frontier;
 use countersign_model::Seconds;
 
 pub use checkpoints::SignedCheckpoint;
@@ -35,4 +34,4 @@ impl Default for AuditLogSettings {
 
 /// The tree as this node saw it last; another node may have let it grow since.
 #[derive(Default)]
-pub(crate) struct SeenTree(Mutex<Frontier>);
+pub(crate) struct SeenTree(Mutex<tree::Seen>);

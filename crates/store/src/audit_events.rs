@@ -124,6 +124,10 @@ impl EventRow {
         })
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(crate) fn into_noun(self) -> Result<AuditEvent, StoreError> {
         let row = Row { table: "audit_events", id: &self.id };
         Ok(AuditEvent {

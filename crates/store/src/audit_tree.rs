@@ -1,10 +1,10 @@
 //! The tree over the audit: places of events, hashes, checkpoints. Nothing here changes or deletes what was placed, and
 //! the database refuses both.
 
+use std::collections::BTreeSet;
+
 use countersign_model::{AuditEvent, Timestamp};
-use diesel::{
-    ExpressionMethods, Insertable, JoinOnDsl, NullableExpressionMethods, QueryDsl, Queryable, SelectableHelper,
-};
+use diesel::{ExpressionMethods, Insertable, JoinOnDsl, QueryDsl, Queryable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
 use crate::audit_events::EventRow;
@@ -27,6 +27,17 @@ pub struct LogEntry {
     pub hash: EntryHash,
     /// The event as it is now: none when it is gone, or no event any more.
     pub event: Option<AuditEvent>,
+}
+
+/// An event without a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfLog {
+    /// Its id.
+    pub event_id: String,
+    /// When it happened, by its own word.
+    pub at: Timestamp,
+    /// Whether it waits for a place.
+    pub waits: bool,
 }
 
 /// A signed checkpoint.
@@ -71,14 +82,44 @@ impl Tx {
         Ok(!waiting.is_empty())
     }
 
-    /// Events without a place, oldest first. One that this version does not know goes on waiting.
+    /// Events without a place, oldest first. One that this version does not know is passed over and goes on waiting.
     pub async fn list_unplaced_events(&mut self, limit: u32) -> Result<Vec<AuditEvent>, StoreError> {
+        let mut after = String::new();
+        loop {
+            let query = audit_unplaced::table
+                .inner_join(audit_events::table.on(audit_events::id.eq(audit_unplaced::event_id)))
+                .filter(audit_unplaced::event_id.gt(&after))
+                .order(audit_unplaced::event_id)
+                .limit(i64::from(limit));
+            let rows: Vec<EventRow> = on!(self, |c| query.select(EventRow::as_select()).load(c).await)?;
+            let Some(last) = rows.last().map(|row| row.id().to_owned()) else { return Ok(Vec::new()) };
+            let known: Vec<_> = rows.into_iter().filter_map(|row| row.into_noun().inspect_err(complain).ok()).collect();
+            if !known.is_empty() {
+                return Ok(known);
+            }
+            after = last;
+        }
+    }
+
+    /// Forgets that events wait which have their place: somebody queued them by hand, or the database was restored in parts.
+    pub async fn forget_placed_events(&mut self, limit: u32) -> Result<usize, StoreError> {
         let query = audit_unplaced::table
-            .inner_join(audit_events::table.on(audit_events::id.eq(audit_unplaced::event_id)))
-            .order(audit_unplaced::event_id)
-            .limit(i64::from(limit));
-        let rows: Vec<EventRow> = on!(self, |c| query.select(EventRow::as_select()).load(c).await)?;
-        Ok(rows.into_iter().filter_map(|row| row.into_noun().inspect_err(complain).ok()).collect())
+            .inner_join(audit_entries::table.on(audit_entries::event_id.eq(audit_unplaced::event_id)))
+            .limit(i64::from(limit))
+            .select(audit_unplaced::event_id);
+        let placed: Vec<String> = on!(self, |c| query.load(c).await)?;
+        if placed.is_empty() {
+            return Ok(0);
+        }
+        let query = diesel::delete(audit_unplaced::table.filter(audit_unplaced::event_id.eq_any(placed)));
+        on!(self, |c| query.execute(c).await)
+    }
+
+    /// The last leaf.
+    pub async fn find_last_leaf(&mut self) -> Result<Option<EntryHash>, StoreError> {
+        let query = audit_entries::table.select(audit_entries::hash).order(audit_entries::position.desc()).limit(1);
+        let last: Vec<Vec<u8>> = on!(self, |c| query.load(c).await)?;
+        Ok(last.into_iter().next().and_then(|hash| hash.try_into().ok()))
     }
 
     /// Gives events their places, from `first` on.
@@ -178,16 +219,40 @@ impl Tx {
         places.into_iter().map(count).collect()
     }
 
-    /// The oldest events before `before` that have no place: nobody placed them, or somebody hides them.
-    pub async fn list_events_out_of_log(&mut self, before: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
+    /// Events behind the id `after`, in order: at most `limit` of them are looked at. Those without a place, and the last id
+    /// that was looked at, if there was one.
+    pub async fn list_events_out_of_log(
+        &mut self,
+        after: &str,
+        limit: u32,
+    ) -> Result<(Vec<OutOfLog>, Option<String>), StoreError> {
         let query = audit_events::table
-            .left_join(audit_entries::table.on(audit_entries::event_id.eq(audit_events::id)))
-            .filter(audit_entries::event_id.nullable().is_null())
-            .filter(audit_events::at.lt(before.as_millis()))
+            .filter(audit_events::id.gt(after))
             .order(audit_events::id)
             .limit(i64::from(limit))
-            .select(audit_events::id);
-        on!(self, |c| query.load(c).await)
+            .select((audit_events::id, audit_events::at));
+        let looked: Vec<(String, i64)> = on!(self, |c| query.load(c).await)?;
+        let last = looked.last().map(|(id, _)| id.clone());
+        let placed = self.list_placed(looked.iter().map(|(id, _)| id.clone()).collect()).await?;
+        let missing: Vec<(String, i64)> = looked.into_iter().filter(|(id, _)| !placed.contains(id)).collect();
+        let waiting = self.list_waiting(missing.iter().map(|(id, _)| id.clone()).collect()).await?;
+        // What waited a moment ago may have its place by now.
+        let placed = self.list_placed(missing.iter().map(|(id, _)| id.clone()).collect()).await?;
+        let out = missing.into_iter().filter(|(id, _)| !placed.contains(id));
+        let out = out.map(|(id, at)| OutOfLog { waits: waiting.contains(&id), event_id: id, at: time(at) });
+        Ok((out.collect(), last))
+    }
+
+    async fn list_placed(&mut self, ids: Vec<String>) -> Result<BTreeSet<String>, StoreError> {
+        let query = audit_entries::table.filter(audit_entries::event_id.eq_any(ids)).select(audit_entries::event_id);
+        let placed: Vec<String> = on!(self, |c| query.load(c).await)?;
+        Ok(placed.into_iter().collect())
+    }
+
+    async fn list_waiting(&mut self, ids: Vec<String>) -> Result<BTreeSet<String>, StoreError> {
+        let query = audit_unplaced::table.filter(audit_unplaced::event_id.eq_any(ids)).select(audit_unplaced::event_id);
+        let waiting: Vec<String> = on!(self, |c| query.load(c).await)?;
+        Ok(waiting.into_iter().collect())
     }
 
     /// Stores a checkpoint.
@@ -235,5 +300,5 @@ fn count(column: i64) -> Result<u64, StoreError> {
 }
 
 fn complain(error: &StoreError) {
-    tracing::error!(%error, "an event of the audit cannot be placed");
+    tracing::warn!(%error, "an event of the audit cannot be placed by this version");
 }

@@ -41,7 +41,7 @@ mod unfinished;
 mod users;
 
 pub use audit_events::AuditFilter;
-pub use audit_tree::{EntryHash, LogEntry, StoredCheckpoint};
+pub use audit_tree::{EntryHash, LogEntry, OutOfLog, StoredCheckpoint};
 pub use authorization_codes::CodeWithGrant;
 pub use db::{DatabaseSettings, Db, Tx, Work};
 pub use error::StoreError;

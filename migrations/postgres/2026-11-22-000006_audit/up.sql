@@ -5,7 +5,6 @@
 CREATE TABLE audit_unplaced (
     event_id TEXT NOT NULL PRIMARY KEY
 );
-INSERT INTO audit_unplaced (event_id) SELECT id FROM audit_events;
 CREATE FUNCTION await_place_in_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO audit_unplaced (event_id) SELECT id FROM inserted;
@@ -14,6 +13,8 @@ END
 $$;
 CREATE TRIGGER audit_events_await_place AFTER INSERT ON audit_events
     REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION await_place_in_audit();
+-- After the trigger, whose lock the events of running nodes wait for: none falls between the two.
+INSERT INTO audit_unplaced (event_id) SELECT id FROM audit_events ON CONFLICT DO NOTHING;
 
 -- The leaves: which event stands where, and the hash of its entry.
 CREATE TABLE audit_entries (

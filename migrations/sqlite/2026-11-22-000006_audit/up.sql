@@ -5,11 +5,11 @@
 CREATE TABLE audit_unplaced (
     event_id TEXT NOT NULL PRIMARY KEY
 ) STRICT;
-INSERT INTO audit_unplaced (event_id) SELECT id FROM audit_events;
 CREATE TRIGGER audit_events_await_place AFTER INSERT ON audit_events
 BEGIN
     INSERT INTO audit_unplaced (event_id) VALUES (NEW.id);
 END;
+INSERT OR IGNORE INTO audit_unplaced (event_id) SELECT id FROM audit_events;
 
 -- The leaves: which event stands where, and the hash of its entry.
 CREATE TABLE audit_entries (

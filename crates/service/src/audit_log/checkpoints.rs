@@ -1,10 +1,11 @@
 //! Signs what the tree is.
 
-use countersign_audit::Checkpoint;
+use countersign_audit::{Checkpoint, Range};
 use countersign_model::{Seconds, Timestamp};
 use countersign_store::{StoredCheckpoint, Tx};
 
 use super::TURN;
+use super::tree::hash_range;
 use crate::ServiceError;
 use crate::provider::Provider;
 
@@ -41,12 +42,26 @@ impl Provider {
         Ok(last.map(SignedCheckpoint::from))
     }
 
+    /// Whether the log begins with the tree of this checkpoint, which its key signed.
+    pub async fn continues(&self, note: &str) -> Result<bool, ServiceError> {
+        let Ok(checkpoint) = self.read_checkpoint(note).await? else { return Ok(false) };
+        self.db
+            .read(async |tx| {
+                if tx.find_log_size().await? < checkpoint.size {
+                    return Ok(false);
+                }
+                let root = hash_range(tx, Range { start: 0, end: checkpoint.size }).await?;
+                Ok::<_, ServiceError>(root == checkpoint.root)
+            })
+            .await
+    }
+
     async fn sign_checkpoint_after(&self, pause: Seconds) -> Result<Option<SignedCheckpoint>, ServiceError> {
         let now = self.clock.now();
         if !self.db.read(async |tx| is_due(tx, now, pause).await).await? {
             return Ok(None);
         }
-        let (key, origin) = (self.log_key_pair().await?, self.log_origin());
+        let (key, origin) = (self.log_key_pair().await?, self.log_origin().await?);
         self.db
             .write(async |tx| {
                 tx.take_turn(TURN).await?;
@@ -74,7 +89,8 @@ async fn is_due(tx: &mut Tx, now: Timestamp, pause: Seconds) -> Result<bool, Ser
             "the audit log has {size} entries and a checkpoint of {signed}: run `countersign audit verify`"
         )));
     }
-    Ok(size > signed && last.is_none_or(|last| now >= last.at.plus(pause)))
+    // One that is dated ahead, by a node whose clock was wrong, must not put off the next.
+    Ok(size > signed && last.is_none_or(|last| last.at > now || now >= last.at.plus(pause)))
 }
 
 impl From<StoredCheckpoint> for SignedCheckpoint {

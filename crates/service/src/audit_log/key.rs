@@ -9,16 +9,22 @@ use crate::provider::Provider;
 use crate::vault::Purpose;
 
 const SETTING: &str = "audit_key";
+const NAME: &str = "audit_log_name";
 /// Bytes of an Ed25519 seed (RFC 8032, 5.1.5).
 const SEED: usize = 32;
 
 impl Provider {
     /// Name of the log and of its key: the issuer without scheme, and `/audit` (C2SP tlog-checkpoint: a URL without
-    /// scheme).
-    pub(super) fn log_origin(&self) -> String {
+    /// scheme), as it was when the log began. Another issuer does not make it another log.
+    pub(super) async fn log_origin(&self) -> Result<String, ServiceError> {
         let issuer = self.settings.issuer.as_str();
         let bare = issuer.split_once("://").map_or(issuer, |(_, bare)| bare);
-        format!("{}/audit", bare.trim_end_matches('/'))
+        let fresh = format!("{}/audit", bare.trim_end_matches('/')).into_bytes();
+        let kept = match self.db.read(async |tx| tx.find_setting(NAME).await).await? {
+            Some(kept) => kept,
+            None => self.db.write(async |tx| tx.insert_setting_if_absent(NAME, &fresh).await).await?,
+        };
+        String::from_utf8(kept).map_err(|_| ServiceError::Internal("the audit log's name is no text"))
     }
 
     /// The public key that checkpoints are verified with, as `name+hash+base64` (C2SP signed-note).
@@ -27,9 +33,9 @@ impl Provider {
     }
 
     pub(super) async fn log_key(&self) -> Result<NoteKey, ServiceError> {
-        let pair = self.log_key_pair().await?;
+        let (pair, origin) = (self.log_key_pair().await?, self.log_origin().await?);
         let public = pair.public_key().as_ref().try_into().ok();
-        let key = public.and_then(|public| NoteKey::new(&self.log_origin(), public));
+        let key = public.and_then(|public| NoteKey::new(&origin, public));
         key.ok_or(ServiceError::Internal("the key of the audit log has no name"))
     }
 

@@ -26,10 +26,14 @@ impl Provider {
     }
 
     async fn place_batch(&self) -> Result<usize, ServiceError> {
-        let (tree, placed) = self
+        let (tree, last, placed) = self
             .db
             .write(async |tx| {
                 tx.take_turn(TURN).await?;
+                let forgotten = tx.forget_placed_events(BATCH).await?;
+                if forgotten > 0 {
+                    tracing::error!(forgotten, "events of the audit waited for a place that they had already");
+                }
                 let events = tx.list_unplaced_events(BATCH).await?;
                 let mut tree = self.seen_tree.load(tx).await?;
                 let first = tree.size();
@@ -42,10 +46,11 @@ impl Provider {
                 tx.place_events(first, &leaves).await?;
                 let subtrees: Vec<_> = subtrees.iter().map(|(at, hash)| (at.level, at.position, *hash)).collect();
                 tx.insert_subtrees(&subtrees).await?;
-                Ok::<_, ServiceError>((tree, events.len()))
+                let last = leaves.last().map(|(_, leaf)| *leaf);
+                Ok::<_, ServiceError>((tree, last, events.len()))
             })
             .await?;
-        self.seen_tree.keep(tree);
+        self.seen_tree.keep(tree, last);
         metrics::counter!("countersign_audit_entries_total").increment(placed as u64);
         Ok(placed)
     }

@@ -1,6 +1,8 @@
 //! Proofs that somebody checks who does not trust the operator.
 
-use countersign_audit::{Checkpoint, Hash, Proof, Range, list_consistency_ranges, list_inclusion_ranges, write_entry};
+use countersign_audit::{
+    Checkpoint, Hash, Proof, Range, hash_entry, list_consistency_ranges, list_inclusion_ranges, write_entry,
+};
 use countersign_store::Tx;
 
 use super::tree::hash_range;
@@ -39,10 +41,13 @@ impl Provider {
             .read(async |tx| {
                 let mut proven = Vec::new();
                 for &position in &places {
-                    let found = tx.list_log(position, 1).await?.pop().and_then(|found| found.event);
-                    let Some(event) = found else { continue };
-                    let entry = String::from_utf8(write_entry(&event))
-                        .map_err(|_| ServiceError::Internal("an entry is no text"))?;
+                    let found = tx.list_log(position, 1).await?.pop().filter(|found| found.position == position);
+                    let written = found.and_then(|found| Some((write_entry(found.event.as_ref()?), found.hash)));
+                    let entry = written.filter(|(entry, hash)| hash_entry(entry) == *hash).map(|(entry, _)| entry);
+                    let entry = entry.and_then(|entry| String::from_utf8(entry).ok()).ok_or_else(|| {
+                        let why = format!("entry {position} is not what was placed: run `countersign audit verify`");
+                        ServiceError::Configuration(why)
+                    })?;
                     let path = hash_ranges(tx, list_inclusion_ranges(position, size)).await?;
                     let proof = Proof { index: position, path, checkpoint: note.clone() }.to_string();
                     proven.push(ProvenEntry { position, entry, proof });

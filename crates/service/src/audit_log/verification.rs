@@ -139,6 +139,7 @@ impl Provider {
     }
 
     async fn walk_log(&self, walk: &mut Walk) -> Result<Option<LogFault>, ServiceError> {
+        let mut ended = None;
         loop {
             let first = walk.tree.size();
             let page = self.db.read(async |tx| tx.list_log(first, PAGE).await).await?;
@@ -150,7 +151,12 @@ impl Provider {
             }
             if is_last {
                 self.read_checkpoints(walk).await?;
-                return Ok(walk.beyond());
+                let beyond = walk.beyond();
+                // A node may have placed and signed more since the page was read: it is looked at once more.
+                if beyond.is_none() || ended == Some(walk.tree.size()) {
+                    return Ok(beyond);
+                }
+                ended = Some(walk.tree.size());
             }
         }
     }
@@ -191,10 +197,20 @@ impl Provider {
         Ok(())
     }
 
+    /// An event that neither has a place nor waits for one, or waits for long.
     async fn find_unplaced(&self) -> Result<Option<LogFault>, ServiceError> {
         let before = self.clock.now().minus(PATIENCE);
-        let unplaced = self.db.read(async |tx| tx.list_events_out_of_log(before, 1).await).await?;
-        Ok(unplaced.into_iter().next().map(|event| LogFault::Unplaced { event }))
+        let mut after = String::new();
+        loop {
+            let from = after.clone();
+            let (out, last) = self.db.read(async |tx| tx.list_events_out_of_log(&from, PAGE).await).await?;
+            let lost = out.into_iter().find(|event| !event.waits || event.at < before);
+            if let Some(event) = lost {
+                return Ok(Some(LogFault::Unplaced { event: event.event_id }));
+            }
+            let Some(last) = last else { return Ok(None) };
+            after = last;
+        }
     }
 }
 
