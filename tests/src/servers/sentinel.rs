@@ -1,10 +1,15 @@
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 use redis::cmd;
 use tempfile::TempDir;
 
 use super::{RedisServer, Running, free_port};
 use crate::stores::raw_redis;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(50);
 
 /// A master, its replica and the Sentinel that watches them: for tests that lose the master.
 pub struct Watched {
@@ -46,7 +51,24 @@ impl Watched {
         std::fs::write(&file, lines.join("\n")).expect("written");
         let mut sentinel = Running::start("sentinel", Command::new("redis-server").arg(&file).arg("--sentinel"));
         sentinel.wait_for_line(|line| line.contains("+slave ")).await;
-        Self { url: format!("redis://127.0.0.1:{port}"), master, replica, sentinel, _folder: folder }
+        let watched = Self { url: format!("redis://127.0.0.1:{port}"), master, replica, sentinel, _folder: folder };
+        let known = tokio::time::timeout(PATIENCE, watched.knows_replica()).await;
+        known.expect("a replica that the Sentinel would promote");
+        watched
+    }
+
+    /// The Sentinel has asked the replica, and heard that it follows: before, it would promote nobody.
+    async fn knows_replica(&self) {
+        let mut asking = raw_redis(&self.url).await;
+        loop {
+            let replicas: Vec<BTreeMap<String, String>> =
+                cmd("SENTINEL").arg(&["REPLICAS", Self::SERVICE]).query_async(&mut asking).await.expect("replicas");
+            let is = |name: &str, value: &str| replicas.iter().any(|one| one.get(name).is_some_and(|is| is == value));
+            if is("flags", "slave") && is("master-link-status", "ok") {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Makes the replica the master while the old one lives, as an operator does before work on it.
