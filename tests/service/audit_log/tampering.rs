@@ -180,10 +180,10 @@ fn rounds(short: u32) -> u32 {
 
 #[test]
 fn changes_are_found_on_sqlite() {
-    block_on(everything_that_is_changed_is_found(Pair::Embedded, rounds(200)));
+    block_on(everything_that_is_changed_is_found(Pair::Embedded, rounds(100)));
 }
 
 #[test]
 fn changes_are_found_on_postgresql() {
-    block_on(everything_that_is_changed_is_found(Pair::Servers, rounds(40)));
+    block_on(everything_that_is_changed_is_found(Pair::Servers, rounds(20)));
 }
