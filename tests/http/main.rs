@@ -13,6 +13,7 @@ mod consent;
 mod cors;
 mod differential;
 mod discovery_truth;
+mod first_administrator;
 mod fixture;
 mod foreign_provider;
 mod from_b2c;

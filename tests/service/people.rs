@@ -6,13 +6,15 @@ use std::sync::Arc;
 use countersign_model::{AuditKind, FactorKind, Role, UserStatus};
 use countersign_protocol::Params;
 use countersign_service::{
-    AdminRefusal, Attempt, AttemptResult, ImportFormat, Imported, Invitation, PersonRefusal, Provider,
-    RegistrationReset, RequestContext, ResourceCall, RoleChange, Timeline, TokenCall,
+    AdminRefusal, AdministratorMade, Attempt, AttemptResult, ImportFormat, Imported, Invitation, NewAdministrator,
+    PersonRefusal, Provider, RegistrationReset, RequestContext, ResourceCall, RoleChange, Timeline, TokenCall,
 };
 use countersign_tests::provider::{
     ALICE, CLINIC, Credentials, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
 };
-use secrecy::SecretString;
+use countersign_tests::stores::race;
+use futures_util::future::join_all;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 on_both_stores![
@@ -28,6 +30,9 @@ on_both_stores![
     an_import_brings_people_over_once_and_tells_of_what_it_refused,
     an_import_keeps_the_id_that_is_given,
     a_dry_run_counts_as_the_import_does_and_writes_nothing,
+    the_first_administrator_registers_by_the_link_that_was_shown,
+    of_many_who_are_made_the_first_administrator_at_once_one_is,
+    of_many_browsers_that_use_the_shown_link_at_once_one_goes_on,
 ];
 
 fn nowhere() -> RequestContext {
@@ -513,4 +518,102 @@ async fn a_dry_run_counts_as_the_import_does_and_writes_nothing(house: House) {
     let real = done(import(&node, &file(), ImportFormat::Csv, false).await);
     assert_eq!((dry.imported, dry.skipped, dry.rejected), (real.imported, real.skipped, real.rejected));
     assert_eq!(dry.told.iter().map(|told| told.line).max(), real.told.iter().map(|told| told.line).max());
+}
+
+/// An administrator made by the command line.
+async fn make(node: &Provider, email: &str, another: bool) -> Result<AdministratorMade, PersonRefusal> {
+    let new = NewAdministrator { email, name: "Ruth Root", locale: "en", another };
+    node.create_administrator(new, &nowhere()).await.unwrap()
+}
+
+fn token_of(made: &AdministratorMade) -> SecretString {
+    let link = made.link.expose_secret();
+    SecretString::from(link.strip_prefix("https://id.example/link/").expect("a link"))
+}
+
+async fn the_first_administrator_registers_by_the_link_that_was_shown(house: House) {
+    let node = house.node().await;
+    let before = house.count("users", "1 = 1").await;
+    for (email, name, refusal) in
+        [("no address", "Ruth", PersonRefusal::Email), ("root@example.com", " ", PersonRefusal::Name)]
+    {
+        let new = NewAdministrator { email, name, locale: "en", another: true };
+        assert_eq!(node.create_administrator(new, &nowhere()).await.unwrap().unwrap_err(), refusal);
+    }
+    assert_eq!(make(&node, ALICE.0, false).await.unwrap_err(), PersonRefusal::EmailTaken);
+    assert_eq!(
+        (house.count("users", "1 = 1").await, house.count("links", "1 = 1").await),
+        (before, 0),
+        "nothing changed"
+    );
+
+    let first = make(&node, " Root@Example.com", false).await.unwrap();
+    assert!(first.created);
+    assert!(house.outbox().await.is_empty(), "nothing is mailed");
+    let again = make(&node, "root@example.com", false).await.unwrap();
+    assert_eq!((again.created, &again.user), (false, &first.user));
+    assert_eq!(open_link(&node, &token_of(&first)).await.page().view.page, "link_expired");
+    assert_eq!(make(&node, "second@example.com", false).await.unwrap_err(), PersonRefusal::AdministratorThere);
+    let second = make(&node, "second@example.com", true).await.unwrap();
+    assert!(second.created);
+    assert_eq!(house.count("users", "roles = '[\"administrator\"]'").await, 2);
+
+    let mut person = Person::new();
+    let answered = node.open_link(&token_of(&again), person.call()).await.unwrap();
+    let landing = person.follow(&node, answered).await.page();
+    let method = person.press(&node, &landing, "continue", &[]).await.page();
+    let password = person.press(&node, &method, "email", &[]).await.page();
+    let typed = "seven quiet herons over the weir";
+    let fields = [("new_password", typed), ("confirm_password", typed)];
+    let terms = person.press(&node, &password, "set", &fields).await.page();
+    person.press(&node, &terms, "accept", &[("accept", "on")]).await;
+    let condition = format!("id = '{}' AND registered_at IS NOT NULL", first.user);
+    assert_eq!(house.count("users", &condition).await, 1);
+    let mailbox = format!("user_id = '{}' AND kind = 'mailbox' AND value = 'root@example.com'", first.user);
+    assert_eq!(house.count("factors", &mailbox).await, 1, "they can sign in by mail from now on");
+    assert_eq!(open_link(&node, &token_of(&again)).await.page().view.page, "link_expired");
+    assert_eq!(make(&node, "root@example.com", true).await.unwrap_err(), PersonRefusal::EmailTaken, "registered");
+
+    let told = house.events(None).await;
+    let of = |event: &&countersign_model::AuditEvent| event.subject.as_ref() == Some(&first.user);
+    let changes: Vec<_> = told.iter().filter(of).filter_map(|event| event.detail.get("change")?.as_str()).collect();
+    assert_eq!(changes.iter().filter(|change| **change == "created").count(), 1, "{changes:?}");
+    assert_eq!(changes.iter().filter(|change| **change == "link shown").count(), 2, "{changes:?}");
+    let text = format!("{told:?}");
+    for made in [&first, &again, &second] {
+        assert!(!text.contains(token_of(made).expose_secret()), "the audit tells of no token");
+    }
+    // Whose account is disabled counts no more.
+    for email in ["root@example.com", "second@example.com"] {
+        house.set_status(email, UserStatus::Disabled).await;
+    }
+    assert!(make(&node, "third@example.com", false).await.unwrap().created);
+}
+
+async fn of_many_who_are_made_the_first_administrator_at_once_one_is(house: House) {
+    const MANY: usize = 16;
+    let node = house.node().await;
+    let made = tokio::task::block_in_place(|| {
+        race(MANY, async |caller| make(&node, &format!("root{caller}@example.com"), false).await)
+    });
+    let refused = made.iter().filter_map(|made| made.as_ref().err()).collect::<Vec<_>>();
+    assert_eq!(refused, vec![&PersonRefusal::AdministratorThere; MANY - 1]);
+    assert_eq!(house.count("users", "roles = '[\"administrator\"]'").await, 1);
+    assert_eq!(house.count("links", "1 = 1").await, 1);
+}
+
+async fn of_many_browsers_that_use_the_shown_link_at_once_one_goes_on(house: House) {
+    const MANY: usize = 16;
+    let node = house.node().await;
+    let token = token_of(&make(&node, "root@example.com", false).await.unwrap());
+    let mut people: Vec<Person> = (0..MANY).map(|_| Person::new()).collect();
+    let mut pages = Vec::new();
+    for person in &mut people {
+        let answered = node.open_link(&token, person.call()).await.unwrap();
+        pages.push(person.follow(&node, answered).await.page());
+    }
+    let presses = people.iter_mut().zip(&pages).map(|(person, page)| person.press(&node, page, "continue", &[]));
+    let seen: Vec<String> = join_all(presses).await.into_iter().map(|seen| seen.page().view.page).collect();
+    assert_eq!(seen.iter().filter(|page| *page == "login_method").count(), 1, "{seen:?}");
+    assert_eq!(seen.iter().filter(|page| *page == "link_expired").count(), MANY - 1, "{seen:?}");
 }

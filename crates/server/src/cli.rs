@@ -149,6 +149,8 @@ pub enum UserCommand {
     },
     /// Mail somebody a link to register; makes the account when there is none.
     Invite(InviteArgs),
+    /// Make an account that may do everything in the console, and show the link, good once, to register it. Mails nothing.
+    CreateAdmin(AdminArgs),
     /// Take password and factors away, end what is signed in, and mail the link of a registration.
     ResetRegistration {
         /// Whose.
@@ -381,6 +383,25 @@ pub struct InviteArgs {
     #[arg(long, value_name = "CLIENT_ID")]
     pub client: Option<String>,
     /// Language of the mail.
+    #[arg(long, default_value = "en", value_parser = ["en", "es"])]
+    pub locale: String,
+    /// How it is run and answers.
+    #[command(flatten)]
+    pub options: UserOptions,
+}
+
+/// Who becomes an administrator.
+#[derive(Debug, Args)]
+pub struct AdminArgs {
+    /// Mail address they will sign in with.
+    pub email: String,
+    /// Full name.
+    #[arg(long)]
+    pub name: String,
+    /// Also when there is an administrator.
+    #[arg(long)]
+    pub another: bool,
+    /// Language of the pages.
     #[arg(long, default_value = "en", value_parser = ["en", "es"])]
     pub locale: String,
     /// How it is run and answers.

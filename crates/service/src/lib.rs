@@ -94,8 +94,8 @@ pub use mail_text::list_mail_templates;
 pub use outbox::{Couriers, OutboxWorker};
 pub use pending::PendingCall;
 pub use people::{
-    ImportFormat, ImportReport, Imported, Invitation, Invited, PersonRefusal, RegistrationReset, Rejected, ResetDone,
-    RoleChange,
+    AdministratorMade, ImportFormat, ImportReport, Imported, Invitation, Invited, NewAdministrator, PersonRefusal,
+    RegistrationReset, Rejected, ResetDone, RoleChange,
 };
 pub use policies::{CheckedPolicies, PolicySource, date_of, load_policies, read_policy_files, with_retired};
 pub use provider::{Provider, Stores};

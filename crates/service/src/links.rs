@@ -38,12 +38,7 @@ pub struct NewLink {
 impl Provider {
     /// Mails a link; earlier ones to this person for this policy stop working. False when the policy begins with no link.
     pub async fn mail_link(&self, new: &NewLink, context: &RequestContext) -> Result<bool, ServiceError> {
-        let policy = self.policies.set().get(&new.policy).filter(|policy| policy.allows_entry(Entry::Link));
-        let ttl = policy.and_then(|policy| match &policy.steps.get(policy.start)?.kind {
-            StepKind::Link { ttl } => Some(*ttl),
-            _ => None,
-        });
-        let Some(ttl) = ttl else { return Ok(false) };
+        let Some(ttl) = self.link_life(&new.policy) else { return Ok(false) };
         let client = match &new.client {
             Some(id) => self.find_client(id).await?,
             None => None,
@@ -77,6 +72,15 @@ impl Provider {
         };
         self.apply(&visit, &[effect], self.clock.now()).await?;
         Ok(true)
+    }
+
+    /// How long a link that begins `policy` lives; none: it begins with no link.
+    pub(crate) fn link_life(&self, policy: &str) -> Option<Seconds> {
+        let policy = self.policies.set().get(policy).filter(|policy| policy.allows_entry(Entry::Link))?;
+        match &policy.steps.get(policy.start)?.kind {
+            StepKind::Link { ttl } => Some(*ttl),
+            _ => None,
+        }
     }
 
     /// The page behind a mailed link: the first one of its policy. Spends nothing, since mail scanners open links too.

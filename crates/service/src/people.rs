@@ -2,6 +2,7 @@
 //! over from the legacy portal.
 
 mod actor;
+mod first;
 mod import;
 mod import_line;
 mod invite;
@@ -18,6 +19,7 @@ use crate::audit::{self, RequestContext};
 use crate::provider::Provider;
 
 pub(crate) use actor::{Actor, Administrator};
+pub use first::{AdministratorMade, NewAdministrator};
 pub use import::{ImportReport, Imported, Rejected};
 pub use import_line::ImportFormat;
 pub use invite::{Invitation, Invited};
@@ -86,6 +88,12 @@ pub enum PersonRefusal {
     /// Nobody but another administrator should undo an administrator's factors.
     #[error("this is an administrator's account: say --force if that is meant")]
     Administrator,
+    /// One is enough to make others by.
+    #[error("there is an administrator already: say --another if one more is meant")]
+    AdministratorThere,
+    /// Whoever has it signs in already, or will; a link shown here must not be theirs.
+    #[error("there is an account of this mail address: `user role grant` makes it an administrator's")]
+    EmailTaken,
     /// A link would reach nobody.
     #[error("the account has no mail address to send a link to")]
     NoMailbox,

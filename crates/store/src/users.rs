@@ -192,6 +192,15 @@ impl Tx {
         on!(self, |c| query.execute(c).await).map(|rows| rows == 1)
     }
 
+    /// Whether somebody other than `but` holds `role` and is neither disabled nor closed.
+    pub async fn role_is_held(&mut self, role: Role, but: Option<&UserId>) -> Result<bool, StoreError> {
+        let but = but.map(UserId::as_str).unwrap_or_default();
+        let held = users::roles.like(format!("%\"{}\"%", role.as_str())).and(users::id.ne(but));
+        let query = users::table.filter(held.and(users::status.eq(UserStatus::Active.as_str()))).select(users::id);
+        let found: Vec<String> = on!(self, |c| query.limit(1).load(c).await)?;
+        Ok(!found.is_empty())
+    }
+
     /// Enables or disables: false when `status` stands already, the account is closed or there is none.
     pub async fn set_user_status(
         &mut self,

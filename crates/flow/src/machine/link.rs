@@ -4,7 +4,7 @@ use super::Here;
 use super::charge::list_tries;
 use super::run::{Entered, Run};
 use crate::language::{Outcome, Step};
-use crate::{Effect, FlowError, Input, LinkState, Needs, Next, NoticeKey};
+use crate::{AccountFacts, Binding, Effect, FlowError, Input, LinkState, Needs, Next, NoticeKey};
 
 /// What the button needs.
 pub(super) fn needs(here: Here, input: &Input) -> Needs {
@@ -55,6 +55,16 @@ impl<'a> Run<'a> {
         if let Some(fact) = step.kind.proves() {
             self.instance.prove(fact, self.now);
         }
+        self.bind_own_mailbox(step)?;
         self.go(step, Outcome::Ok)
+    }
+
+    /// The link went to the address on file: who registers by it has that mailbox for a factor, and signs in by it later.
+    fn bind_own_mailbox(&mut self, step: &'a Step) -> Result<(), FlowError> {
+        let completes = self.policy.purpose.completes();
+        let unbound = |known: &&AccountFacts| completes && known.registration_incomplete && known.mailbox.is_none();
+        let Some(email) = self.account().filter(unbound).and_then(|known| known.email.clone()) else { return Ok(()) };
+        self.learn(|known| known.mailbox = Some(email.clone()));
+        self.bind(step, Binding::Mailbox(email), "email_changed", false)
     }
 }

@@ -1,4 +1,4 @@
-//! `countersign user`: timeline, invite, reset-registration, disable, enable, role, import. Exit 0: done; 1: refused.
+//! `countersign user`: timeline, invite, create-admin, reset-registration, disable, enable, role, import. Exit 0: done; 1: refused.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use countersign_model::{Role, UserId};
 use countersign_service::{
-    ImportFormat, ImportReport, Imported, Invitation, PersonRefusal, Provider, RegistrationReset, RequestContext,
-    RoleChange, ServiceError,
+    ImportFormat, ImportReport, Imported, Invitation, NewAdministrator, PersonRefusal, Provider, RegistrationReset,
+    RequestContext, RoleChange, ServiceError, moment,
 };
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::load;
-use crate::cli::{InviteArgs, PeopleFormat, RoleArgs, RoleCommand, RoleName, UserCommand, UserOptions};
+use crate::cli::{AdminArgs, InviteArgs, PeopleFormat, RoleArgs, RoleCommand, RoleName, UserCommand, UserOptions};
 use crate::{say, say_error, serve};
 
 /// Runs one command.
@@ -21,6 +22,7 @@ pub async fn user(command: UserCommand) -> Result<ExitCode, String> {
     match command {
         UserCommand::Timeline { who, options } => timeline(&who, &options).await,
         UserCommand::Invite(args) => invite(args).await,
+        UserCommand::CreateAdmin(args) => create_administrator(&args).await,
         UserCommand::ResetRegistration { who, reason, force, options } => {
             reset(RegistrationReset { who: &who, reason: &reason, force }, &options).await
         }
@@ -86,6 +88,24 @@ async fn invite(args: InviteArgs) -> Result<ExitCode, String> {
         })
     });
     answer(told, &options)
+}
+
+/// The link is for this terminal alone: neither mailed nor logged.
+async fn create_administrator(args: &AdminArgs) -> Result<ExitCode, String> {
+    let AdminArgs { email, name, another, locale, options } = args;
+    let new = NewAdministrator { email, name, locale, another: *another };
+    let made = open(options).await?.create_administrator(new, &RequestContext::default()).await;
+    let told = made.map(|made| {
+        made.map(|made| {
+            let (link, until) = (made.link.expose_secret(), made.expires_at);
+            let document = json!({
+                "user": made.user.as_str(), "created": made.created, "link": link, "expires_at": until.as_secs(),
+            });
+            let word = if made.created { "the account was made" } else { "the account was there, unfinished" };
+            (document, format!("{word}; this link works once, until {}:\n{link}", moment(until)))
+        })
+    });
+    answer(told, options)
 }
 
 async fn reset(reset: RegistrationReset<'_>, options: &UserOptions) -> Result<ExitCode, String> {

@@ -13,7 +13,7 @@ use crate::effects::{as_lost, mailbox_of};
 use crate::links::NewLink;
 use crate::provider::Provider;
 
-const POLICY: &str = "invitation";
+pub(super) const POLICY: &str = "invitation";
 
 /// Somebody to be invited.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@ use countersign_model::{Fact, FactorKind};
 
 use super::*;
 use crate::language::Entry;
-use crate::{Effect, Input, LinkState, Next, PasskeyUse, fact_set};
+use crate::{Binding, Effect, Input, LinkState, Next, PasskeyUse, fact_set};
 
 const NEW: &str = "velvet tuba lagoon";
 
@@ -145,6 +145,23 @@ fn a_taken_user_name_is_said() {
     driver.accounts[0].username = Some("daisy".to_owned());
     driver.post(&contact("daisy@example.com", "Daisy"));
     assert_eq!(driver.notice(), "username_taken");
+}
+
+#[test]
+fn who_registers_by_a_mailed_link_can_sign_in_by_that_mailbox() {
+    for (held, bound) in [(None, true), (Some("dduck@example.com"), false)] {
+        let mut driver = Driver::new(all_shipped());
+        (driver.accounts[0].registration_incomplete, driver.accounts[0].has_password) = (true, false);
+        (driver.accounts[0].email, driver.accounts[0].mailbox) =
+            (Some("dduck@example.com".to_owned()), held.map(str::to_owned));
+        driver.enter("invitation", Entry::Link);
+        driver.link = LinkState::Holds(user(1));
+        driver.press("continue");
+        let did = driver.did(|effect| {
+            matches!(effect, Effect::BindFactor { binding: Binding::Mailbox(to), .. } if to == "dduck@example.com")
+        });
+        assert_eq!(did, bound, "{held:?}");
+    }
 }
 
 #[test]
