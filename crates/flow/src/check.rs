@@ -21,6 +21,7 @@ pub use closure::LeastSet;
 
 use crate::language::{Policy, Purpose};
 use crate::{Finding, PolicySet, Position, Severity};
+use explore::Explored;
 
 /// What a set is proven against.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,19 +43,19 @@ pub fn check(set: &PolicySet, today: &str) -> Vec<Finding> {
 pub fn check_within(set: &PolicySet, around: &Surroundings) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_names(set, &mut findings);
+    let Explored { rules, ways } = explore::check(set, around.today, &mut findings);
     for policy in set.iter() {
-        structure::check(set, policy, &mut findings);
-        limits::check(policy, &mut findings);
+        structure::check(set, policy, &ways, &mut findings);
+        limits::check(policy, &ways, &mut findings);
         secrecy::check(set, policy, &mut findings);
         check_waivers(policy, around.today, &mut findings);
         if let Some(catalogue) = around.catalogue {
-            catalogue::check(catalogue, policy, &mut findings);
+            catalogue::check(catalogue, policy, &ways, &mut findings);
         }
     }
     structure::check_loops(set, &mut findings);
-    let rules = explore::check(set, around.today, &mut findings);
     closure::check(set, &rules, around.today, &mut findings);
-    clients::check(set, around.clients, &mut findings);
+    clients::check(set, around.clients, &ways, &mut findings);
     findings.sort_by(|one, other| place(one).cmp(&place(other)));
     findings.dedup();
     findings
@@ -62,7 +63,7 @@ pub fn check_within(set: &PolicySet, around: &Surroundings) -> Vec<Finding> {
 
 /// The least sets of things that pass each login policy, for every kind of finished account.
 pub fn list_least_sets(set: &PolicySet, today: &str) -> Vec<LeastSet> {
-    let rules = explore::check(set, today, &mut Vec::new());
+    let Explored { rules, .. } = explore::check(set, today, &mut Vec::new());
     closure::list_least_sets(set, &rules, today)
 }
 

@@ -107,6 +107,7 @@ pub struct Message {
 }
 
 /// A flow under way in a fake world.
+#[derive(Clone)]
 pub struct DryRun {
     /// The world; may be changed between two inputs.
     pub world: World,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::explore::Ways;
 use super::finding;
 use super::way::find_otp;
 use crate::language::{Channel, EffectWord, LoginName, Outcome, PhoneShow, Policy, SendTo, Step, StepKind};
@@ -52,14 +53,16 @@ impl Texts {
     }
 }
 
-pub(super) fn check(catalogue: &Catalogue, policy: &Policy, findings: &mut Vec<Finding>) {
-    for step in &policy.steps {
+pub(super) fn check(catalogue: &Catalogue, policy: &Policy, ways: &Ways, findings: &mut Vec<Finding>) {
+    for (index, step) in policy.steps.iter().enumerate() {
+        let first = findings.len();
         if let Some(page) = find_page(step) {
             check_page(catalogue, policy, step, page, findings);
         }
         for message in list_messages(step) {
             check_message(catalogue, policy, step, &message, findings);
         }
+        ways.lead(policy, index, first, findings);
     }
 }
 

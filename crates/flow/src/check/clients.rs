@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use countersign_model::FactSet;
 
-use super::explore::show;
+use super::explore::{Ways, show};
 use super::finding;
 use crate::language::{Destination, Policy, Purpose, StepKind, Switch};
 use crate::{Finding, PolicySet, Position};
@@ -20,7 +20,7 @@ pub struct ClientDemand {
     pub required_acr: Vec<String>,
 }
 
-pub(super) fn check(set: &PolicySet, clients: &[ClientDemand], findings: &mut Vec<Finding>) {
+pub(super) fn check(set: &PolicySet, clients: &[ClientDemand], ways: &Ways, findings: &mut Vec<Finding>) {
     for demand in clients {
         if demand.required_acr.is_empty() {
             continue;
@@ -35,7 +35,7 @@ pub(super) fn check(set: &PolicySet, clients: &[ClientDemand], findings: &mut Ve
                 let message = format!("the client `{}` requires the acr `{acr}`, which no policy has", demand.client);
                 findings.push(finding(policy, "E60", policy.at, message));
             } else {
-                check_policy(set, demand, policy, &standards, findings);
+                check_policy(set, demand, policy, &standards, ways, findings);
             }
         }
     }
@@ -46,6 +46,7 @@ fn check_policy(
     demand: &ClientDemand,
     policy: &Policy,
     standards: &[FactSet],
+    ways: &Ways,
     findings: &mut Vec<Finding>,
 ) {
     let reached = list_handed_to(set, policy);
@@ -67,7 +68,16 @@ fn check_policy(
         standards.iter().map(|facts| show(*facts)).collect::<Vec<_>>().join(" or ")
     );
     let at: Position = policy.require.first().map_or(policy.at, |entry| entry.at);
-    findings.push(finding(policy, "E60", at, message));
+    let path = short.map(|short| list_way(policy, short, ways)).unwrap_or_default();
+    findings.push(Finding { path, ..finding(policy, "E60", at, message) });
+}
+
+/// The shortest way to the first `issue` of the policy that is named, or of one it hands over to.
+fn list_way(named: &Policy, issuing: &Policy, ways: &Ways) -> Vec<String> {
+    let issue = issuing.steps.iter().position(|step| matches!(step.kind, StepKind::Issue));
+    let way = issue.map_or(&[][..], |index| ways.find(&issuing.id, index)).iter();
+    let name = |step: &String| if issuing.id == named.id { step.clone() } else { format!("{}/{step}", issuing.id) };
+    way.map(name).collect()
 }
 
 /// The policy and those of the same purpose it hands over to.

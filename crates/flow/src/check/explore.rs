@@ -1,7 +1,7 @@
 //! E40: every way to `issue`, for every answer to the questions a policy asks, through switches with what they carry;
-//! and what every way takes and gives, for the recovery closure.
+//! what every way takes and gives, for the recovery closure; and the shortest way to every step.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use countersign_model::{Fact, FactSet};
 
@@ -14,8 +14,42 @@ use super::world::{MAX_GUARDS, Questions, Traits};
 use crate::language::{AccountGuard, EffectWord, Policy, Purpose, Requirement, Step, StepKind};
 use crate::{Finding, PolicySet, Position};
 
-/// Explores the whole set; reports E40 and hands back what the ways take and give.
-pub(super) fn check(set: &PolicySet, today: &str, findings: &mut Vec<Finding>) -> Rules {
+/// What an exploration of the whole set hands back.
+pub(super) struct Explored<'a> {
+    /// What the ways take and give.
+    pub(super) rules: Rules,
+    /// The shortest way to every step.
+    pub(super) ways: Ways<'a>,
+}
+
+/// The shortest way to every step that somebody comes to.
+#[derive(Default)]
+pub(super) struct Ways<'a>(HashMap<&'a str, HashMap<usize, Vec<String>>>);
+
+impl<'a> Ways<'a> {
+    /// The steps from an entry to this one; none where nobody comes to it.
+    pub(super) fn find(&self, policy: &str, step: usize) -> &[String] {
+        self.0.get(policy).and_then(|steps| steps.get(&step)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Gives the findings from `first` on, which stand at a step, the way to it.
+    pub(super) fn lead(&self, policy: &Policy, step: usize, first: usize, findings: &mut [Finding]) {
+        for finding in findings.iter_mut().skip(first).filter(|finding| finding.path.is_empty()) {
+            finding.path = self.find(&policy.id, step).to_vec();
+        }
+    }
+
+    fn note(&mut self, place: &Place<'_, 'a>, visit: &Visit) {
+        let length = place.begin.path.len() + visit.depth;
+        let steps = self.0.entry(&place.begin.policy.id).or_default();
+        if steps.get(&visit.state.step).is_none_or(|known| length < known.len()) {
+            steps.insert(visit.state.step, trace(place.begin, place.visits, place.last));
+        }
+    }
+}
+
+/// Explores the whole set; reports E40, W08 and W42.
+pub(super) fn check<'a>(set: &'a PolicySet, today: &'a str, findings: &mut Vec<Finding>) -> Explored<'a> {
     let mut work = Work {
         set,
         today,
@@ -23,6 +57,7 @@ pub(super) fn check(set: &PolicySet, today: &str, findings: &mut Vec<Finding>) -
         slack: Slack::default(),
         cover: Cover::default(),
         rules: Rules::default(),
+        ways: Ways::default(),
         waiting: VecDeque::new(),
         seen: HashSet::new(),
     };
@@ -50,8 +85,8 @@ pub(super) fn check(set: &PolicySet, today: &str, findings: &mut Vec<Finding>) -
     }
     findings.extend(work.holes.into_values());
     work.slack.report(findings);
-    work.cover.report(set, findings);
-    work.rules
+    work.cover.report(set, &work.ways, findings);
+    Explored { rules: work.rules, ways: work.ways }
 }
 
 fn check_claims(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
@@ -80,6 +115,8 @@ type Holes = BTreeMap<(String, Position, Position), Finding>;
 struct Visit {
     state: State,
     from: Option<usize>,
+    /// How many steps lead here, this one included.
+    depth: usize,
     /// Place of the target that led here.
     at: Position,
 }
@@ -91,6 +128,7 @@ struct Work<'a> {
     slack: Slack<'a>,
     cover: Cover<'a>,
     rules: Rules,
+    ways: Ways<'a>,
     waiting: VecDeque<Begin<'a>>,
     seen: HashSet<(&'a str, State, Traits, Traits)>,
 }
@@ -166,7 +204,7 @@ impl<'a> Cover<'a> {
         }
     }
 
-    fn report(&self, set: &PolicySet, findings: &mut Vec<Finding>) {
+    fn report(&self, set: &PolicySet, ways: &Ways, findings: &mut Vec<Finding>) {
         for policy in set.iter() {
             let spare = super::structure::list_spare(set, policy);
             for (index, step) in policy.steps.iter().enumerate() {
@@ -180,7 +218,8 @@ impl<'a> Cover<'a> {
                 } else if !self.passed.contains(&place) {
                     let message =
                         format!("nobody passes `{}`: no account that comes there has what it asks for", step.name);
-                    findings.push(finding(policy, "W08", step.at, message));
+                    let path = ways.find(&policy.id, index).to_vec();
+                    findings.push(Finding { path, ..finding(policy, "W08", step.at, message) });
                 }
             }
             if policy.can_issue() && !self.issued.contains(policy.id.as_str()) {
@@ -210,11 +249,12 @@ impl<'a> Work<'a> {
     fn explore(&mut self, begin: &Begin<'a>, view: &View<'_>) {
         let start = State { account: view.answers.account, ..begin.state };
         let first = view.answers.account.but(begin.known).either(begin.first.both(begin.known));
-        let mut visits = vec![Visit { state: start, from: None, at: begin.policy.at }];
+        let mut visits = vec![Visit { state: start, from: None, depth: 1, at: begin.policy.at }];
         let mut seen = HashSet::from([start]);
         let mut next = 0;
-        while let Some(&Visit { state, at, .. }) = visits.get(next) {
+        while let Some(visit @ &Visit { state, at, depth, .. }) = visits.get(next) {
             let Some(step) = begin.policy.steps.get(state.step) else { break };
+            self.ways.note(&Place { begin, view, visits: &visits, last: next }, visit);
             if matches!(step.kind, StepKind::Issue) {
                 let place = Place { begin, view, visits: &visits, last: next };
                 self.check_issue(&place, state, at);
@@ -230,7 +270,7 @@ impl<'a> Work<'a> {
                 .collect();
             for (state, at) in moves {
                 if seen.insert(state) {
-                    visits.push(Visit { state, from: Some(next), at });
+                    visits.push(Visit { state, from: Some(next), depth: depth + 1, at });
                 }
             }
             next += 1;

@@ -2,6 +2,7 @@
 
 use countersign_model::Seconds;
 
+use super::explore::Ways;
 use super::finding;
 use super::way::find_otp;
 use crate::language::{Channel, CountScope, EffectWord, FieldName, LockRule, Otp, Policy, Step, StepKind};
@@ -19,10 +20,14 @@ const MOST_SENDS: u32 = 20;
 const MOST_SENDS_AN_HOUR: u64 = 60;
 const SHORTEST_PAUSE: Seconds = Seconds::new(10);
 
-pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
+pub(super) fn check(policy: &Policy, ways: &Ways, findings: &mut Vec<Finding>) {
     check_policy(policy, findings);
-    check_forms(policy, findings);
-    for step in &policy.steps {
+    let sends = policy.steps.iter().any(sends_by_effect);
+    for (index, step) in policy.steps.iter().enumerate() {
+        let first = findings.len();
+        if sends {
+            check_form(policy, step, findings);
+        }
         check_bounds(policy, step, findings);
         check_attempts(policy, step, findings);
         if find_otp(&step.kind).is_some() && step.limits.sends.is_none() {
@@ -32,6 +37,7 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
         if let StepKind::Otp(otp) | StepKind::BindPhone(otp) | StepKind::BindEmail(otp) = &step.kind {
             check_code(policy, step, otp, findings);
         }
+        ways.lead(policy, index, first, findings);
     }
 }
 
@@ -175,21 +181,17 @@ fn check_policy(policy: &Policy, findings: &mut Vec<Finding>) {
     }
 }
 
-/// E21: where a form alone stands before an effect that sends, its limits are what limits the sends.
-fn check_forms(policy: &Policy, findings: &mut Vec<Finding>) {
+fn sends_by_effect(step: &Step) -> bool {
     let sends = |effect: &EffectWord| matches!(effect, EffectWord::Send(_) | EffectWord::SendLink { .. });
-    let sending = policy.steps.iter().any(|step| match &step.kind {
-        StepKind::Effect { effects } => effects.iter().any(sends),
-        _ => false,
-    });
-    if !sending {
-        return;
-    }
-    for step in policy.steps.iter().filter(|step| matches!(step.kind, StepKind::Form { .. })) {
-        if step.limits.attempts.is_none() || step.limits.locks.is_empty() {
-            let message =
-                format!("no limit on `{}`, which leads to a message: it needs `attempts` and a `lock`", step.name);
-            findings.push(finding(policy, "E21", step.limits.at, message));
-        }
+    matches!(&step.kind, StepKind::Effect { effects } if effects.iter().any(sends))
+}
+
+/// E21: where a form alone stands before an effect that sends, its limits are what limits the sends.
+fn check_form(policy: &Policy, step: &Step, findings: &mut Vec<Finding>) {
+    let unlimited = step.limits.attempts.is_none() || step.limits.locks.is_empty();
+    if matches!(step.kind, StepKind::Form { .. }) && unlimited {
+        let message =
+            format!("no limit on `{}`, which leads to a message: it needs `attempts` and a `lock`", step.name);
+        findings.push(finding(policy, "E21", step.limits.at, message));
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::explore::Ways;
 use super::finding;
 use crate::language::{CookieLife, Destination, EffectWord, Entry, Outcome, Policy, Step, StepKind, Switch, Target};
 use crate::{Finding, PolicySet, Position, machine};
 
-pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
-    for step in &policy.steps {
+pub(super) fn check(set: &PolicySet, policy: &Policy, ways: &Ways, findings: &mut Vec<Finding>) {
+    for (index, step) in policy.steps.iter().enumerate() {
+        let first = findings.len();
         if !machine::is_runnable(&step.kind) {
             let kind = step.kind.as_str();
             let message = format!(
@@ -19,6 +21,10 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
         for switch in list_switches(step) {
             check_switch(set, policy, switch, findings);
         }
+        check_spent(set, policy, index, step, findings);
+        check_upstream(set, policy, step, findings);
+        check_sent_links(set, policy, step, findings);
+        ways.lead(policy, index, first, findings);
     }
     if let Some(remember) = policy.remember.filter(|remember| remember.cookie == CookieLife::Persistent) {
         let message = "`cookie = \"persistent\"` is declared in the language but this version can not run it: \
@@ -29,14 +35,12 @@ pub(super) fn check(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding
         check_switch(set, policy, switch, findings);
     }
     let reached = list_reached(set, policy);
-    check_ends(set, policy, &reached, findings);
+    check_ends(set, policy, &reached, ways, findings);
     let pages = policy.steps.iter().any(|step| step.kind.has_page() && !matches!(step.kind, StepKind::Stop(_)));
     if pages && policy.cancel.is_none() {
         findings.push(finding(policy, "W70", policy.at, "no `cancel`: its pages have no way back".to_owned()));
     }
-    check_spent(set, policy, findings);
-    check_upstream(set, policy, findings);
-    check_links(set, policy, findings);
+    check_links(policy, findings);
 }
 
 /// The outcomes that are no passing.
@@ -44,38 +48,32 @@ const NOT_PASSED: [Outcome; 6] =
     [Outcome::Spent, Outcome::Undeliverable, Outcome::Forgot, Outcome::Change, Outcome::Declined, Outcome::Upstream];
 
 /// E04: whose address belongs to an upstream provider is led to one.
-fn check_upstream(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
-    for step in &policy.steps {
-        let Some(target) = step.find_route(Outcome::Upstream).filter(|target| machine::is_open(set, target)) else {
-            continue;
-        };
-        if machine::list_providers(set, policy, target).is_empty() {
-            let message = format!("`upstream` of `{}` leads to no `federate` step", step.name);
-            findings.push(finding(policy, "E04", target.at, message));
-        }
+fn check_upstream(set: &PolicySet, policy: &Policy, step: &Step, findings: &mut Vec<Finding>) {
+    let route = step.find_route(Outcome::Upstream).filter(|target| machine::is_open(set, target));
+    if let Some(target) = route.filter(|target| machine::list_providers(set, policy, target).is_empty()) {
+        let message = format!("`upstream` of `{}` leads to no `federate` step", step.name);
+        findings.push(finding(policy, "E04", target.at, message));
     }
 }
 
 /// W70: who used up a step's limit must be told what to do next, and must not be sent back into it.
-fn check_spent(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
-    for (index, step) in policy.steps.iter().enumerate() {
-        for outcome in NOT_PASSED {
-            let Some(Target { to: Destination::Step(to), at }) = step.find_route(outcome) else { continue };
-            let Some(next) = policy.steps.get(*to) else { continue };
-            let word = outcome.as_str();
-            let failed = !matches!(outcome, Outcome::Forgot | Outcome::Upstream);
-            if failed && leads_to_issue(policy, *to, &mut BTreeSet::new()) {
-                let message = format!("`{word}` of `{}` leads to `issue`: who failed is signed in", step.name);
-                let path = trace(set, policy, index, &next.name);
-                findings.push(Finding { path, ..finding(policy, "E40", *at, message) });
-            }
-            if *to == index && outcome != Outcome::Change {
-                let message = format!("`{word}` of `{}` leads back to it: no way on", step.name);
-                findings.push(finding(policy, "W70", *at, message));
-            } else if matches!(&next.kind, StepKind::Stop(stop) if !stop.shows_page) {
-                let message = format!("`{word}` of `{}` ends without a word: no page says what to do next", step.name);
-                findings.push(finding(policy, "W70", *at, message));
-            }
+fn check_spent(set: &PolicySet, policy: &Policy, index: usize, step: &Step, findings: &mut Vec<Finding>) {
+    for outcome in NOT_PASSED {
+        let Some(Target { to: Destination::Step(to), at }) = step.find_route(outcome) else { continue };
+        let Some(next) = policy.steps.get(*to) else { continue };
+        let word = outcome.as_str();
+        let failed = !matches!(outcome, Outcome::Forgot | Outcome::Upstream);
+        if failed && leads_to_issue(policy, *to, &mut BTreeSet::new()) {
+            let message = format!("`{word}` of `{}` leads to `issue`: who failed is signed in", step.name);
+            let path = trace(set, policy, index, &next.name);
+            findings.push(Finding { path, ..finding(policy, "E40", *at, message) });
+        }
+        if *to == index && outcome != Outcome::Change {
+            let message = format!("`{word}` of `{}` leads back to it: no way on", step.name);
+            findings.push(finding(policy, "W70", *at, message));
+        } else if matches!(&next.kind, StepKind::Stop(stop) if !stop.shows_page) {
+            let message = format!("`{word}` of `{}` ends without a word: no page says what to do next", step.name);
+            findings.push(finding(policy, "W70", *at, message));
         }
     }
 }
@@ -119,19 +117,20 @@ fn leads_to_issue(policy: &Policy, index: usize, seen: &mut BTreeSet<usize>) -> 
     }
 }
 
-/// A mailed link begins a policy that is there and lets itself be begun so; one that waits for a link says so. What an
-/// administrator sends is a link, too.
-fn check_links(set: &PolicySet, policy: &Policy, findings: &mut Vec<Finding>) {
-    for step in &policy.steps {
-        let StepKind::Effect { effects } = &step.kind else { continue };
-        for effect in effects {
-            let EffectWord::SendLink { policy: to, at, .. } = effect else { continue };
-            if !set.get(to).is_some_and(|target| target.allows_entry(Entry::Link)) {
-                let message = format!("unknown target `{to}` of a link: no policy whose `entry` names `link`");
-                findings.push(finding(policy, "E04", *at, message));
-            }
+/// A mailed link begins a policy that is there and lets itself be begun so.
+fn check_sent_links(set: &PolicySet, policy: &Policy, step: &Step, findings: &mut Vec<Finding>) {
+    let StepKind::Effect { effects } = &step.kind else { return };
+    for effect in effects {
+        let EffectWord::SendLink { policy: to, at, .. } = effect else { continue };
+        if !set.get(to).is_some_and(|target| target.allows_entry(Entry::Link)) {
+            let message = format!("unknown target `{to}` of a link: no policy whose `entry` names `link`");
+            findings.push(finding(policy, "E04", *at, message));
         }
     }
+}
+
+/// What waits for a link says so. What an administrator sends is a link, too.
+fn check_links(policy: &Policy, findings: &mut Vec<Finding>) {
     let first = policy.steps.get(policy.start);
     let waits = first.is_some_and(|step| matches!(step.kind, StepKind::Link { .. }));
     if policy.allows_entry(Entry::Link) != waits {
@@ -238,7 +237,7 @@ fn list_passed(set: &PolicySet, step: &Step) -> Vec<usize> {
 
 /// E06: a step from which neither an end nor another policy can be reached by passing steps; failing and cancelling are
 /// no ways on.
-fn check_ends(set: &PolicySet, policy: &Policy, reached: &BTreeSet<usize>, findings: &mut Vec<Finding>) {
+fn check_ends(set: &PolicySet, policy: &Policy, reached: &BTreeSet<usize>, ways: &Ways, findings: &mut Vec<Finding>) {
     let leaves = |step: &Step| {
         let passed = step.find_route(Outcome::Ok);
         let by_pass = passed
@@ -263,7 +262,8 @@ fn check_ends(set: &PolicySet, policy: &Policy, reached: &BTreeSet<usize>, findi
     for (index, step) in policy.steps.iter().enumerate() {
         if reached.contains(&index) && !ending.contains(&index) {
             let message = format!("dead end: no `issue`, `stop` or `switch` can be reached from `{}`", step.name);
-            findings.push(finding(policy, "E06", step.at, message));
+            let path = ways.find(&policy.id, index).to_vec();
+            findings.push(Finding { path, ..finding(policy, "E06", step.at, message) });
         }
     }
 }
