@@ -7,6 +7,8 @@
 mod edits;
 #[path = "mutations/excuses.rs"]
 mod excuses;
+#[path = "mutations/ranges.rs"]
+mod ranges;
 #[path = "mutations/typos.rs"]
 mod typos;
 
@@ -17,6 +19,7 @@ use countersign_flow::{
     Catalogue, Finding, PageParts, Policy, PolicySet, Severity, Surroundings, Texts, check_within, parse,
 };
 use edits::{Edit, list_edits};
+use ranges::list_ranges;
 use typos::list_typos;
 
 const TODAY: &str = "2026-11-22";
@@ -71,21 +74,8 @@ fn find(policies: Vec<Policy>, catalogue: &Catalogue) -> Vec<Finding> {
     check_within(&PolicySet::new(policies), &around)
 }
 
-/// The fewest edits of each policy that must be found: of its machine, and slips of the pen.
+/// The fewest broken machines of each policy that must be found, slips of the pen left aside.
 const FEWEST: usize = 60;
-
-/// The policies with too few steps, ways and limits for as many edits of the machine: exactly so many are found, and with
-/// the slips of the pen as many as of the others.
-const SMALL: &[(&str, usize)] = &[
-    // One branch and one step, in which the corporate provider does the asking: no code, no tries, no sends.
-    ("employees", 51),
-    // One page of buttons and a stop: nothing is proven in it, so it has no limits to raise and no factors to drop.
-    ("login-options", 31),
-    // Two forms and an effect, no `issue` and no `require`: nothing leads to a token, and a form asks for no code.
-    ("new-provider", 56),
-    // A form, a branch and two effects; no `issue` and no `require` either.
-    ("registration-reset", 56),
-];
 
 /// The findings of the whole set, by their keys.
 type Known = BTreeSet<(&'static str, String, String)>;
@@ -126,7 +116,10 @@ impl Proof {
     fn break_policy(&self, index: usize) -> Outcome {
         let (policy, (file, text)) = (&self.policies[index], &self.files[index]);
         let mut outcome = Outcome::default();
-        let (machines, slips) = (list_edits(policy, &self.policies), list_typos(file, text));
+        let mut machines = list_edits(policy, &self.policies);
+        machines.extend(list_ranges(file, text));
+        let slips = list_typos(file, text);
+        drop_twins(&mut machines);
         for (is_slip, edit) in machines.iter().map(|edit| (false, edit)).chain(slips.iter().map(|edit| (true, edit))) {
             let fresh = self.find_fresh(edit, index);
             if fresh.iter().any(|finding| is_fitting(finding, edit)) {
@@ -170,6 +163,19 @@ impl Proof {
     }
 }
 
+/// What comes out as the same machine counts once.
+fn drop_twins(edits: &mut Vec<Edit>) {
+    let mut known: Vec<Policy> = Vec::new();
+    edits.retain(|edit| match &edit.broken {
+        Ok(broken) if known.contains(broken) => false,
+        Ok(broken) => {
+            known.push(broken.clone());
+            true
+        }
+        Err(_) => true,
+    });
+}
+
 fn is_fitting(finding: &Finding, edit: &Edit) -> bool {
     let weighs = finding.severity != Severity::Note || finding.code.starts_with('N');
     weighs && edit.codes.contains(&finding.code)
@@ -184,17 +190,14 @@ fn every_breaking_edit_of_every_shipped_policy_is_found_with_a_fitting_code() {
         let id = &proof.policies[index].id;
         let (machines, slips) = (outcome.machines, outcome.slips);
         println!("{id}: {machines} broken machines and {slips} slips of the pen found");
-        match SMALL.iter().find(|(small, _)| small == id) {
-            Some((_, number)) if machines != *number => few.push(format!("{id}: {machines}, not {number}")),
-            None if machines < FEWEST => few.push(format!("{id}: {machines} of the machine")),
-            _ if machines + slips < FEWEST => few.push(format!("{id}: {machines} and {slips}")),
-            _ => {}
+        if machines < FEWEST {
+            few.push(format!("{id}: {machines}"));
         }
         missed.extend(outcome.missed);
         outcome.excused.into_iter().for_each(|reason| *excused.entry(reason).or_default() += 1);
     }
     println!("excused: {excused:#?}");
-    assert!(few.is_empty(), "too few, or another number than was looked at: {few:#?}");
+    assert!(few.is_empty(), "too few: {few:#?}");
     assert!(missed.is_empty(), "{} missed:\n{}", missed.len(), missed.join("\n"));
     for (reason, count) in excused {
         let looked_at = excuses::REASONS.iter().find(|(known, _)| *known == reason).unwrap().1;

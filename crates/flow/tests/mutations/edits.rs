@@ -1,11 +1,11 @@
 //! The edits: each a change of one thing in a policy that an operator could make in its file.
 
 use countersign_flow::language::{
-    AccountGuard, Branch, Clause, Destination, EffectWord, Entry, Guard, Outcome, SendTo, Step, StepKind, Stop, Switch,
-    Target, UnknownRule, Waiver,
+    AccountGuard, Branch, Clause, Destination, EffectWord, Entry, Guard, Outcome, Revocation, SendTo, Step, StepKind,
+    Stop, Switch, Target, UnknownRule, Waiver,
 };
 use countersign_flow::{Finding, Policy, Position};
-use countersign_model::{Fact, FactSet, Seconds};
+use countersign_model::{Fact, FactSet, FactorKind, Seconds};
 
 /// A broken policy, or what its reader says of it; and the codes one of which must be found.
 pub struct Edit {
@@ -40,6 +40,8 @@ pub fn list_edits(policy: &Policy, set: &[Policy]) -> Vec<Edit> {
     edits.codes();
     edits.branches();
     edits.secrets();
+    edits.changes();
+    edits.buttons();
     edits.texts();
     edits.requirements();
     edits.names();
@@ -249,12 +251,15 @@ impl Edits<'_> {
 
     /// What tells one account from another before anything is proven.
     fn secrets(&mut self) {
-        use AccountGuard::{Exists, Legacy, Locked, Phone, RegistrationIncomplete, Totp};
-        for guard in [Exists, Phone, Totp, Legacy, Locked, RegistrationIncomplete] {
-            self.add(format!("{} shows at the start", Guard::Account(guard)), &["E30"], |policy| {
+        use AccountGuard::{EmailOnly, OrgCodeValid};
+        use AccountGuard::{Exists, Legacy, Locked, Passkey, Phone, RegistrationIncomplete, TermsDue, Totp};
+        let secrets =
+            [Exists, Phone, EmailOnly, TermsDue, Locked, Legacy, Totp, Passkey, RegistrationIncomplete, OrgCodeValid];
+        let secrets = secrets.into_iter().map(Guard::Account);
+        for guard in secrets.chain([Guard::Webhook("risk".to_owned())]) {
+            self.add(format!("{guard} shows at the start"), &["E30"], |policy| {
                 let last = policy.steps.len();
-                let to = |step| Target { to: Destination::Step(step), at: Position::default() };
-                let clause = Clause { guard: Guard::Account(guard), then: to(last + 1) };
+                let clause = Clause { guard, then: to(last + 1) };
                 let branch = Branch { when: vec![clause], otherwise: to(policy.start) };
                 policy.steps.push(Step { kind: StepKind::Branch(branch), name: "ask".to_owned(), ..end() });
                 let told = Stop { shows_page: true, ..stop() };
@@ -262,6 +267,7 @@ impl Edits<'_> {
                 policy.start = last;
             });
         }
+        self.watches();
         for (index, step) in self.policy.steps.iter().enumerate() {
             let typed =
                 |otp: &countersign_flow::language::Otp| matches!(otp.to, SendTo::InputEmail | SendTo::InputPhone);
@@ -271,12 +277,59 @@ impl Edits<'_> {
                 });
             }
         }
-        self.add("unbinds a phone at the start".to_owned(), &["E40"], |policy| {
-            let last = policy.steps.len();
-            let effects = vec![EffectWord::Unbind(countersign_model::FactorKind::Phone)];
-            let on = Target { to: Destination::Step(policy.start), at: Position::default() };
-            policy.steps.push(Step { kind: StepKind::Effect { effects }, routes: vec![(Outcome::Ok, on)], ..end() });
-            policy.start = last;
+    }
+
+    /// The same pages, but one account costs what another does not.
+    fn watches(&mut self) {
+        let costs = [EffectWord::Send("verification_code".to_owned()), EffectWord::Webhook("crm".to_owned())];
+        for (guard, cost) in [AccountGuard::Exists, AccountGuard::RegistrationIncomplete].into_iter().zip(costs) {
+            let guard = Guard::Account(guard);
+            self.add(format!("{cost} at the start where {guard}"), &["E31"], |policy| {
+                let last = policy.steps.len();
+                let clause = Clause { guard, then: to(last + 1) };
+                let branch = Branch { when: vec![clause], otherwise: to(policy.start) };
+                policy.steps.push(Step { kind: StepKind::Branch(branch), name: "ask".to_owned(), ..end() });
+                policy.steps.push(effect("cost", cost, policy.start));
+                policy.start = last;
+            });
+        }
+    }
+
+    /// Each thing that changes an account, done to whomever before anything of them is proven.
+    fn changes(&mut self) {
+        let revoked = [Revocation::Sessions, Revocation::Remembered, Revocation::RefreshTokens];
+        let unbound = [FactorKind::Phone, FactorKind::Mailbox, FactorKind::Totp, FactorKind::Passkey];
+        let changes = revoked.into_iter().map(EffectWord::Revoke).chain(unbound.into_iter().map(EffectWord::Unbind));
+        for change in changes.chain([EffectWord::ReplaceRecoveryCodes, EffectWord::CloseAccount]) {
+            self.add(format!("{change} at the start"), &["E40"], |policy| {
+                let last = policy.steps.len();
+                policy.steps.push(effect("change", change, policy.start));
+                policy.start = last;
+            });
+        }
+    }
+
+    /// Ways through a page of buttons: each into a page without an end, and into a loop that nobody stops.
+    fn buttons(&mut self) {
+        for (index, step) in self.policy.steps.iter().enumerate() {
+            let StepKind::Choice(choice) = &step.kind else { continue };
+            for (way, option) in choice.options.iter().chain(&choice.links).enumerate() {
+                self.add(format!("{} leads to a page without an end", option.id), &["E06"], |policy| {
+                    let last = policy.steps.len();
+                    set_way(&mut policy.steps[index], way, Destination::Step(last));
+                    let dead = Step { kind: StepKind::Notice, name: "dead".to_owned(), ..end() };
+                    policy.steps.push(Step { routes: vec![(Outcome::Ok, to(last))], ..dead });
+                });
+                self.add(format!("{} leads to a loop", option.id), &["E07"], |policy| {
+                    let last = policy.steps.len();
+                    set_way(&mut policy.steps[index], way, Destination::Step(last));
+                    policy.steps.push(endless(last));
+                });
+            }
+        }
+        self.add("loops before its start".to_owned(), &["E07"], |policy| {
+            policy.start = policy.steps.len();
+            policy.steps.push(endless(policy.start));
         });
     }
 
@@ -397,6 +450,21 @@ impl Edits<'_> {
             }
         });
     }
+}
+
+fn to(step: usize) -> Target {
+    Target { to: Destination::Step(step), at: Position::default() }
+}
+
+/// A branch that leads back to itself.
+fn endless(index: usize) -> Step {
+    let branch = Branch { when: Vec::new(), otherwise: to(index) };
+    Step { kind: StepKind::Branch(branch), name: "endless".to_owned(), ..end() }
+}
+
+fn effect(name: &str, word: EffectWord, next: usize) -> Step {
+    let kind = StepKind::Effect { effects: vec![word] };
+    Step { kind, name: name.to_owned(), routes: vec![(Outcome::Ok, to(next))], ..end() }
 }
 
 fn nowhere() -> Switch {

@@ -21,9 +21,9 @@ pub const REASONS: &[(&str, usize)] = &[
     (STRICTER, 11),
     (CHOICE, 1),
     (SHUT, 55),
-    (SPARE, 18),
-    (NO_ISSUE, 17),
-    (OPEN, 4),
+    (SPARE, 15),
+    (NO_ISSUE, 16),
+    (OPEN, 3),
     (LOWER, 2),
 ];
 
