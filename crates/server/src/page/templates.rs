@@ -24,6 +24,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates![
     "part/setup_path.html",
     "part/setup_person.html",
     "part/setup_scope.html",
+    "part/told.html",
     "account.html",
     "code_page.html",
     "consent.html",

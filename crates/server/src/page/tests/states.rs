@@ -147,3 +147,16 @@ fn who_registers_sees_their_own_name_and_address_where_the_policys_texts_name_th
     let forgot = PageRequest { policy: "forgot-password".to_owned(), ..known };
     assert!(!pages().render(&forgot).unwrap().contains("Lee Provider"));
 }
+
+#[test]
+fn names_in_the_log_of_a_person_are_marked_up_and_nothing_in_it_is() {
+    let mut request = sample("setup_user");
+    if let Some(view) = &mut request.setup {
+        view.attempts[0].events[0].line = "Account: reset by `<i>x</i>` & others".to_owned();
+    }
+    let html = pages().render(&request).unwrap();
+    assert!(html.contains("Step <code>code</code>: done."), "{html}");
+    assert!(html.contains("Signed in with <code>urn:countersign:acr:password-phone</code>."), "{html}");
+    assert!(html.contains("<code>&lt;i&gt;x&lt;"), "{html}");
+    assert!(!html.contains('`'), "{html}");
+}

@@ -38,7 +38,7 @@ fn one(name: &str, locale: Locale, state: &str, changeable: bool) -> PageRequest
     let attempt = SetupAttempt {
         at: Some(at(80_000)),
         result: "signed_in".to_owned(),
-        why: "They signed in.".to_owned(),
+        why: "Signed in with `urn:countersign:acr:password-phone`.".to_owned(),
         events: vec![event(80_000, "The attempt began."), event(80_020, "Step `code`: done.")],
     };
     let other = vec![event(95_000, "Account: registration reset by provider administrator: lost her phone")];
