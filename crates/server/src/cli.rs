@@ -33,6 +33,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Bring the database to this version's schema.
     Migrate(ConfigArgs),
+    /// Say whether the node of this configuration, on this host, is ready; exit 1 when it is not.
+    Health(ConfigArgs),
     /// User-flow policies.
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -44,6 +44,7 @@ pub async fn run() -> ExitCode {
         Command::DemoChild { part } => demo::run_child(part).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => operate::migrate(&args).await,
+        Command::Health(args) => operate::health(&args),
         Command::Policy(command) => operate::policy(command).await,
         Command::User(command) => operate::user(command).await,
         Command::Organization(command) => operate::organization(command).await,

@@ -1,7 +1,8 @@
-//! The commands of operators: `migrate`, `policy`, `user`, `organization`, `client`, `keys`, `audit`, `config`.
+//! The commands of operators: `migrate`, `health`, `policy`, `user`, `organization`, `client`, `keys`, `audit`, `config`.
 
 mod audit;
 mod client;
+mod health;
 mod organization;
 mod policy;
 mod report;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 pub use audit::audit;
 pub use client::client;
+pub use health::health;
 pub use organization::organization;
 pub use policy::policy;
 pub use user::user;

@@ -52,7 +52,11 @@ struct State {
 }
 
 impl Relay {
-    pub(super) async fn open() -> Self {
+    /// Opens it at a port of its own.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let port = listener.local_addr().expect("address").port();
         let state = Arc::new(Mutex::new(State { temper: Temper::Takes, letters: Vec::new(), tries: 0 }));
