@@ -61,10 +61,10 @@ pub async fn open_verification(browser: &Browser, demo: &Demo, person: &Person) 
 
 /// Lets a code be mailed and answers it.
 pub async fn send_code(browser: &Browser, inbox: &Inbox, person: &Person) -> String {
-    let before = inbox.list(person.email).await.len();
+    let old = inbox.ids(person.email).await;
     browser.press_and_leave("Send verification code").await;
     browser.wait_for_text(SENT).await;
-    inbox.nth_code(person.email, before + 1).await
+    inbox.new_code(person.email, &old).await
 }
 
 /// Types a code and presses the button.

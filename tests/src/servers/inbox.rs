@@ -81,11 +81,16 @@ impl Inbox {
     /// Waits until at least `count` have come for `to`; newest first. A text says nothing of mails still to come: ask
     /// for one more than before.
     pub async fn wait_for(&self, to: &str, count: usize) -> Vec<InboxMessage> {
+        self.wait_for_those(to, count, |_| true).await
+    }
+
+    async fn wait_for_those(&self, to: &str, count: usize, is_it: impl Fn(&InboxMessage) -> bool) -> Vec<InboxMessage> {
         let mut ticks = tokio::time::interval(POLL);
         let wait = async {
             loop {
                 ticks.tick().await;
-                let messages = self.list(to).await;
+                let mut messages = self.list(to).await;
+                messages.retain(&is_it);
                 if messages.len() >= count {
                     return messages;
                 }
@@ -95,14 +100,14 @@ impl Inbox {
         waited.unwrap_or_else(|_| panic!("fewer than {count} messages for {to} in {} s", PATIENCE.as_secs()))
     }
 
-    /// The code of the newest message for `to`, once there is one.
+    /// The newest code sent to `to`, once there is one.
     pub async fn code(&self, to: &str) -> String {
         self.nth_code(to, 1).await
     }
 
-    /// The code of the newest message for `to`, once there are `count`.
+    /// The newest code sent to `to`, once there are `count`, whatever else comes beside them.
     pub async fn nth_code(&self, to: &str, count: usize) -> String {
-        self.wait_for(to, count).await[0].code()
+        self.wait_for_those(to, count, InboxMessage::is_code).await[0].code()
     }
 
     /// Ids of what came for an address or number: to tell what is new later.
