@@ -263,16 +263,6 @@ async fn an_administrator_of_an_organization_sees_its_people_alone(house: House)
     }
 }
 
-/// The token of the newest link mailed to `address`.
-async fn mailed_link(house: &House, node: &Arc<Provider>, address: &str) -> SecretString {
-    house.deliver(node).await;
-    let letters = house.relay.letters();
-    let letter = letters.iter().rev().find(|letter| letter.to == address).expect("a mail");
-    let text = letter.text.replace("=\r\n", "").replace("=\n", "");
-    let (_, rest) = text.split_once("https://id.example/link/").expect("a link");
-    SecretString::from(rest.chars().take(43).collect::<String>())
-}
-
 async fn open_link(node: &Provider, token: &SecretString) -> Seen {
     let mut person = Person::new();
     let answered = node.open_link(token, person.call()).await.unwrap();
@@ -292,10 +282,10 @@ async fn an_invitation_makes_an_account_once_and_the_newest_link_works(house: Ho
     };
     let first = node.invite(&new, &nowhere()).await.unwrap().unwrap();
     assert!(first.created);
-    let old = mailed_link(&house, &node, "new.nurse@example.com").await;
+    let old = house.mailed_link(&node, "new.nurse@example.com").await;
     let second = node.invite(&new, &nowhere()).await.unwrap().unwrap();
     assert!(!second.created && second.user == first.user);
-    let link = mailed_link(&house, &node, "new.nurse@example.com").await;
+    let link = house.mailed_link(&node, "new.nurse@example.com").await;
     assert_eq!(open_link(&node, &old).await.page().view.page, "link_expired");
     assert_eq!(open_link(&node, &link).await.page().view.page, "link_landing");
     let told = timeline(&node, "nnurse").await;
@@ -359,7 +349,7 @@ async fn a_reset_takes_everything_away_tells_the_phone_and_mails_a_link(house: H
         assert_eq!(house.count(table, &condition).await, 0, "{table}");
     }
     assert_eq!(try_password(&node, DUCK.0, DUCK.1).await.page().view.page, "sign_in");
-    let link = mailed_link(&house, &node, DUCK.0).await;
+    let link = house.mailed_link(&node, DUCK.0).await;
     assert!(house.phones.newest("+12025553661").text.contains("reset by an administrator"));
     assert_eq!(open_link(&node, &link).await.page().view.page, "link_landing");
     let told = timeline(&node, DUCK.0).await;

@@ -366,13 +366,11 @@ impl<'a> Hunt<'a> {
             if letter.to != self.victim.own_mail && !(self.held.mailbox && letter.to == self.victim.email) {
                 continue;
             }
-            let text = letter.text.replace("=\r\n", "").replace("=\n", "");
-            let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
-            if let Some(code) = text.lines().map(str::trim).find(is_code) {
-                self.code = code.to_owned();
+            if let Some(code) = letter.find_code() {
+                self.code = code;
             }
-            if let Some((_, rest)) = text.split_once("/link/") {
-                self.links.push_back((rest.chars().take(43).collect(), self.last.clone()));
+            if let Some(link) = letter.find_link() {
+                self.links.push_back((link, self.last.clone()));
             }
         }
         self.letters = letters.len();

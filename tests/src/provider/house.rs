@@ -266,9 +266,21 @@ impl House {
     /// When there is none.
     pub async fn mailed_code(&self, node: &Arc<Provider>, address: &str) -> String {
         self.deliver(node).await;
+        self.find_mailed(address, Letter::find_code).expect("a mail with a code")
+    }
+
+    /// Delivers, and reads the token of the newest link mailed to `address`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn mailed_link(&self, node: &Arc<Provider>, address: &str) -> SecretString {
+        self.deliver(node).await;
+        SecretString::from(self.find_mailed(address, Letter::find_link).expect("a mail with a link"))
+    }
+
+    fn find_mailed(&self, address: &str, part: impl Fn(&Letter) -> Option<String>) -> Option<String> {
         let letters = self.relay.letters();
-        let mut mailed = letters.iter().rev().filter(|letter| letter.to == address);
-        mailed.find_map(Letter::find_code).expect("a mail with a code")
+        letters.iter().rev().filter(|letter| letter.to == address).find_map(part)
     }
 
     /// Lets a lease run out that lasts a second by the server's clock, ten by ours.

@@ -33,6 +33,13 @@ impl Letter {
         let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
         self.text.lines().map(str::trim).find(is_code).map(str::to_owned)
     }
+
+    /// The token of the link in it, if there is one.
+    pub fn find_link(&self) -> Option<String> {
+        let text = self.text.replace("=\r\n", "").replace("=\n", "");
+        let (_, rest) = text.split_once("/link/")?;
+        Some(rest.chars().take(43).collect())
+    }
 }
 
 /// The relay, listening until the runtime ends.

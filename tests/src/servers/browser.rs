@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -278,10 +280,12 @@ impl Browser {
         element
     }
 
-    /// Saves a picture of the page as `name.png` in `$COUNTERSIGN_SCREENSHOTS`; does nothing without it.
+    /// Saves a picture of the whole page, its end too, as `name.png` in `$COUNTERSIGN_SCREENSHOTS`; does nothing
+    /// without it.
     pub async fn save_screenshot(&self, name: &str) {
-        if let (Some(path), Ok(picture)) = (file(&format!("{name}.png")), self.client.screenshot().await) {
-            std::fs::write(path, picture).expect("write");
+        if let (Some(path), Ok(told)) = (file(&format!("{name}.png")), self.client.issue_cmd(CaptureWhole).await) {
+            let picture = told["data"].as_str().and_then(|text| BASE64_STANDARD.decode(text).ok());
+            std::fs::write(path, picture.expect("a picture")).expect("write");
         }
     }
 
@@ -367,6 +371,21 @@ impl WebDriverCompatibleCommand for AddAuthenticator {
             "isUserConsenting": true, "isUserVerified": true,
         });
         (reqwest::Method::POST, Some(device.to_string()))
+    }
+}
+
+/// A picture of all of a page (DevTools protocol, `Page.captureScreenshot`); WebDriver's own ends with the window.
+#[derive(Debug)]
+struct CaptureWhole;
+
+impl WebDriverCompatibleCommand for CaptureWhole {
+    fn endpoint(&self, base_url: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base_url.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (reqwest::Method, Option<String>) {
+        let params = json!({ "format": "png", "captureBeyondViewport": true });
+        (reqwest::Method::POST, Some(json!({ "cmd": "Page.captureScreenshot", "params": params }).to_string()))
     }
 }
 
