@@ -1,5 +1,6 @@
 //! Mail, SMS, voice, webhooks and upstream providers: the only crate that speaks SMTP or calls out over HTTP.
 
+pub mod audit_sink;
 pub mod documents;
 pub mod error;
 pub mod http;
@@ -11,6 +12,7 @@ pub mod telephone;
 pub mod upstream;
 pub mod webhook;
 
+pub use audit_sink::{AuditSink, SinkLine, Syslog, SyslogSettings};
 pub use error::{CallError, SendError, SettingsError};
 pub use http::{HttpClient, HttpSettings};
 pub use legacy::{LegacyAccount, LegacyConnector, LegacySettings};

@@ -53,6 +53,41 @@ pub fn identity() -> Identity {
     Identity { acceptor: TlsAcceptor::from(Arc::new(config)), ca_file, _folder: folder }
 }
 
+/// How a receiver of syslog ends a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Reads all, then closes.
+    Reads,
+    /// Reads all and never closes.
+    Hangs,
+    /// Closes before it has read anything.
+    Leaves,
+}
+
+/// Runs a receiver of syslog over TLS; its transcript holds what came in each connection.
+pub async fn syslog(ending: Ending, identity: &Identity) -> (u16, Transcript) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (transcript, acceptor) = (Transcript::default(), identity.acceptor.clone());
+    let seen = transcript.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            if ending == Ending::Leaves {
+                stream.get_ref().0.set_zero_linger().unwrap();
+                continue;
+            }
+            let mut frames = String::new();
+            stream.read_to_string(&mut frames).await.unwrap();
+            seen.push(&frames);
+            if ending == Ending::Hangs {
+                std::mem::forget(stream);
+            }
+        }
+    });
+    (port, transcript)
+}
+
 /// How an SMTP server answers a verb (`CONNECT` and `.` are the greeting and the end of a mail).
 #[derive(Clone, Copy)]
 pub enum Reply {

@@ -70,30 +70,33 @@ impl Webhook {
         self.post(body, now, timeout).await.map(drop)
     }
 
+    /// Tells of many things, a line of JSON each; any 2xx will do. They may arrive twice.
+    pub(crate) async fn tell_lines(&self, body: String, now: Timestamp, timeout: Duration) -> Result<(), CallError> {
+        self.send("application/x-ndjson", body, now, timeout).await.map(drop)
+    }
+
     async fn post(&self, body: &Value, now: Timestamp, timeout: Duration) -> Result<Answer, CallError> {
-        let answer = post_signed(&self.http, &self.settings.url, &self.settings.secret, body, now, timeout).await?;
+        self.send("application/json", body.to_string(), now, timeout).await
+    }
+
+    async fn send(
+        &self,
+        media_type: &str,
+        body: String,
+        now: Timestamp,
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let WebhookSettings { url, secret } = &self.settings;
+        let request = self.http.request(Method::POST, url.clone()).map(|request| {
+            request
+                .header("Content-Type", media_type)
+                .header(SIGNATURE_HEADER, signature::sign(secret, body.as_bytes(), now))
+                .body(body)
+        });
+        let answer = exchange(request, timeout).await?;
         tracing::debug!(host = self.settings.url.host_str(), status = answer.status.as_u16(), "webhook answered");
         if answer.status.is_success() { Ok(answer) } else { Err(answer.failure()) }
     }
-}
-
-/// One signed POST of `body` and its answer, whatever its status.
-pub(crate) async fn post_signed(
-    http: &HttpClient,
-    url: &Url,
-    secret: &SecretString,
-    body: &Value,
-    now: Timestamp,
-    timeout: Duration,
-) -> Result<Answer, CallError> {
-    let body = body.to_string();
-    let request = http.request(Method::POST, url.clone()).map(|request| {
-        request
-            .header("Content-Type", "application/json")
-            .header(SIGNATURE_HEADER, signature::sign(secret, body.as_bytes(), now))
-            .body(body)
-    });
-    exchange(request, timeout).await
 }
 
 #[cfg(test)]
