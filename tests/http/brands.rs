@@ -38,7 +38,7 @@ async fn a_client_of_the_other_brand_has_its_words_on_pages_help_and_mails() {
             "/help?brand=kepro",
         ],
     );
-    assert_kepro(&agent.get(&provider.url("/help?brand=kepro")).await, &["Employees with a Kepro domain account"]);
+    assert_kepro(&agent.get(&provider.url("/help?brand=kepro")).await, &["Employees with a domain account of Kepro"]);
 
     let sign_in = agent.follow(agent.press(&options, "email", &[]).await).await;
     let typed = [("email", HOSPITAL.0), ("password", HOSPITAL.1)];
@@ -80,14 +80,14 @@ async fn a_new_provider_of_the_other_brand_is_mailed_the_guides_letter_in_its_na
 async fn a_host_name_of_the_other_brand_shows_it_where_no_client_says_otherwise() {
     let provider = Provider::start().await;
     for host in ["portal.kepro.example", "PORTAL.kepro.example:8443"] {
-        assert_kepro(&open_at(&provider, host, "/help").await, &["Employees with a Kepro domain account"]);
+        assert_kepro(&open_at(&provider, host, "/help").await, &["Employees with a domain account of Kepro"]);
         let dead = open_at(&provider, host, &format!("/link/{}", "x".repeat(43))).await;
         assert_eq!(dead.status, 404);
         assert_kepro(&dead, &["THIS LINK IS NOT VALID"]);
     }
     for host in ["atrezzo.acentra.example", "elsewhere.example", "localhost"] {
         let help = open_at(&provider, host, "/help").await;
-        assert!(help.body.contains("Acentra Health domain account") && !help.body.contains("Kepro"), "{host}");
+        assert!(help.body.contains("domain account of Acentra Health") && !help.body.contains("Kepro"), "{host}");
     }
     // A client's own brand is stronger than the host it is asked at.
     let path = provider.ask("kepro").url().replace(&provider.demo.issuer, "");

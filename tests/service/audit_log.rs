@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use countersign_audit::{Checkpoint, Hash, NoteKey, Proof, hash_entry, verify_consistency};
 use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, Seconds};
-use countersign_service::{LogFault, Provider};
+use countersign_service::{EntryForm, LogFault, Provider};
 use countersign_tests::provider::{ALICE, House, Person, redeem};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
@@ -52,7 +52,7 @@ fn events(house: &House, from: u16, to: u16) -> Vec<AuditEvent> {
     (from..to).map(event).collect()
 }
 
-async fn happen(house: &House, from: u16, to: u16) {
+pub(crate) async fn happen(house: &House, from: u16, to: u16) {
     let events = events(house, from, to);
     house.database.db.write(async |tx| tx.insert_audit_events(&events).await).await.unwrap();
 }
@@ -123,7 +123,7 @@ async fn two_nodes_make_one_log_of_what_happens_at_both(house: House) {
     let entries = assert_sound(&one, &[], "two nodes").await;
     assert_eq!(usize::try_from(entries).unwrap(), house.count("audit_events", "1 = 1").await);
     assert!(entries >= 400 && house.count("audit_unplaced", "1 = 1").await == 0);
-    let lines = other.list_log_entries(0, 1000).await.unwrap();
+    let lines = other.list_log_entries(0, 1000, EntryForm::Entry).await.unwrap();
     let once: BTreeSet<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
     assert_eq!(once.len(), lines.len());
 }
@@ -131,7 +131,7 @@ async fn two_nodes_make_one_log_of_what_happens_at_both(house: House) {
 /// RFC 6962's tree as the crate ct-merkle makes it: roots, inclusion and consistency.
 async fn the_tree_is_that_of_another_implementation(house: House) {
     let node = log_of(&house, 300).await;
-    let lines = node.list_log_entries(0, 1000).await.unwrap();
+    let lines = node.list_log_entries(0, 1000, EntryForm::Entry).await.unwrap();
     assert_eq!(lines.len(), 300);
     let mut theirs = MemoryBackedTree::<Sha256, Vec<u8>>::new();
     let mut roots = vec![theirs.root()];

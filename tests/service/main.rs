@@ -26,6 +26,7 @@ mod approvals;
 mod at_rest;
 mod audit;
 mod audit_log;
+mod audit_sinks;
 mod claims;
 mod codes;
 mod crash;

@@ -8,6 +8,7 @@ mod inbox;
 mod port;
 mod process;
 mod redis;
+mod rsyslog;
 mod sentinel;
 mod site;
 
@@ -18,5 +19,6 @@ pub use inbox::{Inbox, InboxMessage};
 pub use port::free_port;
 pub use process::Running;
 pub use redis::{Keeps, RedisServer};
+pub use rsyslog::Rsyslog;
 pub use sentinel::Watched;
 pub use site::{Page, Site, Visit};

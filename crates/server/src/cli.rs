@@ -254,10 +254,15 @@ pub enum AuditCommand {
         /// The first place.
         #[arg(long, default_value_t = 0)]
         from: u64,
+        /// As events of the Open Cybersecurity Schema Framework instead.
+        #[arg(long)]
+        ocsf: bool,
         /// Where the configuration is.
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Tell how far each system that is given the log has it.
+    Sinks(ConfigArgs),
     /// Write the last entries, and go on with what comes.
     Tail {
         /// How many.

@@ -29,7 +29,7 @@ mod tests;
 mod webhook;
 
 pub use assertion_issuers::AssertionWriter;
-pub use audit::Audit;
+pub use audit::{Audit, AuditSink};
 pub use federation::{Federation, FederationLink};
 pub use limits::{Hashing, LifetimeSeconds, Limits};
 pub use mail::{Mail, MailDkim, MailTls};

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use countersign_service::outbound::upstream::{Upstream, UpstreamSettings};
 use countersign_service::outbound::webhook::{Webhook, WebhookSettings};
-use countersign_service::outbound::{HttpClient, HttpSettings, LegacyConnector, LegacySettings};
+use countersign_service::outbound::{
+    AuditSink, HttpClient, HttpSettings, LegacyConnector, LegacySettings, Syslog, SyslogSettings,
+};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::language::StepKind;
-use countersign_service::{ClaimNames, FederationSettings, LinkRule};
+use countersign_service::{ClaimNames, EntryForm, FederationSettings, LinkRule};
 use url::Url;
 
-use crate::config::{Config, Federation, FederationLink};
+use crate::config::{self, Config, Federation, FederationLink};
 
 /// Limit of one exchange; a sign-in needs two or three, and its flow waits no longer than ten seconds.
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -51,18 +53,42 @@ fn open_upstream(upstream: &Federation) -> Result<FederationSettings, String> {
 
 /// Every webhook, by name.
 pub(crate) fn open_webhooks(config: &Config) -> Result<Vec<(String, Webhook)>, String> {
-    let open = |name: &str, webhook: &crate::config::Webhook| {
-        let url = Url::parse(&webhook.url).map_err(|error| format!("url: {error}"))?;
-        let secret = webhook.secret(&format!("webhooks.{name}")).map_err(|error| error.to_string())?;
-        let http = http_client(webhook.allow_private, webhook.ca_file.clone())?;
-        Webhook::new(WebhookSettings { url, secret }, http).map_err(|error| error.to_string())
-    };
     let named = config.webhooks.iter();
-    let opened = named.map(|(name, webhook)| match open(name, webhook) {
-        Ok(webhook) => Ok((name.clone(), webhook)),
-        Err(why) => Err(format!("webhooks.{name}: {why}")),
-    });
-    opened.collect()
+    let open = |(name, webhook): (&String, _)| Ok((name.clone(), open_webhook(webhook, &format!("webhooks.{name}"))?));
+    named.map(open).collect()
+}
+
+/// The webhook that stands in `section` of the configuration.
+fn open_webhook(webhook: &config::Webhook, section: &str) -> Result<Webhook, String> {
+    let url = Url::parse(&webhook.url).map_err(|error| format!("{section}.url: {error}"))?;
+    let secret = webhook.secret(section).map_err(|error| error.to_string())?;
+    let http = http_client(webhook.allow_private, webhook.ca_file.clone())?;
+    Webhook::new(WebhookSettings { url, secret }, http).map_err(|error| format!("{section}: {error}"))
+}
+
+/// Every system that is given the audit log, by name, and how it is told.
+pub(crate) fn open_audit_sinks(config: &Config) -> Result<Vec<(String, AuditSink, EntryForm)>, String> {
+    let hostname = Url::parse(&config.server.issuer).ok().and_then(|url| url.host_str().map(ToOwned::to_owned));
+    let hostname = hostname.unwrap_or_else(|| "countersign".to_owned());
+    let open = |(name, sink): (&String, &config::AuditSink)| {
+        Ok((name.clone(), open_audit_sink(sink, &format!("audit.sinks.{name}"), &hostname)?, sink.form))
+    };
+    config.audit.sinks.iter().map(open).collect()
+}
+
+fn open_audit_sink(sink: &config::AuditSink, section: &str, hostname: &str) -> Result<AuditSink, String> {
+    if let Some(webhook) = &sink.webhook {
+        return open_webhook(webhook, &format!("{section}.webhook")).map(AuditSink::Webhook);
+    }
+    let Some(receiver) = sink.syslog.clone() else { return Err(format!("{section}: either webhook or syslog")) };
+    let settings = SyslogSettings {
+        host: receiver.host,
+        port: receiver.port,
+        ca_file: receiver.ca_file,
+        certificate: receiver.certificate_file.zip(receiver.key_file),
+        hostname: hostname.to_owned(),
+    };
+    Syslog::new(settings).map(AuditSink::Syslog).map_err(|error| format!("{section}.syslog: {error}"))
 }
 
 /// The legacy portal, if there is one.

@@ -3,6 +3,7 @@
 pub mod page;
 
 mod audit_log;
+mod audit_sinks;
 mod cli;
 mod config;
 mod connections;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::rt::task::JoinHandle;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use countersign_service::outbound::{DkimSettings, MailSettings, Mailer, Sender, Tls};
@@ -26,6 +27,7 @@ use serde_json::json;
 use tracing_actix_web::TracingLogger;
 
 use crate::audit_log;
+use crate::audit_sinks;
 use crate::cli::ServeArgs;
 use crate::config::{Config, MailDkim, MailTls, RedisMode, ShortLivedKind};
 use crate::connections;
@@ -104,6 +106,7 @@ pub(crate) fn refusals(config: &Config) -> Vec<String> {
         telephone::open_carriers(config).map(drop),
         connections::open_upstreams(config).map(drop),
         connections::open_webhooks(config).map(drop),
+        connections::open_audit_sinks(config).map(drop),
         connections::open_outgoing(config).map(drop),
         connections::open_legacy_portal(config).map(drop),
         load_acceptor(config, ClientCertificates::NotAsked).map(drop),
@@ -329,6 +332,7 @@ pub(crate) async fn run_node(
             .await;
     });
     let log = actix_web::rt::spawn(audit_log::keep(Arc::clone(&provider), config.audit.checkpoint_file.clone()));
+    let feeds = audit_sinks::spawn_all(config, &provider)?;
     let housekeeping = actix_web::rt::spawn(keep_house(provider));
     tracing::info!(listen = ?config.server.listen, issuer = config.server.issuer, "serving");
     ready();
@@ -343,6 +347,7 @@ pub(crate) async fn run_node(
     drop(stop_outbox);
     let _ = tokio::time::timeout(Duration::from_secs(config.mail.timeout), outbox).await;
     log.abort();
+    feeds.iter().for_each(JoinHandle::abort);
     housekeeping.abort();
     private_handle.stop(false).await;
     tracing::info!("stopped");

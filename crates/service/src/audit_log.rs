@@ -2,6 +2,7 @@
 //! verified. What is hashed and signed how: crate `countersign-audit`, docs/AUDIT.md.
 
 mod checkpoints;
+mod feed;
 mod key;
 mod placement;
 mod proofs;
@@ -13,6 +14,7 @@ use std::sync::Mutex;
 use countersign_model::Seconds;
 
 pub use checkpoints::SignedCheckpoint;
+pub use feed::{AuditFeed, EntryForm, Fed};
 pub use proofs::ProvenEntry;
 pub use verification::{LogFault, LogReport};
 

@@ -74,7 +74,7 @@ mod webhooks;
 
 pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
 pub use audit::{RequestContext, flow_tag};
-pub use audit_log::{AuditLogSettings, LogFault, LogReport, ProvenEntry, SignedCheckpoint};
+pub use audit_log::{AuditFeed, AuditLogSettings, EntryForm, Fed, LogFault, LogReport, ProvenEntry, SignedCheckpoint};
 pub use authorization::AuthorizeCall;
 pub use browser::{BrowserCall, BrowserCookies, CookieChanges};
 pub use client_authentication::ClientCall;

@@ -287,11 +287,11 @@ fn to_checkpoint((size, at, note): (i64, i64, String)) -> Result<StoredCheckpoin
     Ok(StoredCheckpoint { size: count(size)?, at: time(at), note })
 }
 
-fn column(number: u64) -> Result<i64, StoreError> {
+pub(crate) fn column(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError::Database("a place beyond what a column holds".to_owned()))
 }
 
-fn count(column: i64) -> Result<u64, StoreError> {
+pub(crate) fn count(column: i64) -> Result<u64, StoreError> {
     u64::try_from(column).map_err(|_| StoreError::Corrupt {
         table: "audit_entries",
         column: "position",

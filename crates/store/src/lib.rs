@@ -5,6 +5,7 @@
 
 mod administered_organizations;
 mod audit_events;
+mod audit_sinks;
 mod audit_tree;
 mod authorization_codes;
 mod browser_sessions;

@@ -364,6 +364,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_sinks (name) {
+        name -> Text,
+        position -> BigInt,
+        holder -> Text,
+        held_until -> BigInt,
+    }
+}
+
 diesel::joinable!(password_credentials -> users (user_id));
 diesel::joinable!(legacy_credentials -> users (user_id));
 diesel::joinable!(factors -> users (user_id));

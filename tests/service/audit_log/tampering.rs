@@ -1,7 +1,7 @@
 //! Somebody with the database changes the log behind the product's back, in every way, at random places.
 
 use countersign_model::Seconds;
-use countersign_service::Provider;
+use countersign_service::{EntryForm, Provider};
 use countersign_tests::provider::{House, Pair};
 use countersign_tests::stores::block_on;
 
@@ -135,7 +135,7 @@ async fn tamper(house: &House, node: &Provider, dice: &mut Dice) -> (String, Str
 
 /// Changes the event and makes its entry's hash fit.
 async fn with_hash(house: &House, node: &Provider, position: u64) -> String {
-    let line = node.list_log_entries(position, 1).await.unwrap().remove(0).1;
+    let line = node.list_log_entries(position, 1, EntryForm::Entry).await.unwrap().remove(0).1;
     let of = format!("(SELECT event_id FROM audit_entries WHERE position = {position})");
     let changed = line.replace(r#""outcome":"success""#, r#""outcome":"failure""#);
     assert_ne!(line, changed);

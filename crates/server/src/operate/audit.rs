@@ -1,4 +1,4 @@
-//! `countersign audit`: key, checkpoint, verify, prove, consistency, export, tail. Exit 0: done; 1: a fault, or nothing
+//! `countersign audit`: key, checkpoint, verify, prove, consistency, export, sinks, tail. Exit 0: done; 1: a fault, or nothing
 //! to prove.
 
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign_service::{LogReport, Provider, ServiceError};
+use countersign_service::{EntryForm, LogReport, Provider, ServiceError};
 use serde_json::json;
 
 use super::load;
@@ -32,11 +32,12 @@ pub async fn audit(command: AuditCommand) -> Result<ExitCode, String> {
         AuditCommand::Verify { checkpoint, options } => verify(&checkpoint, &options).await,
         AuditCommand::Prove { jti, position, to, config } => prove(jti.as_deref(), position, &to, &config).await,
         AuditCommand::Consistency { old, new, config } => consistency(old, new, &config).await,
-        AuditCommand::Export { from, config } => {
+        AuditCommand::Export { from, ocsf, config } => {
             let provider = open(&config).await?;
-            write_entries(&provider, from).await?;
+            write_entries(&provider, from, if ocsf { EntryForm::Ocsf } else { EntryForm::Entry }).await?;
             Ok(ExitCode::SUCCESS)
         }
+        AuditCommand::Sinks(config) => sinks(&config).await,
         AuditCommand::Tail { lines, follow, config } => tail(lines, follow, &config).await,
     }
 }
@@ -133,10 +134,20 @@ async fn consistency(old: u64, new: u64, config: &ConfigArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
+async fn sinks(config: &ConfigArgs) -> Result<ExitCode, String> {
+    let config = load(config)?;
+    let provider = serve::build_provider(&config).await?;
+    for name in config.audit.sinks.keys() {
+        let (given, entries) = provider.find_sink_position(name).await.map_err(|error| error.to_string())?;
+        say(&format!("{name}  {given} of {entries} entries"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Writes what stands from `first` on; answers the place behind it.
-async fn write_entries(provider: &Provider, mut first: u64) -> Result<u64, String> {
+async fn write_entries(provider: &Provider, mut first: u64, form: EntryForm) -> Result<u64, String> {
     loop {
-        let entries = provider.list_log_entries(first, PAGE).await.map_err(|error| error.to_string())?;
+        let entries = provider.list_log_entries(first, PAGE, form).await.map_err(|error| error.to_string())?;
         let mut out = std::io::stdout().lock();
         for (position, entry) in &entries {
             writeln!(out, "{entry}").map_err(|error| error.to_string())?;
@@ -152,12 +163,12 @@ async fn write_entries(provider: &Provider, mut first: u64) -> Result<u64, Strin
 async fn tail(lines: u64, follow: bool, config: &ConfigArgs) -> Result<ExitCode, String> {
     let provider = open(config).await?;
     let size = provider.log_size().await.map_err(|error| error.to_string())?;
-    let mut next = write_entries(&provider, size.saturating_sub(lines)).await?;
+    let mut next = write_entries(&provider, size.saturating_sub(lines), EntryForm::Entry).await?;
     if !follow {
         return Ok(ExitCode::SUCCESS);
     }
     loop {
         tokio::time::sleep(LOOK).await;
-        next = write_entries(&provider, next).await?;
+        next = write_entries(&provider, next, EntryForm::Entry).await?;
     }
 }

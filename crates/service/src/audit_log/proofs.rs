@@ -3,8 +3,9 @@
 use countersign_audit::{
     Checkpoint, Hash, Proof, Range, hash_entry, list_consistency_ranges, list_inclusion_ranges, write_entry,
 };
-use countersign_store::Tx;
+use countersign_store::{LogEntry, Tx};
 
+use super::feed::EntryForm;
 use super::tree::hash_range;
 use crate::ServiceError;
 use crate::provider::Provider;
@@ -70,12 +71,17 @@ impl Provider {
             .await
     }
 
-    /// The entries from place `first` on, as they are hashed; fewer than `limit` when there are no more. One whose event is
-    /// gone or unreadable is an empty line.
-    pub async fn list_log_entries(&self, first: u64, limit: u32) -> Result<Vec<(u64, String)>, ServiceError> {
+    /// The entries from place `first` on; fewer than `limit` when there are no more. One whose event is gone or unreadable
+    /// is an empty line.
+    pub async fn list_log_entries(
+        &self,
+        first: u64,
+        limit: u32,
+        form: EntryForm,
+    ) -> Result<Vec<(u64, String)>, ServiceError> {
         let found = self.db.read(async |tx| tx.list_log(first, limit).await).await?;
-        let text = |event| String::from_utf8(write_entry(&event)).unwrap_or_default();
-        Ok(found.into_iter().map(|entry| (entry.position, entry.event.map(text).unwrap_or_default())).collect())
+        let text = |entry: &LogEntry| entry.event.as_ref().map(|event| form.write(entry.position, event));
+        Ok(found.iter().map(|entry| (entry.position, text(entry).unwrap_or_default())).collect())
     }
 
     /// How many entries the log has.

@@ -67,6 +67,12 @@ fn an_error_is_said_at_the_top_and_beside_its_field() {
 }
 
 #[test]
+fn the_cursor_is_in_the_code_field_but_not_below_a_picture_to_be_scanned_first() {
+    assert_eq!(pages().render(&sample("totp")).unwrap().matches("autofocus").count(), 1);
+    assert_eq!(pages().render(&sample("totp_enrol")).unwrap().matches("autofocus").count(), 0);
+}
+
+#[test]
 fn an_unknown_notice_still_says_something() {
     let mut request = sample("sign_in");
     request.notices =
