@@ -232,6 +232,19 @@ fn granted_clients() -> Value {
             })
         ),
         client(
+            "console-app",
+            &json!({
+                "scope": crate::admin_api::EVERYTHING, "countersign_policy": "phone", "countersign_policies": ["phone", "totp"],
+            })
+        ),
+        client(
+            "robot",
+            &json!({
+                "grant_types": ["client_credentials"], "redirect_uris": [],
+                "scope": "users.read users.write audit.read clients.read organizations.read keys.read policies.read",
+            })
+        ),
+        client(
             CASES_API,
             &json!({
                 "grant_types": [TOKEN_EXCHANGE, "client_credentials"], "redirect_uris": [],

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
 mod admin;
+mod admin_api;
 mod audit;
 mod authlib;
 mod bounds;

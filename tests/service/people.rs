@@ -180,6 +180,7 @@ fn status(refusal: Result<Timeline, AdminRefusal>) -> u16 {
         Ok(_) => 200,
         Err(AdminRefusal::Token(refusal)) => refusal.status(),
         Err(AdminRefusal::Unknown) => 404,
+        Err(other) => panic!("{other:?}"),
     }
 }
 

@@ -1,11 +1,15 @@
 //! Delegated administration: who is let into the console, whom they see there, and to whom they may do something.
 
+mod permission;
+
 use countersign_model::{
     Account, Authentication, Client, Fact, FactSet, FactorKind, OrganizationId, Role, Seconds, Timestamp, User, UserId,
 };
 
 use crate::bearer::Refusal;
 use crate::policy_choice::{LoginPolicy, may_use};
+
+pub use permission::{Permission, may_program_change, reach_by};
 
 /// What changes somebody else's account wants a sign-in that is no older.
 pub const FRESH: Seconds = Seconds::minutes(15);
@@ -20,15 +24,9 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// What `roles` and the provider groups that somebody `administers` reach; none: nobody but themself.
+    /// What `roles` and the provider groups that somebody `administers` reach at the console; none: nobody but themself.
     pub fn of(roles: &[Role], administers: &[OrganizationId]) -> Option<Self> {
-        if roles.contains(&Role::Administrator) {
-            Some(Self::Everybody)
-        } else if roles.contains(&Role::ProviderAdministrator) {
-            Some(Self::Organizations(administers.to_vec()))
-        } else {
-            None
-        }
+        reach_by(roles, administers, Permission::WriteUsers)
     }
 
     /// Whether `user` is among them.

@@ -12,7 +12,7 @@ use crate::connections;
 /// How often a sink that has everything is looked after.
 const LOOK: Duration = Duration::from_secs(1);
 /// The longest pause before a sink that took nothing is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// A task for each sink, which runs until it is aborted.
 pub fn spawn_all(config: &Config, provider: &Arc<Provider>) -> Result<Vec<JoinHandle<()>>, String> {

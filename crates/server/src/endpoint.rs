@@ -1,7 +1,7 @@
 //! The endpoints, a file each, named after their discovery metadata.
 
 mod account;
-mod admin;
+pub mod admin;
 mod asset;
 mod authorization;
 mod check_session;
@@ -192,11 +192,7 @@ pub fn routes(routes: &mut ServiceConfig) {
                 .default_service(web::to(|| async { method_not_allowed("GET") })),
         )
         .configure(setup::routes)
-        .service(
-            web::resource("/admin/api/v1/users/{who}/timeline")
-                .route(web::get().to(admin::timeline))
-                .default_service(web::to(|| async { method_not_allowed("GET") })),
-        )
+        .configure(admin::routes)
         .service(
             web::resource("/federation/{id}/callback")
                 .route(web::get().to(federation::get))

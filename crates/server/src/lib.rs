@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use config::{Config, ConfigError};
+pub use endpoint::admin::{AdminRoute, ROOT as ADMIN_ROOT, ROUTES as ADMIN_ROUTES};
 pub use endpoint::setup::{ROUTES as SETUP_ROUTES, SetupRoute};
 
 use cli::{Cli, Command};

@@ -96,7 +96,18 @@ impl Provider {
         effects: &[Effect],
         now: Timestamp,
     ) -> Result<PreparedEffects, ServiceError> {
-        let people = self.find_people(visit, effects, now).await?;
+        self.prepare_among(visit, effects, BTreeMap::new(), now).await
+    }
+
+    /// The same, where some of the people are in hand: they need not be in the database yet.
+    pub(crate) async fn prepare_among(
+        &self,
+        visit: &Visit<'_>,
+        effects: &[Effect],
+        people: BTreeMap<UserId, Account>,
+        now: Timestamp,
+    ) -> Result<PreparedEffects, ServiceError> {
+        let people = self.find_people(visit, effects, people, now).await?;
         let old = replaced(effects, &people);
         let old_phone = replaced_phone(effects, &people);
         let mut preparation = Preparation { visit, now, people, old, old_phone, rows: Vec::new() };
@@ -114,9 +125,9 @@ impl Provider {
         &self,
         visit: &Visit<'_>,
         effects: &[Effect],
+        mut people: BTreeMap<UserId, Account>,
         now: Timestamp,
     ) -> Result<BTreeMap<UserId, Account>, ServiceError> {
-        let mut people = BTreeMap::new();
         for effect in effects {
             if let Effect::CreateAccount { user, form, organization } = effect {
                 let account = account_of_form(user, form, organization.as_ref(), visit.locale, now);

@@ -5,6 +5,7 @@
 
 mod account_page;
 mod accounts;
+mod admin;
 mod assertion_grants;
 mod audit;
 mod audit_log;
@@ -73,6 +74,11 @@ mod vault;
 mod webhooks;
 
 pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
+pub use admin::{
+    AdminRefusal, AuditPage, AuditQuery, ClientList, CreateUser, EventView, FactorView, KeyList, KeyView,
+    OrganizationList, OrganizationView, PolicyList, PolicyView, ProofList, ProofView, RegisteredClient, SessionList,
+    SessionView, UserChange, UserPage, UserQuery, UserView,
+};
 pub use audit::{RequestContext, flow_tag};
 pub use audit_log::{AuditFeed, AuditLogSettings, EntryForm, Fed, LogFault, LogReport, ProvenEntry, SignedCheckpoint};
 pub use authorization::AuthorizeCall;
@@ -106,7 +112,7 @@ pub use select_account::{AccountChoice, ChosenAccount};
 pub use settings::{AddressLimits, Lifetimes, MailIdentity, Settings, Telephone};
 pub use setup::{ListedPerson, PeopleAsked, PeoplePage, PersonPage, ResetPage, SetupHome, SetupRefusal, SetupTold};
 pub use telephone::{CarrierCall, Switchboard};
-pub use timeline::{AdminRefusal, Attempt, AttemptResult, Happening, Sending, Timeline, TimelinePerson, moment};
+pub use timeline::{Attempt, AttemptResult, Happening, Sending, Timeline, TimelinePerson, moment};
 pub use token::TokenCall;
 pub use userinfo::UserInfo;
 pub use users::NewAccount;

@@ -2,7 +2,7 @@
 
 use countersign_flow::language::{Entry, StepKind};
 use countersign_flow::{Effect, LinkState};
-use countersign_model::{Client, ClientId, FlowId, KeyedHash, Link, Seconds, Timestamp, UserId};
+use countersign_model::{Account, Client, ClientId, FlowId, KeyedHash, Link, Seconds, Timestamp, UserId};
 use countersign_protocol::AuthorizationRequest;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -10,6 +10,7 @@ use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::browser::{BrowserCall, BrowserCookies};
 use crate::clock::random;
+use crate::effects::{PreparedEffects, as_lost};
 use crate::flow::{Answer, Answered, DeadLink, FlowCall, NewFlow, Origin, Visit, marked_out_of_date};
 use crate::provider::Provider;
 use crate::session::SignedIn;
@@ -38,7 +39,24 @@ pub struct NewLink {
 impl Provider {
     /// Mails a link; earlier ones to this person for this policy stop working. False when the policy begins with no link.
     pub async fn mail_link(&self, new: &NewLink, context: &RequestContext) -> Result<bool, ServiceError> {
-        let Some(ttl) = self.link_life(&new.policy) else { return Ok(false) };
+        let now = self.clock.now();
+        let Some(prepared) = self.prepare_mailed_link(new, None, context, now).await? else { return Ok(false) };
+        let written = self.db.write(async |tx| prepared.write(tx, now).await).await;
+        self.outbox.notify_one();
+        written.map_err(as_lost)?;
+        Ok(true)
+    }
+
+    /// A link to be mailed, as rows; `person` is whose it is, where they are not in the database yet. None: the policy
+    /// begins with no link.
+    pub(crate) async fn prepare_mailed_link(
+        &self,
+        new: &NewLink,
+        person: Option<&Account>,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Option<PreparedEffects>, ServiceError> {
+        let Some(ttl) = self.link_life(&new.policy) else { return Ok(None) };
         let client = match &new.client {
             Some(id) => self.find_client(id).await?,
             None => None,
@@ -70,8 +88,8 @@ impl Provider {
             template: new.template.clone(),
             ttl,
         };
-        self.apply(&visit, &[effect], self.clock.now()).await?;
-        Ok(true)
+        let people = person.map(|person| (person.user.id.clone(), person.clone())).into_iter().collect();
+        self.prepare_among(&visit, &[effect], people, now).await.map(Some)
     }
 
     /// How long a link that begins `policy` lives; none: it begins with no link.

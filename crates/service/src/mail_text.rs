@@ -117,7 +117,7 @@ pub(crate) fn lifetime_in_words(seconds: u32, locale: &str) -> String {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "verification_code",
         "account_registration",
         "registration_reset",
@@ -131,6 +131,7 @@ mod tests {
         "registration_attempt",
         "registration_complete",
         "account_closed",
+        "account_disabled",
     ];
 
     fn values() -> MailValues<'static> {

@@ -22,6 +22,7 @@ pub(crate) use actor::{Actor, Administrator};
 pub use first::{AdministratorMade, NewAdministrator};
 pub use import::{ImportReport, Imported, Rejected};
 pub use import_line::ImportFormat;
+pub(crate) use invite::Creation;
 pub use invite::{Invitation, Invited};
 pub use reset::{RegistrationReset, ResetDone};
 pub use roles::RoleChange;
@@ -94,6 +95,15 @@ pub enum PersonRefusal {
     /// Whoever has it signs in already, or will; a link shown here must not be theirs.
     #[error("there is an account of this mail address: `user role grant` makes it an administrator's")]
     EmailTaken,
+    /// Whoever has it is there already.
+    #[error("there is an account of this mail address")]
+    Exists,
+    /// It is not what the request took it for.
+    #[error("the account has changed since")]
+    Changed,
+    /// Mails are written in these.
+    #[error("the language of a mail is en or es")]
+    Locale,
     /// A link would reach nobody.
     #[error("the account has no mail address to send a link to")]
     NoMailbox,

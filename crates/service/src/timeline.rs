@@ -20,7 +20,6 @@ use crate::audit::{self, EventBuilder, RequestContext};
 use crate::effects::mask_phone;
 use crate::provider::Provider;
 
-pub use access::AdminRefusal;
 pub use attempt::{Attempt, AttemptResult, Happening};
 pub use sending::Sending;
 pub use words::moment;

@@ -82,6 +82,8 @@ pub enum Purpose {
     Consent,
     /// Nonces of the console's pages.
     SetupPage,
+    /// Requests of programs that may be sent again.
+    AnsweredRequest,
     /// The key that signs the audit log's checkpoints.
     AuditKey,
     /// Detects a node that was started with another master key.
@@ -125,6 +127,7 @@ impl Purpose {
         Self::Logout,
         Self::Consent,
         Self::SetupPage,
+        Self::AnsweredRequest,
         Self::AuditKey,
         Self::KeyCheck,
     ];
@@ -164,6 +167,7 @@ impl Purpose {
             Self::Logout => "logout",
             Self::Consent => "consent",
             Self::SetupPage => "setup page",
+            Self::AnsweredRequest => "answered request",
             Self::AuditKey => "audit key",
             Self::KeyCheck => "key check",
         }

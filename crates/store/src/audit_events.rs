@@ -18,8 +18,12 @@ pub struct AuditFilter {
     pub subject: Option<UserId>,
     /// Concerning this client.
     pub client: Option<ClientId>,
+    /// About this token.
+    pub jti: Option<String>,
     /// Not before this.
     pub since: Option<Timestamp>,
+    /// Before this.
+    pub until: Option<Timestamp>,
     /// Before this one: the last of the page before.
     pub before: Option<(Timestamp, AuditId)>,
     /// At most so many, the newest; 0: a thousand, which is also the most.
@@ -70,6 +74,12 @@ impl Tx {
             }
             if let Some(client) = &filter.client {
                 query = query.filter(audit_events::client_id.eq(client.as_str()));
+            }
+            if let Some(jti) = &filter.jti {
+                query = query.filter(audit_events::jti.eq(jti));
+            }
+            if let Some(until) = filter.until {
+                query = query.filter(audit_events::at.lt(until.as_millis()));
             }
             if let Some(since) = filter.since {
                 query = query.filter(audit_events::at.ge(since.as_millis()));

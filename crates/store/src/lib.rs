@@ -4,6 +4,7 @@
 //! running instances and counters, where losing everything costs a restarted page.
 
 mod administered_organizations;
+mod answered_requests;
 mod audit_events;
 mod audit_sinks;
 mod audit_tree;
@@ -41,6 +42,7 @@ mod terms_acceptances;
 mod unfinished;
 mod users;
 
+pub use answered_requests::AnsweredRequest;
 pub use audit_events::AuditFilter;
 pub use audit_tree::{EntryHash, LogEntry, OutOfLog, StoredCheckpoint};
 pub use authorization_codes::CodeWithGrant;

@@ -20,6 +20,8 @@ use crate::{StoreError, Tx};
 pub struct PeopleFilter {
     /// Of one of these provider groups; none: of any and of none.
     pub organizations: Option<Vec<OrganizationId>>,
+    /// Of this status; none: of any.
+    pub status: Option<UserStatus>,
     /// With this text in name, mail address or user name; case does not matter.
     pub search: Option<String>,
     /// After this one, the last of the page before. One that the filter does not find counts for nothing.
@@ -46,6 +48,9 @@ impl Tx {
         let after = self.find_place(filter).await?;
         let rows: Vec<UserRow> = on!(self, |c| {
             let mut query = within!(users::table.select(UserRow::as_select()).into_boxed(), filter);
+            if let Some(status) = filter.status {
+                query = query.filter(users::status.eq(status.as_str()));
+            }
             if let Some(search) = &filter.search {
                 let text = format!("%{}", starting(&search.to_lowercase()));
                 let named = users::listed_name.like(text.clone()).escape('!');

@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::db::on;
 use crate::schema::{
-    authorization_codes, browser_sessions, device_codes, effects, grants, known_devices, links, outbox,
-    pushed_requests, refresh_tokens, remembered_logins, revoked_tokens, spent_ids,
+    answered_requests, authorization_codes, browser_sessions, device_codes, effects, grants, known_devices, links,
+    outbox, pushed_requests, refresh_tokens, remembered_logins, revoked_tokens, spent_ids,
 };
 use crate::{StoreError, Tx};
 
@@ -52,13 +52,23 @@ pub struct Purged {
     pub pushed: usize,
     /// Codes of devices.
     pub device_codes: usize,
+    /// Requests that may be sent again no more.
+    pub answered: usize,
 }
 
 impl Purged {
     /// All of them; less than the batch means that nothing is left.
     pub const fn total(&self) -> usize {
         let issued = self.codes + self.refresh_tokens + self.grants + self.sessions + self.remembered + self.links;
-        issued + self.effects + self.outbox + self.devices + self.ids + self.revoked + self.pushed + self.device_codes
+        issued
+            + self.effects
+            + self.outbox
+            + self.devices
+            + self.ids
+            + self.revoked
+            + self.pushed
+            + self.device_codes
+            + self.answered
     }
 }
 
@@ -104,6 +114,7 @@ impl Tx {
         let revoked = delete_batch!(self, revoked_tokens.jti: String, batch, ended);
         let by_expiry = pushed_requests::expires_at.lt(now.minus(PUSHED_KEPT).as_millis());
         let pushed = delete_batch!(self, pushed_requests.hash: Vec<u8>, batch, by_expiry);
+        let answered = delete_batch!(self, answered_requests.hash: Vec<u8>, batch, answered_requests::at.lt(kept));
         Ok(Purged {
             codes,
             refresh_tokens,
@@ -118,6 +129,7 @@ impl Tx {
             revoked,
             pushed,
             device_codes,
+            answered,
         })
     }
 

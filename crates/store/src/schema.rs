@@ -373,6 +373,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    answered_requests (hash) {
+        hash -> Binary,
+        fingerprint -> Binary,
+        made -> Text,
+        at -> BigInt,
+    }
+}
+
 diesel::joinable!(password_credentials -> users (user_id));
 diesel::joinable!(legacy_credentials -> users (user_id));
 diesel::joinable!(factors -> users (user_id));

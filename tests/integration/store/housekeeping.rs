@@ -1,7 +1,7 @@
 //! Effects, settings, purging, and what a broken row does.
 
 use countersign_model::{OutboxState, Seconds, Timestamp};
-use countersign_store::{Lane, Purged, StoreError, Tx};
+use countersign_store::{AnsweredRequest, Lane, Purged, StoreError, Tx};
 use countersign_tests::stores::{Backend, Stored, TestDatabase, race};
 
 use super::fixtures::{
@@ -66,6 +66,8 @@ async fn one_of_everything(database: &TestDatabase) {
             tx.insert_recovery_codes(&[recovery_code(1)]).await?;
             tx.consume_recovery_code(&user_id(1), &hash(1), NOW).await?;
             tx.spend_id(&hash(1), later(3600)).await?;
+            tx.insert_answered(&hash(1), &AnsweredRequest { fingerprint: hash(2), made: "user".to_owned() }, NOW)
+                .await?;
             tx.revoke_token("token-1", later(3600)).await?;
             tx.upsert_known_device(&device(1)).await.map(drop)
         })
@@ -106,6 +108,7 @@ async fn purge_deletes_what_is_over_in_batches(database: &TestDatabase) {
         revoked: 1,
         pushed: 0,
         device_codes: 0,
+        answered: 1,
     };
     assert_eq!(first, one);
     assert_eq!(purge(database, month, 3).await, Purged { effects: 2, ..Purged::default() });
@@ -122,6 +125,7 @@ async fn purge_leaves_what_is_live(database: &TestDatabase) {
         sessions: 1,
         remembered: 1,
         effects: 1,
+        answered: 1,
         outbox: 1,
         ids: 1,
         revoked: 1,

@@ -1,29 +1,198 @@
-//! The admin API: `/admin/api/v1`, for programs of the help desk (RFC 6750; RFC 9449, 7).
+//! The admin API, `/admin/api/v1`, for programs (RFC 6750; RFC 9449, 7; RFC 9457; RFC 9470).
 
-use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
-use countersign_protocol::Params;
-use countersign_service::AdminRefusal;
-use serde_json::json;
+mod call;
+mod document;
+mod handlers;
 
-use super::resource;
-use crate::error;
-use crate::node::Node;
-use crate::request;
+use actix_web::Route;
+use actix_web::web::{self, ServiceConfig};
+use countersign_protocol::delegation::Permission;
+use countersign_service::{
+    AuditPage, ClientList, CreateUser, KeyList, OrganizationList, PolicyList, ProofList, RegisteredClient, SessionList,
+    UserPage, UserView,
+};
 
-/// GET `/users/{who}/timeline`: what happened to a person's attempts.
-pub async fn timeline(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
-    let asked = match resource::Asked::parse(&request, Ok(Params::default())) {
-        Ok(asked) => asked,
-        Err(refusal) => return resource::refused(&node, &request, &refusal.into()),
-    };
-    let context = request::context(&node, &request);
-    let response = match node.provider.read_timeline(asked.call(), &path, &context).await {
-        Ok(Ok(timeline)) => error::json(StatusCode::OK, &timeline.to_json()),
-        Ok(Err(AdminRefusal::Token(refusal))) => return resource::refused(&node, &request, &refusal),
-        Ok(Err(AdminRefusal::Unknown)) => error::json(StatusCode::NOT_FOUND, &json!({"error": "not_found"})),
-        Err(failure) => error::program_failure(&failure),
-    };
-    error::with_nonce(response, &node, &request)
+use self::document::{Shape, shape};
+use self::handlers::Reason;
+use crate::error::method_not_allowed;
+
+/// Where all of it is.
+pub const ROOT: &str = "/admin/api/v1";
+
+/// What a program may do at an address of the admin API. The document of the API is made from it.
+#[derive(Clone, Copy)]
+pub struct AdminRoute {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// Its path below [`ROOT`]; what is in braces is an id.
+    pub path: &'static str,
+    /// What the caller must be allowed; none: anybody may see it.
+    pub permission: Option<Permission>,
+    /// What it does.
+    summary: &'static str,
+    /// Parameters of its query: name and meaning.
+    query: &'static [(&'static str, &'static str)],
+    /// Headers of the request it looks at: name and meaning.
+    headers: &'static [(&'static str, &'static str)],
+    body: Option<Shape>,
+    /// Status of what is done, and its document; none: it has no body, or is described elsewhere.
+    done: (u16, Option<Shape>),
+    handler: fn() -> Route,
+}
+
+const PAGES: [(&str, &str); 2] =
+    [("after", "what `next` of the page before says"), ("limit", "entries of a page, 1 to 200; 50 unless it is said")];
+const IF_MATCH: (&str, &str) = ("If-Match", "the ETag that the account must have");
+const KEY: (&str, &str) =
+    ("Idempotency-Key", "1 to 200 characters; sent again with the same body within a day, it makes nothing more");
+
+/// Every address of the admin API, those of one path together. Nothing else of it is routed; the document is made from
+/// it, and the tests try each as every role.
+pub const ROUTES: [AdminRoute; 18] = [
+    get("/openapi.json", None, "This document.", None, || web::get().to(handlers::openapi)),
+    AdminRoute {
+        query: &[
+            ("search", "text in name, mail address or user name"),
+            ("organization", "id of an organization"),
+            ("status", "`active` or `disabled`"),
+            PAGES[0],
+            PAGES[1],
+        ],
+        ..get("/users", Some(Permission::ReadUsers), "People, by name.", Some(shape::<UserPage>()), || {
+            web::get().to(handlers::list_users)
+        })
+    },
+    AdminRoute {
+        headers: &[KEY],
+        done: (201, Some(shape::<UserView>())),
+        ..post(
+            "/users",
+            Permission::WriteUsers,
+            "Makes an account and mails its invitation.",
+            Some(shape::<CreateUser>()),
+            || web::post().to(handlers::create_user),
+        )
+    },
+    get("/users/{user}", Some(Permission::ReadUsers), "One person.", Some(shape::<UserView>()), || {
+        web::get().to(handlers::find_user)
+    }),
+    post(
+        "/users/{user}/disable",
+        Permission::WriteUsers,
+        "Lets a person sign in no more, ends what is signed in, and tells them.",
+        Some(shape::<Reason>()),
+        || web::post().to(handlers::disable_user),
+    ),
+    post(
+        "/users/{user}/enable",
+        Permission::WriteUsers,
+        "Lets a person sign in again.",
+        Some(shape::<Reason>()),
+        || web::post().to(handlers::enable_user),
+    ),
+    post(
+        "/users/{user}/reset-registration",
+        Permission::ResetUsers,
+        "Takes password and factors away, tells the old phone, and mails the link of a registration.",
+        Some(shape::<Reason>()),
+        || web::post().to(handlers::reset_user),
+    ),
+    post(
+        "/users/{user}/invitation",
+        Permission::WriteUsers,
+        "Mails the invitation again; the link before stops working.",
+        None,
+        || web::post().to(handlers::invite_user),
+    ),
+    get("/users/{user}/sessions", Some(Permission::ReadUsers), "Live sessions.", Some(shape::<SessionList>()), || {
+        web::get().to(handlers::list_sessions)
+    }),
+    AdminRoute {
+        method: "DELETE",
+        done: (204, None),
+        ..get("/users/{user}/sessions/{session}", Some(Permission::WriteUsers), "Ends a session.", None, || {
+            web::delete().to(handlers::end_session)
+        })
+    },
+    get("/users/{who}/timeline", Some(Permission::ReadUsers), "What happened to a person's attempts.", None, || {
+        web::get().to(handlers::timeline)
+    }),
+    AdminRoute {
+        query: &[
+            ("kind", "such as `token.issued`"),
+            ("subject", "id of a person"),
+            ("client", "id of a client"),
+            ("jti", "id of a token"),
+            ("since", "seconds since 1970, not before"),
+            ("until", "seconds since 1970, before"),
+            PAGES[0],
+            PAGES[1],
+        ],
+        ..get(
+            "/audit/events",
+            Some(Permission::ReadAudit),
+            "The audit, newest first.",
+            Some(shape::<AuditPage>()),
+            || web::get().to(handlers::list_events),
+        )
+    },
+    get(
+        "/audit/tokens/{jti}/proofs",
+        Some(Permission::ReadAudit),
+        "The entries about a token, each with the proof that it is in the log.",
+        Some(shape::<ProofList>()),
+        || web::get().to(handlers::prove_events),
+    ),
+    get("/clients", Some(Permission::ReadClients), "Every client, by id.", Some(shape::<ClientList>()), || {
+        web::get().to(handlers::list_clients)
+    }),
+    get("/clients/{client}", Some(Permission::ReadClients), "One client.", Some(shape::<RegisteredClient>()), || {
+        web::get().to(handlers::find_client)
+    }),
+    get(
+        "/organizations",
+        Some(Permission::ReadOrganizations),
+        "The organizations that the caller sees.",
+        Some(shape::<OrganizationList>()),
+        || web::get().to(handlers::list_organizations),
+    ),
+    get("/keys", Some(Permission::ReadKeys), "The published signing keys.", Some(shape::<KeyList>()), || {
+        web::get().to(handlers::list_keys)
+    }),
+    get("/policies", Some(Permission::ReadPolicies), "The policies that run.", Some(shape::<PolicyList>()), || {
+        web::get().to(handlers::list_policies)
+    }),
+];
+
+const fn get(
+    path: &'static str,
+    permission: Option<Permission>,
+    summary: &'static str,
+    answer: Option<Shape>,
+    handler: fn() -> Route,
+) -> AdminRoute {
+    let done = (200, answer);
+    AdminRoute { method: "GET", path, permission, summary, query: &[], headers: &[], body: None, done, handler }
+}
+
+const fn post(
+    path: &'static str,
+    permission: Permission,
+    summary: &'static str,
+    body: Option<Shape>,
+    handler: fn() -> Route,
+) -> AdminRoute {
+    let (permission, done) = (Some(permission), (200, Some(shape::<UserView>())));
+    AdminRoute { method: "POST", path, permission, summary, query: &[], headers: &[IF_MATCH], body, done, handler }
+}
+
+/// Routes [`ROUTES`].
+pub fn routes(routes: &mut ServiceConfig) {
+    for rows in ROUTES.chunk_by(|one, two| one.path == two.path) {
+        let Some(first) = rows.first() else { continue };
+        let allowed = if rows.len() > 1 { "GET, POST" } else { first.method };
+        let resource = web::resource(format!("{ROOT}{}", first.path));
+        let resource = rows.iter().fold(resource, |resource, row| resource.route((row.handler)()));
+        routes.service(resource.default_service(web::to(move || async move { method_not_allowed(allowed) })));
+    }
 }

@@ -34,6 +34,16 @@ impl<'a> Asked<'a> {
         Ok(asked)
     }
 
+    /// The parameters of the query.
+    pub fn query(&self) -> &Params {
+        &self.query
+    }
+
+    /// Whether there is a token, or something in its place.
+    pub fn has_token(&self) -> bool {
+        !matches!(bearer::find_token(self.authorization, &self.query, &self.form), Err(Refusal::Missing))
+    }
+
     /// As the use cases take it.
     pub fn call(&self) -> ResourceCall<'_> {
         ResourceCall {

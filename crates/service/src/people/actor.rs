@@ -1,12 +1,13 @@
-//! Who changes somebody's account: an operator at the command line, or an administrator in the console.
+//! Who changes somebody's account: an operator at the command line, an administrator in the console, or a program.
 
-use countersign_model::{BrowserSession, Role, Timestamp, User, UserId, UserStatus};
+use countersign_model::{Account, BrowserSession, Role, Timestamp, User, UserId, UserStatus};
 use countersign_protocol::delegation::{self, Forbidden, Reach};
 use countersign_store::Tx;
 
 use super::PersonRefusal;
 use super::roles::ROLES;
 use crate::ServiceError;
+use crate::admin::Caller;
 use crate::audit::EventBuilder;
 
 /// Somebody who was let into the console.
@@ -27,6 +28,8 @@ pub(crate) enum Actor<'a> {
     Operator,
     /// Within their reach.
     Administrator(&'a Administrator),
+    /// By the admin API, within their reach.
+    Caller(&'a Caller),
 }
 
 impl Actor<'_> {
@@ -34,12 +37,11 @@ impl Actor<'_> {
     pub(crate) fn describe(self, event: EventBuilder) -> EventBuilder {
         match self {
             Self::Operator => event.detail("by", "operator"),
-            Self::Administrator(own) if own.user.roles.contains(&Role::Administrator) => {
-                event.detail("by", "administrator").detail("actor", own.user.id.as_str())
-            }
-            Self::Administrator(own) => {
-                event.detail("by", "provider administrator").detail("actor", own.user.id.as_str())
-            }
+            Self::Administrator(own) => describe_person(event, &own.user),
+            Self::Caller(caller) => match &caller.person {
+                Some(person) => describe_person(event, &person.user).client(&caller.client),
+                None => event.detail("by", "client").client(&caller.client),
+            },
         }
     }
 
@@ -51,19 +53,52 @@ impl Actor<'_> {
         target: &UserId,
         now: Timestamp,
     ) -> Result<Result<(), PersonRefusal>, ServiceError> {
-        let Self::Administrator(own) = self else { return Ok(Ok(())) };
+        if matches!(self, Self::Operator) {
+            return Ok(Ok(()));
+        }
         tx.take_turn(ROLES).await?;
-        let session = tx.find_session_by_token(&own.session.token).await?;
-        let is_live = session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at);
-        let actor = tx.find_account(&own.user.id).await?.map(|account| account.user);
-        let actor = actor.filter(|actor| is_live && actor.status == UserStatus::Active);
-        let target = tx.find_account(target).await?.map(|account| account.user);
-        let (Some(actor), Some(target)) = (actor, target) else { return Ok(Err(PersonRefusal::Unknown)) };
-        let administers = tx.list_administered(&actor.id).await?;
-        let reach = Reach::of(&actor.roles, &administers);
-        let allowed = reach.map_or(Err(Forbidden::Unseen), |reach| delegation::may_change(&actor.id, &reach, &target));
+        let Some(target) = tx.find_account(target).await? else { return Ok(Err(PersonRefusal::Unknown)) };
+        self.may_still_change(tx, &target, now).await
+    }
+
+    /// The same of an account that is in hand, in the turn of what changes roles.
+    pub(super) async fn may_still_change(
+        self,
+        tx: &mut Tx,
+        target: &Account,
+        now: Timestamp,
+    ) -> Result<Result<(), PersonRefusal>, ServiceError> {
+        let found = match self {
+            Self::Operator => return Ok(Ok(())),
+            Self::Administrator(own) => own.find_reach(tx, now).await?.map(|(user, reach)| (Some(user), reach)),
+            Self::Caller(caller) if caller.is_outdated(target) => return Ok(Err(PersonRefusal::Changed)),
+            Self::Caller(caller) => caller.find_reach(tx).await?,
+        };
+        let allowed = match found {
+            None => Err(Forbidden::Unseen),
+            Some((Some(user), reach)) => delegation::may_change(&user, &reach, &target.user),
+            Some((None, _)) => delegation::may_program_change(&target.user),
+        };
         Ok(allowed.map_err(PersonRefusal::from))
     }
+}
+
+impl Administrator {
+    /// Who they are and whom they reach by now.
+    async fn find_reach(&self, tx: &mut Tx, now: Timestamp) -> Result<Option<(UserId, Reach)>, ServiceError> {
+        let session = tx.find_session_by_token(&self.session.token).await?;
+        let is_live = session.is_some_and(|session| session.ended_at.is_none() && now < session.expires_at);
+        let own = tx.find_account(&self.user.id).await?.map(|account| account.user);
+        let Some(own) = own.filter(|own| is_live && own.status == UserStatus::Active) else { return Ok(None) };
+        let administers = tx.list_administered(&own.id).await?;
+        Ok(Reach::of(&own.roles, &administers).map(|reach| (own.id, reach)))
+    }
+}
+
+/// A person by the widest role they hold.
+fn describe_person(event: EventBuilder, user: &User) -> EventBuilder {
+    let by = if user.roles.contains(&Role::Administrator) { "administrator" } else { "provider administrator" };
+    event.detail("by", by).detail("actor", user.id.as_str())
 }
 
 impl From<Forbidden> for PersonRefusal {

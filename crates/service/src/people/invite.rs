@@ -1,15 +1,16 @@
 //! Invitations (R33): an account whose registration is still to be done, and a link to do it.
 
 use countersign_model::{
-    Account, AuditEvent, AuditKind, ClientId, OrganizationId, Profile, Timestamp, User, UserId, UserStatus,
+    Account, AuditEvent, AuditKind, ClientId, KeyedHash, OrganizationId, Profile, Timestamp, User, UserId, UserStatus,
 };
-use countersign_store::Tx;
+use countersign_store::{AnsweredRequest, Tx};
 
+use super::roles::ROLES;
 use super::{Actor, PersonRefusal, change_event, check_name, find_npi, locale_of, read_email, read_username};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
-use crate::effects::{as_lost, mailbox_of};
+use crate::effects::{PreparedEffects, as_lost, mailbox_of};
 use crate::links::NewLink;
 use crate::provider::Provider;
 
@@ -39,6 +40,27 @@ pub struct Invited {
     pub user: UserId,
     /// Whether the account was made just now.
     pub created: bool,
+}
+
+/// What became of a request to make an account.
+#[derive(Debug)]
+pub(crate) enum Creation {
+    /// It was made, and its link is mailed.
+    Made(Box<Account>),
+    /// This very request made it before.
+    Before(UserId),
+    /// Another request was sent under this key.
+    OtherRequest,
+}
+
+/// An account that is made with its invitation, as rows.
+struct NewGuest {
+    guest: Guest,
+    account: Account,
+    created: AuditEvent,
+    link: PreparedEffects,
+    /// Key of the request, and what it asked for.
+    once: Option<(KeyedHash, AnsweredRequest)>,
 }
 
 /// An invitation that was read.
@@ -78,6 +100,43 @@ impl Provider {
         };
         let mailed = self.mail_link(&link, context).await?;
         Ok(if mailed { Ok(invited) } else { Err(PersonRefusal::NoPolicy(POLICY)) })
+    }
+
+    /// Makes the account and mails the link, both or neither; `once` are hashes of the request's key and of what it asks
+    /// for. Unlike [`Provider::invite`] it is refused where there is an account.
+    pub(crate) async fn create_invited(
+        &self,
+        new: &Invitation,
+        actor: Actor<'_>,
+        once: Option<(KeyedHash, KeyedHash)>,
+        context: &RequestContext,
+    ) -> Result<Result<Creation, PersonRefusal>, ServiceError> {
+        let guest = match self.read_guest(new).await? {
+            Ok(guest) => guest,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let now = self.clock.now();
+        let account = guest.account(UserId::new(now, random()?), &new.locale, now);
+        let user = account.user.id.clone();
+        let created = change_event(&user, AuditKind::AccountCreated, "created", None, actor, context, now)?;
+        let link = NewLink {
+            user: user.clone(),
+            policy: POLICY.to_owned(),
+            template: POLICY.to_owned(),
+            client: guest.client.clone(),
+            locale: new.locale.clone(),
+        };
+        let Some(link) = self.prepare_mailed_link(&link, Some(&account), context, now).await? else {
+            return Ok(Err(PersonRefusal::NoPolicy(POLICY)));
+        };
+        let answered = |fingerprint| AnsweredRequest { fingerprint, made: user.to_string() };
+        let once = once.map(|(key, fingerprint)| (key, answered(fingerprint)));
+        let rows = NewGuest { guest, account, created, link, once };
+        // Who was faster under another key is found by the second try.
+        match self.db.write(async |tx| rows.write(tx, actor, now).await).await.map_err(as_lost) {
+            Err(ServiceError::Lost) => self.db.write(async |tx| rows.write(tx, actor, now).await).await,
+            written => written,
+        }
     }
 
     /// Mails another link to somebody whose registration is unfinished; theirs of before stops working.
@@ -147,6 +206,53 @@ impl Provider {
         let created = change_event(&account.user.id, kind, "created", None, actor, context, now)?;
         let written = self.db.write(async |tx| guest.write(tx, &account, &created).await).await;
         written.map_err(as_lost)
+    }
+}
+
+impl NewGuest {
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        actor: Actor<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Creation, PersonRefusal>, ServiceError> {
+        if let Some((key, request)) = &self.once
+            && !tx.insert_answered(key, request, now).await?
+        {
+            let before = tx.find_answered(key).await?.filter(|before| before.fingerprint == request.fingerprint);
+            return Ok(Ok(match before.and_then(|before| before.made.parse().ok()) {
+                Some(user) => Creation::Before(user),
+                None => Creation::OtherRequest,
+            }));
+        }
+        let made = self.make(tx, actor, now).await?;
+        if let (Err(_), Some((key, _))) = (&made, &self.once) {
+            tx.delete_answered(key).await?;
+        }
+        Ok(made.map(|()| Creation::Made(Box::new(self.account.clone()))))
+    }
+
+    async fn make(
+        &self,
+        tx: &mut Tx,
+        actor: Actor<'_>,
+        now: Timestamp,
+    ) -> Result<Result<(), PersonRefusal>, ServiceError> {
+        tx.take_turn(ROLES).await?;
+        if let Err(refusal) = actor.may_still_change(tx, &self.account, now).await? {
+            // An organization out of reach is none that the caller could name.
+            let unseen = refusal == PersonRefusal::Unknown;
+            return Ok(Err(if unseen { PersonRefusal::OrganizationUnknown } else { refusal }));
+        }
+        match self.guest.write(tx, &self.account, &self.created).await? {
+            Ok(Invited { created: true, .. }) => {}
+            Ok(_) | Err(PersonRefusal::Registered | PersonRefusal::Disabled | PersonRefusal::Differs(_)) => {
+                return Ok(Err(PersonRefusal::Exists));
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+        self.link.write(tx, now).await?;
+        Ok(Ok(()))
     }
 }
 

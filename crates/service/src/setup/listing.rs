@@ -70,6 +70,7 @@ impl Provider {
         let search: String = asked.search.trim().chars().take(MAX_SEARCH).collect();
         let filter = PeopleFilter {
             organizations: organizations_of(&own.reach),
+            status: None,
             search: Some(search.clone()).filter(|search| !search.is_empty()),
             after: asked.after.clone(),
             limit: PAGE + 1,

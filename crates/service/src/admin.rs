@@ -1,0 +1,21 @@
+//! The use cases of the admin API: who shows a token of ours looks after people, and looks at the deployment.
+//!
+//! Every one of them begins with [`Provider::find_caller`](crate::Provider::find_caller); every account is found within the caller's reach, so that one
+//! out of it and one that is not there are answered alike; and every change asks again in its own transaction.
+
+mod caller;
+mod records;
+mod users;
+mod view;
+
+pub use caller::AdminRefusal;
+pub(crate) use caller::Caller;
+pub use records::AuditQuery;
+pub use users::{CreateUser, UserChange, UserQuery};
+pub use view::{
+    AuditPage, ClientList, EventView, FactorView, KeyList, KeyView, OrganizationList, OrganizationView, PolicyList,
+    PolicyView, ProofList, ProofView, RegisteredClient, SessionList, SessionView, UserPage, UserView,
+};
+
+/// What a use case of the admin API answers.
+pub(crate) type Answer<T> = Result<Result<T, AdminRefusal>, crate::ServiceError>;

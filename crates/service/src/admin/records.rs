@@ -1,0 +1,127 @@
+//! What stands in the records of the deployment: audit, clients, organizations, keys, policies.
+
+use countersign_model::{AuditId, AuditKind, ClientId, Timestamp, UserId};
+use countersign_protocol::delegation::{Permission, Reach};
+use countersign_store::AuditFilter;
+
+use super::users::refused;
+use super::view::{
+    AuditPage, ClientList, EventView, KeyList, KeyView, OrganizationList, OrganizationView, PolicyList, PolicyView,
+    ProofList, ProofView, RegisteredClient,
+};
+use super::{AdminRefusal, Answer};
+use crate::provider::Provider;
+use crate::resource_access::ResourceCall;
+use crate::secrets::hex;
+
+/// Which entries of the audit to list; none of a field: any.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// Of this kind.
+    pub kind: Option<AuditKind>,
+    /// Concerning this person.
+    pub subject: Option<UserId>,
+    /// Concerning this client.
+    pub client: Option<ClientId>,
+    /// About this token.
+    pub jti: Option<String>,
+    /// Not before this.
+    pub since: Option<Timestamp>,
+    /// Before this.
+    pub until: Option<Timestamp>,
+    /// Older than this one, the last of the page before.
+    pub after: Option<(Timestamp, AuditId)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Provider {
+    /// A page of the audit, the newest first.
+    pub async fn list_events(&self, call: ResourceCall<'_>, query: &AuditQuery) -> Answer<AuditPage> {
+        if let Err(refusal) = self.find_caller(call, Permission::ReadAudit).await? {
+            return Ok(refused(refusal));
+        }
+        let filter = AuditFilter {
+            kind: query.kind,
+            subject: query.subject.clone(),
+            client: query.client.clone(),
+            jti: query.jti.clone(),
+            since: query.since,
+            until: query.until,
+            before: query.after.clone(),
+            limit: query.limit + 1,
+        };
+        let mut events = self.db.read(async |tx| tx.list_audit_events(&filter).await).await?;
+        let has_more = events.len() > query.limit as usize;
+        events.truncate(query.limit as usize);
+        let next = events.last().filter(|_| has_more).map(|last| format!("{}.{}", last.at.as_millis(), last.id));
+        Ok(Ok(AuditPage { events: events.into_iter().map(EventView::of).collect(), next }))
+    }
+
+    /// The entries about a token with their proofs against the newest checkpoint.
+    pub async fn prove_events(&self, call: ResourceCall<'_>, jti: &str) -> Answer<ProofList> {
+        if let Err(refusal) = self.find_caller(call, Permission::ReadAudit).await? {
+            return Ok(refused(refusal));
+        }
+        let proven = self.prove_token(jti).await?;
+        if proven.is_empty() {
+            return Ok(Err(AdminRefusal::Unknown));
+        }
+        Ok(Ok(ProofList { proofs: proven.into_iter().map(ProofView::of).collect() }))
+    }
+
+    /// Every client, by id.
+    pub async fn tell_clients(&self, call: ResourceCall<'_>) -> Answer<ClientList> {
+        if let Err(refusal) = self.find_caller(call, Permission::ReadClients).await? {
+            return Ok(refused(refusal));
+        }
+        let clients = self.list_clients().await?;
+        Ok(Ok(ClientList { clients: clients.into_iter().map(RegisteredClient::of).collect() }))
+    }
+
+    /// One client.
+    pub async fn tell_client(&self, call: ResourceCall<'_>, client: &str) -> Answer<RegisteredClient> {
+        if let Err(refusal) = self.find_caller(call, Permission::ReadClients).await? {
+            return Ok(refused(refusal));
+        }
+        let found = match client.parse::<ClientId>() {
+            Ok(client) => self.db.read(async |tx| tx.find_client(&client).await).await?,
+            Err(_) => None,
+        };
+        Ok(found.map(RegisteredClient::of).ok_or(AdminRefusal::Unknown))
+    }
+
+    /// The provider groups that the caller sees.
+    pub async fn tell_organizations(&self, call: ResourceCall<'_>) -> Answer<OrganizationList> {
+        let caller = match self.find_caller(call, Permission::ReadOrganizations).await? {
+            Ok(caller) => caller,
+            Err(refusal) => return Ok(refused(refusal)),
+        };
+        let mut organizations = self.list_organizations().await?;
+        if let Reach::Organizations(own) = &caller.reach {
+            organizations.retain(|organization| own.contains(&organization.id));
+        }
+        Ok(Ok(OrganizationList { organizations: organizations.into_iter().map(OrganizationView::of).collect() }))
+    }
+
+    /// The published signing keys, as this node knows them.
+    pub async fn tell_keys(&self, call: ResourceCall<'_>) -> Answer<KeyList> {
+        if let Err(refusal) = self.find_caller(call, Permission::ReadKeys).await? {
+            return Ok(refused(refusal));
+        }
+        Ok(Ok(KeyList { keys: self.signing_keys().iter().map(KeyView::of).collect() }))
+    }
+
+    /// The policies that this node runs.
+    pub async fn tell_policies(&self, call: ResourceCall<'_>) -> Answer<PolicyList> {
+        if let Err(refusal) = self.find_caller(call, Permission::ReadPolicies).await? {
+            return Ok(refused(refusal));
+        }
+        let policies = self.policies.set().iter().map(|policy| PolicyView {
+            id: policy.id.clone(),
+            digest: hex(&policy.digest),
+            acr: policy.acr.clone(),
+        });
+        Ok(Ok(PolicyList { policies: policies.collect() }))
+    }
+}

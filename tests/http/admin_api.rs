@@ -1,0 +1,379 @@
+//! The admin API over HTTP: every route as every role, the table generated from the routes; the document; what a program
+//! relies on: versions, keys of requests, pages, problems.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_protocol::delegation::Permission;
+use countersign_server::{ADMIN_ROOT, ADMIN_ROUTES, AdminRoute};
+use countersign_tests::user_agent::{Answer, UserAgent};
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::fixture::{DONALD, Granted, Provider, assert_not_cached, redirect_uri_of, text};
+use crate::setup::app_code;
+
+/// The people of CONTRACT.md, with the seeds of their apps.
+const ROOT: (&str, &str, &str) = ("root@example.com", "granite-steps-8841-moss", "KRSXG5CTMVRXEZLUKN2XAZLSKNSWG4TF");
+const HELPDESK: (&str, &str, &str) =
+    ("helpdesk@example.com", "copper-kettle-5160-fern", "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U");
+const AUDITOR: (&str, &str, &str) =
+    ("auditor@example.com", "ledger-stone-7720-fern", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
+const ADMIN: (&str, &str) = ("admin@example.com", "harbour-light-3305-oak");
+
+/// Every scope value of the API.
+pub const EVERYTHING: &str =
+    "openid offline_access users.read users.write audit.read clients.read organizations.read keys.read policies.read";
+const NOBODY: &str = "01890000-0000-7000-8000-00000000ffff";
+
+/// What each role may: administrator, provider administrator, help desk, security auditor, a program by itself.
+const TABLE: [(&str, &str, [bool; 5]); 17] = [
+    ("GET", "/users", [true, true, true, false, true]),
+    ("POST", "/users", [true, true, false, false, true]),
+    ("GET", "/users/{user}", [true, true, true, false, true]),
+    ("POST", "/users/{user}/disable", [true, true, false, false, true]),
+    ("POST", "/users/{user}/enable", [true, true, false, false, true]),
+    ("POST", "/users/{user}/reset-registration", [true, true, false, false, false]),
+    ("POST", "/users/{user}/invitation", [true, true, false, false, true]),
+    ("GET", "/users/{user}/sessions", [true, true, true, false, true]),
+    ("DELETE", "/users/{user}/sessions/{session}", [true, true, false, false, true]),
+    ("GET", "/users/{who}/timeline", [true, true, true, false, true]),
+    ("GET", "/audit/events", [true, false, false, true, true]),
+    ("GET", "/audit/tokens/{jti}/proofs", [true, false, false, true, true]),
+    ("GET", "/clients", [true, false, false, true, true]),
+    ("GET", "/clients/{client}", [true, false, false, true, true]),
+    ("GET", "/organizations", [true, true, false, false, true]),
+    ("GET", "/keys", [true, false, false, true, true]),
+    ("GET", "/policies", [true, false, false, true, true]),
+];
+
+async fn token_of(provider: &Provider, email: &str, password: &str, seed: Option<&str>) -> String {
+    text(&tokens_of(provider, email, password, seed).await, "access_token").to_owned()
+}
+
+/// Those of a person who signed in at `console-app` by password and a second factor: the app's code, or one by text.
+async fn tokens_of(provider: &Provider, email: &str, password: &str, seed: Option<&str>) -> Value {
+    let policy = if seed.is_some() { "totp" } else { "phone" };
+    let ask = provider.ask("console-app").with("scope", EVERYTHING).with("p", policy);
+    let agent = UserAgent::new();
+    let page = agent.follow(agent.get(&ask.url()).await).await;
+    let typed = agent.press(&page, "login", &[("email", email), ("password", password)]).await;
+    let asked = agent.follow(typed).await;
+    let (page, code) = if let Some(seed) = seed {
+        (asked, app_code(seed))
+    } else {
+        let (inbox, phone) = (provider.demo.inbox(), "+12025559885");
+        let before = inbox.ids(phone).await;
+        let sent = agent.press(&asked, "send", &[]).await;
+        (agent.follow(sent).await, inbox.new_code(phone, &before).await)
+    };
+    let answer = agent.press(&page, "verify", &[("code", &code)]).await;
+    let code = answer.response().remove("code").unwrap_or_else(|| panic!("{}", answer.body));
+    let granted = Granted { client: "console-app".to_owned(), code, redirect_uri: redirect_uri_of("console-app") };
+    provider.redeem(&granted).await
+}
+
+async fn own_token(provider: &Provider) -> String {
+    let scope = EVERYTHING.trim_start_matches("openid offline_access ");
+    let answer = provider.token("robot", &[("grant_type", "client_credentials"), ("scope", scope)]).await;
+    text(&answer.json(), "access_token").to_owned()
+}
+
+fn request(provider: &Provider, method: &str, path: &str, token: &str) -> reqwest::RequestBuilder {
+    let url = provider.url(&format!("{ADMIN_ROOT}{path}"));
+    provider.http.request(Method::from_bytes(method.as_bytes()).unwrap(), url).bearer_auth(token)
+}
+
+async fn get(provider: &Provider, path: &str, token: &str) -> Answer {
+    Answer::to(request(provider, "GET", path, token)).await
+}
+
+async fn post(provider: &Provider, path: &str, token: &str, body: &Value) -> Answer {
+    Answer::to(request(provider, "POST", path, token).json(body)).await
+}
+
+/// The account of who has this mail address.
+async fn find(provider: &Provider, token: &str, email: &str) -> Value {
+    let found = get(provider, &format!("/users?search={}", email.replace('@', "%40")), token).await;
+    let users = found.json()["users"].clone();
+    assert_eq!(users.as_array().map(Vec::len), Some(1), "{email}: {}", found.body);
+    users[0].clone()
+}
+
+/// A request that changes nothing: what it names is not there, or its body says nothing.
+async fn try_route(provider: &Provider, route: (&str, &str), token: &str, user: &str) -> Answer {
+    let path = route.1.replace("{user}", user).replace("{who}", user).replace("{client}", "basic");
+    let path = path.replace("{session}", NOBODY).replace("{jti}", "no-such-token");
+    let body = if route.1 == "/users" { json!({"email": "", "name": ""}) } else { json!({"reason": ""}) };
+    let asked = request(provider, route.0, &path, token);
+    Answer::to(if route.0 == "POST" { asked.json(&body) } else { asked }).await
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status, "{}", answer.body);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem = answer.json();
+    assert_eq!((&problem["status"], &problem["type"]), (&status.into(), &"about:blank".into()), "{problem}");
+    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+    assert_not_cached(answer);
+}
+
+#[test]
+fn every_route_of_the_admin_api_is_in_the_table() {
+    let with_token = |route: &&AdminRoute| route.permission.is_some();
+    let routed: BTreeSet<_> = ADMIN_ROUTES.iter().filter(with_token).map(|route| (route.method, route.path)).collect();
+    let tried: BTreeSet<_> = TABLE.iter().map(|(method, path, _)| (*method, *path)).collect();
+    assert_eq!(routed, tried, "a route without a row, or a row without a route");
+    for (_, path, row) in TABLE {
+        let reads = row[2] || row[3];
+        let route = ADMIN_ROUTES.iter().find(|route| route.path == path && reads == (route.method == "GET"));
+        assert!(route.is_some() || path == "/organizations", "who only reads changes nothing: {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_of_the_admin_api_answers_every_role_as_it_should() {
+    let provider = Provider::start().await;
+    let root = token_of(&provider, ROOT.0, ROOT.1, Some(ROOT.2)).await;
+    let roles = [
+        root.clone(),
+        token_of(&provider, ADMIN.0, ADMIN.1, None).await,
+        token_of(&provider, HELPDESK.0, HELPDESK.1, Some(HELPDESK.2)).await,
+        token_of(&provider, AUDITOR.0, AUDITOR.1, Some(AUDITOR.2)).await,
+        own_token(&provider).await,
+    ];
+    let own = text(&find(&provider, &root, DONALD.0).await, "id").to_owned();
+    let other = text(&find(&provider, &root, "demohospital18@example.com").await, "id").to_owned();
+    for (method, path, row) in TABLE {
+        for (role, (token, may)) in roles.iter().zip(row).enumerate() {
+            let case = format!("{method} {path} as {role}");
+            let answer = try_route(&provider, (method, path), token, &own).await;
+            if may {
+                assert!(![401, 403, 405].contains(&answer.status), "{case}: {} {}", answer.status, answer.body);
+                let unknown = try_route(&provider, (method, path), token, NOBODY).await;
+                if path.contains("{user}") {
+                    assert_eq!(unknown.status, 404, "{case}: nobody");
+                }
+                let elsewhere = try_route(&provider, (method, path), token, &other).await;
+                if role == 1 && path.contains("{user}") {
+                    assert_eq!((elsewhere.status, &elsewhere.body), (404, &unknown.body), "{case}: out of reach");
+                }
+            } else if role == 4 {
+                assert_eq!(answer.status, 401, "{case}: a program has no second factor");
+                assert!(answer.header("www-authenticate").contains("insufficient_user_authentication"), "{case}");
+            } else {
+                assert_eq!(answer.status, 403, "{case}: {}", answer.body);
+                assert!(answer.header("www-authenticate").contains("insufficient_scope"), "{case}");
+            }
+        }
+        let nobody = provider
+            .http
+            .request(Method::from_bytes(method.as_bytes()).unwrap(), provider.url(&format!("{ADMIN_ROOT}{path}")));
+        let nobody = Answer::to(nobody).await;
+        assert_eq!((nobody.status, nobody.header("www-authenticate").starts_with("Bearer")), (401, true), "{path}");
+        let forged = try_route(&provider, (method, path), "no.such.token", &own).await;
+        assert!([400, 401, 415, 422].contains(&forged.status), "{method} {path}: {}", forged.status);
+        let wrong = Answer::to(request(&provider, "PATCH", path, &root)).await;
+        assert_eq!(wrong.status, 405, "{path}");
+    }
+    assert_eq!(find(&provider, &root, DONALD.0).await["status"], "active", "nothing was changed");
+}
+
+#[tokio::test]
+async fn the_document_tells_of_every_route_and_nothing_else() {
+    let provider = Provider::start().await;
+    let document = Answer::to(provider.http.get(provider.url(&format!("{ADMIN_ROOT}/openapi.json")))).await;
+    assert_eq!(document.status, 200);
+    let document = document.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut told = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let scope = operation["security"][0]["token"][0].as_str().map(str::to_owned);
+            told.insert((method.to_uppercase(), path.trim_start_matches(ADMIN_ROOT).to_owned()), scope);
+        }
+    }
+    let scope = |route: &AdminRoute| route.permission.map(Permission::scope).map(str::to_owned);
+    let routed: BTreeMap<_, _> =
+        ADMIN_ROUTES.iter().map(|route| ((route.method.to_owned(), route.path.to_owned()), scope(route))).collect();
+    assert_eq!(told, routed);
+    // Every reference leads somewhere, and an answer has the members that its schema demands.
+    let words = document.to_string();
+    for reference in words.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+    let own = own_token(&provider).await;
+    let page = get(&provider, "/users?limit=1", &own).await.json();
+    let schema = &document["components"]["schemas"]["UserView"];
+    for name in schema["required"].as_array().expect("required members") {
+        assert!(!page["users"][0][name.as_str().unwrap()].is_null(), "{name}");
+    }
+    for name in page["users"][0].as_object().unwrap().keys() {
+        assert!(schema["properties"][name].is_object(), "{name} is not described");
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_made_once_however_often_it_is_asked_for() {
+    const MANY: usize = 32;
+    let provider = Provider::start().await;
+    let token = own_token(&provider).await;
+    let new = json!({"email": "new.nurse@example.com", "name": "New Nurse", "organization_npi": "1234567893"});
+    let ask = || request(&provider, "POST", "/users", &token).header("idempotency-key", "first").json(&new);
+    let answers = join_all((0..MANY).map(|_| Answer::to(ask()))).await;
+    let ids: BTreeSet<String> = answers
+        .iter()
+        .map(|answer| {
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            assert!(answer.header("etag").starts_with('"'), "{:?}", answer.headers);
+            text(&answer.json(), "id").to_owned()
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+    let inbox = provider.demo.inbox();
+    inbox.wait_for("new.nurse@example.com", 1).await;
+    let made = get(&provider, "/audit/events?kind=account.created&limit=5", &token).await.json();
+    let own = |event: &&Value| event["subject"].as_str().is_some_and(|subject| ids.contains(subject));
+    assert_eq!(made["events"].as_array().unwrap().iter().filter(own).count(), 1, "{made}");
+    assert_eq!(made["events"][0]["detail"]["by"], "client");
+    assert_eq!(made["events"][0]["client"], "robot");
+
+    let other = json!({"email": "other.nurse@example.com", "name": "Other Nurse"});
+    let reused = request(&provider, "POST", "/users", &token).header("idempotency-key", "first").json(&other);
+    assert_problem(&Answer::to(reused).await, 422);
+    assert_problem(&post(&provider, "/users", &token, &new).await, 409);
+    // What was refused is not what the key stands for.
+    let bad = json!({"email": "no address", "name": "Other Nurse"});
+    let second =
+        |body: &Value| request(&provider, "POST", "/users", &token).header("idempotency-key", "second").json(body);
+    assert_problem(&Answer::to(second(&bad)).await, 422);
+    assert_eq!(Answer::to(second(&other)).await.status, 201);
+    for (body, status) in [
+        (json!({"email": "a@example.com", "name": "A", "surprise": 1}), 400),
+        (json!({"email": "a@example.com", "name": "A", "locale": "xx"}), 422),
+        (json!({"email": "a@example.com", "name": "A", "organization_npi": "0000000000"}), 422),
+        (json!({"email": "a@example.com", "name": "A", "client": "none"}), 422),
+        (json!([]), 400),
+    ] {
+        assert_problem(&post(&provider, "/users", &token, &body).await, status);
+    }
+    let plain = request(&provider, "POST", "/users", &token).header("content-type", "text/plain").body("x");
+    assert_problem(&Answer::to(plain).await, 415);
+    let long = request(&provider, "POST", "/users", &token).header("idempotency-key", "x".repeat(201)).json(&other);
+    assert_problem(&Answer::to(long).await, 400);
+    assert!(inbox.list("a@example.com").await.is_empty());
+    assert_eq!(inbox.list("new.nurse@example.com").await.len(), 1, "one mail");
+}
+
+#[tokio::test]
+async fn an_account_is_changed_as_it_was_seen_with_a_reason_and_its_person_is_told() {
+    let provider = Provider::start().await;
+    let token = token_of(&provider, ADMIN.0, ADMIN.1, None).await;
+    let user = text(&find(&provider, &token, DONALD.0).await, "id").to_owned();
+    let path = |what: &str| format!("/users/{user}{what}");
+    let seen = get(&provider, &path(""), &token).await;
+    let (etag, body) = (seen.header("etag").to_owned(), seen.json());
+    assert!(body["factors"].as_array().unwrap().iter().any(|factor| factor["masked"] == "XXX-XXX-3661"), "{body}");
+    assert!(!seen.body.contains("2025553661"), "{}", seen.body);
+    let change = |what: &str, etag: &str, reason: &str| {
+        request(&provider, "POST", &path(what), &token).header("if-match", etag).json(&json!({"reason": reason}))
+    };
+    assert_problem(&Answer::to(change("/disable", "\"another\"", "left")).await, 412);
+    assert_problem(&Answer::to(change("/disable", &format!("W/{etag}"), "left")).await, 412);
+    assert_problem(&Answer::to(change("/disable", "no tag", "left")).await, 400);
+    assert_problem(&Answer::to(change("/disable", &etag, " ")).await, 422);
+    assert_eq!(get(&provider, &path(""), &token).await.header("etag"), etag, "nothing was changed");
+    let done = Answer::to(change("/disable", &etag, "left the ward")).await;
+    assert_eq!((done.status, &done.json()["status"]), (200, &"disabled".into()), "{}", done.body);
+    assert_ne!(done.header("etag"), etag);
+    assert_problem(&Answer::to(change("/disable", &etag, "left")).await, 412);
+    assert_problem(&Answer::to(change("/disable", done.header("etag"), "left")).await, 409);
+    let told = provider.demo.inbox().mail(DONALD.0, "Atrezzo - Account Disabled").await;
+    assert!(told.text.contains("disabled by an administrator"), "{}", told.text);
+    let done = Answer::to(change("/enable", "*", "came back")).await;
+    assert_eq!(done.json()["status"], "active");
+    assert_problem(&post(&provider, &path("/invitation"), &token, &json!({})).await, 409);
+    let reset = Answer::to(change("/reset-registration", done.header("etag"), "lost the phone")).await;
+    assert_eq!((reset.status, &reset.json()["registered_at"]), (200, &Value::Null), "{}", reset.body);
+    provider.demo.inbox().wait_for("+12025553661", 1).await;
+    assert_eq!(post(&provider, &path("/invitation"), &token, &json!({})).await.status, 200);
+
+    let auditor = token_of(&provider, AUDITOR.0, AUDITOR.1, Some(AUDITOR.2)).await;
+    let events =
+        get(&provider, &format!("/audit/events?subject={user}&kind=user.changed&limit=2"), &auditor).await.json();
+    let next = text(&events, "next");
+    let rest = get(&provider, &format!("/audit/events?subject={user}&kind=user.changed&after={next}"), &auditor).await;
+    let mut all = events["events"].as_array().unwrap().clone();
+    all.extend(rest.json()["events"].as_array().unwrap().clone());
+    let changes: Vec<_> = all.iter().map(|event| event["detail"]["change"].as_str().unwrap_or_default()).collect();
+    // What the demo itself entered stands before.
+    assert_eq!(changes[..4], ["invited again", "registration reset", "enabled", "disabled"], "{all:?}");
+    assert!(
+        all[..4]
+            .iter()
+            .all(|event| event["detail"]["by"] == "provider administrator" && event["client"] == "console-app")
+    );
+    assert_eq!(all[3]["detail"]["reason"], "left the ward");
+    for bad in ["kind=nothing", "since=yesterday", "limit=0", "limit=201", "after=x", "subject=x"] {
+        assert_problem(&get(&provider, &format!("/audit/events?{bad}"), &auditor).await, 400);
+    }
+}
+
+#[tokio::test]
+async fn what_is_dangerous_takes_a_second_factor_of_the_last_quarter_of_an_hour_rfc9470() {
+    let provider = Provider::start_with_clock().await;
+    let tokens = tokens_of(&provider, ADMIN.0, ADMIN.1, None).await;
+    let user = text(&find(&provider, text(&tokens, "access_token"), DONALD.0).await, "id").to_owned();
+    provider.demo.move_clock(std::time::Duration::from_mins(16));
+    let later = provider.refresh("console-app", text(&tokens, "refresh_token"), EVERYTHING).await;
+    let token = text(&later.json(), "access_token").to_owned();
+    let reset = post(&provider, &format!("/users/{user}/reset-registration"), &token, &json!({"reason": "lost"})).await;
+    assert_eq!(reset.status, 401, "{}", reset.body);
+    let challenge = reset.header("www-authenticate");
+    assert!(
+        challenge.contains("insufficient_user_authentication") && challenge.contains("max_age=\"900\""),
+        "{challenge}"
+    );
+    assert!(!find(&provider, &token, DONALD.0).await["registered_at"].is_null(), "nothing was changed");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_and_people_come_in_pages() {
+    let provider = Provider::start().await;
+    let token = own_token(&provider).await;
+    let agent = UserAgent::new();
+    provider.grant(&agent, &provider.ask("basic")).await;
+    let alice = text(&find(&provider, &token, "alice@example.com").await, "id").to_owned();
+    let sessions = get(&provider, &format!("/users/{alice}/sessions"), &token).await.json();
+    let session = text(&sessions["sessions"][0], "id").to_owned();
+    let end = || request(&provider, "DELETE", &format!("/users/{alice}/sessions/{session}"), &token);
+    assert_eq!(Answer::to(end()).await.status, 204);
+    assert_problem(&Answer::to(end()).await, 404);
+    let left = get(&provider, &format!("/users/{alice}/sessions"), &token).await.json();
+    assert_eq!(left["sessions"], json!([]));
+
+    let whole = get(&provider, "/users", &token).await.json();
+    let names = |page: &Value| -> Vec<String> {
+        page["users"].as_array().unwrap().iter().map(|user| text(user, "id").to_owned()).collect()
+    };
+    let (mut paged, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = get(&provider, &format!("/users?limit=3&after={after}"), &token).await.json();
+        paged.extend(names(&page));
+        let Some(next) = page["next"].as_str() else { break };
+        after = next.to_owned();
+    }
+    assert_eq!(paged, names(&whole));
+    assert!(names(&get(&provider, "/users?status=disabled", &token).await.json()).is_empty());
+    let organizations = get(&provider, "/organizations", &token).await.json();
+    let clinic = text(&organizations["organizations"][0], "id").to_owned();
+    let of_clinic = get(&provider, &format!("/users?organization={clinic}"), &token).await.json();
+    assert!(of_clinic["users"].as_array().unwrap().iter().all(|user| user["organization"] == clinic.as_str()));
+    let keys = get(&provider, "/keys", &token).await;
+    assert!(keys.json()["keys"].as_array().unwrap().len() >= 4 && !keys.body.contains("\"d\""), "{}", keys.body);
+    let client = get(&provider, "/clients/basic", &token).await;
+    assert!(client.json()["redirect_uris"].is_array() && !client.body.contains("hash"), "{}", client.body);
+    assert!(!get(&provider, "/policies", &token).await.json()["policies"].as_array().unwrap().is_empty());
+}
