@@ -20,6 +20,7 @@ mod relying_party;
 mod remember;
 mod setup;
 mod sign_in;
+mod sign_out;
 mod steps;
 mod tabs;
 

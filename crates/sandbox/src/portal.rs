@@ -4,6 +4,7 @@ mod answers;
 mod callback;
 mod cookies;
 mod login;
+mod logout;
 mod pages;
 mod provider;
 mod sample;
@@ -14,13 +15,14 @@ use crate::expiring::Expiring;
 use crate::lifetime::listen_for_stop;
 use crate::listener::{TlsFiles, bind_loopback};
 use crate::page::Pages;
-use crate::web::serve;
+use crate::web::{content_security_policy, serve};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, ServiceConfig, get};
 use chrono::TimeDelta;
 use login::PendingLogin;
 use provider::Provider;
 use secrecy::SecretString;
-use session::SignedIn;
+use session::Session;
 use std::path::PathBuf;
 use url::Url;
 
@@ -55,7 +57,7 @@ pub struct PortalSettings {
 }
 
 impl PortalSettings {
-    /// The demo's portal: `case-portal` on port 8090 with `openid profile email`.
+    /// The demo's portal: `case-portal` on port 8090 with `openid profile email offline_access`.
     pub fn new(issuer: impl Into<String>, client_secret: SecretString) -> Self {
         Self {
             port: 8090,
@@ -63,7 +65,7 @@ impl PortalSettings {
             issuer: issuer.into(),
             client_id: "case-portal".into(),
             client_secret,
-            scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
+            scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).into(),
             tls: None,
             ca_file: None,
             stop_when_stdin_closes: false,
@@ -83,14 +85,24 @@ impl PortalSettings {
     }
 }
 
+/// Signing out leads to the provider.
+fn find_policy(issuer: &str) -> Result<HeaderValue, SandboxError> {
+    let wrong = |reason: String| SandboxError::Setting { name: "issuer", reason };
+    let issuer = Url::parse(issuer).map_err(|error| wrong(error.to_string()))?;
+    let policy = content_security_policy(&format!(" {}", issuer.origin().ascii_serialization()));
+    HeaderValue::try_from(policy).map_err(|error| wrong(error.to_string()))
+}
+
 /// What the handlers share.
 pub(crate) struct Portal {
     provider: Provider,
     pending: Expiring<PendingLogin>,
-    sessions: Expiring<SignedIn>,
+    sessions: Expiring<Session>,
     pages: Pages,
     /// As browsers see it.
     origin: Url,
+    /// Of pages with a form whose answer leads to the provider: browsers hold redirects against it, too.
+    policy: HeaderValue,
     /// Cookies are marked `Secure`.
     secure: bool,
 }
@@ -106,6 +118,7 @@ pub async fn run_portal(settings: PortalSettings, ready: impl FnOnce(u16)) -> Re
     let stop = listen_for_stop(settings.stop_when_stdin_closes)?;
     let portal = Data::new(Portal {
         secure: origin.scheme() == "https",
+        policy: find_policy(&settings.issuer)?,
         provider: Provider::new(&settings, &origin)?,
         origin,
         pending: Expiring::new(MAX_HELD, LOGIN_LIFE),
@@ -114,7 +127,7 @@ pub async fn run_portal(settings: PortalSettings, ready: impl FnOnce(u16)) -> Re
     });
     let configure = move |routes: &mut ServiceConfig| {
         routes.app_data(portal.clone());
-        routes.configure(login::routes).configure(callback::routes).configure(session::routes).configure(pages::routes);
+        routes.configure(login::routes).configure(callback::routes).configure(logout::routes).configure(pages::routes);
         routes.default_service(get().to(pages::not_found));
     };
     serve(loopback, tls.as_ref(), configure, || ready(port), stop).await

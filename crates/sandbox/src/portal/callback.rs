@@ -73,18 +73,18 @@ fn consume_login(portal: &Portal, request: &HttpRequest, answer: &ProviderAnswer
 }
 
 async fn finish(portal: &Portal, request: &HttpRequest, answer: &ProviderAnswer, login: &PendingLogin) -> HttpResponse {
-    let signed_in = match read_code(portal, answer).await {
+    let session = match read_code(portal, answer).await {
         Ok(code) => portal.provider.redeem(code, login).await,
         Err(problem) => Err(problem),
     };
-    match signed_in {
+    match session {
         Err(problem) => portal.show_problem(&problem),
-        Ok(signed_in) => {
+        Ok(session) => {
             if let Some(previous) = find_cookie(request, SESSION) {
                 portal.sessions.revoke(&previous);
             }
             let id = random::secret();
-            portal.sessions.insert(id.clone(), signed_in, now());
+            portal.sessions.insert(id.clone(), session.share(), now());
             let mut response = see_other(login.place.path());
             match response.add_cookie(&portal.session_cookie(id)) {
                 Ok(()) => response,

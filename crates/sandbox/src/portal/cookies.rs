@@ -6,6 +6,8 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 
 pub const SESSION: &str = "portal_session";
+/// The state of a logout at the provider, until the browser comes back.
+pub const LOGOUT: &str = "portal_logout";
 /// One cookie per pending login, so that two tabs that start at the same moment do not overwrite each other.
 const LOGIN_PREFIX: &str = "portal_login_";
 const MAX_LOGINS: usize = 10;
@@ -14,6 +16,10 @@ impl Portal {
     /// Ends with the browser session.
     pub fn session_cookie(&self, id: String) -> Cookie<'static> {
         self.cookie(SESSION.into(), id)
+    }
+
+    pub fn logout_cookie(&self, state: String) -> Cookie<'static> {
+        self.cookie(LOGOUT.into(), state)
     }
 
     pub fn login_cookie(&self, state: &str, browser: String) -> Cookie<'static> {

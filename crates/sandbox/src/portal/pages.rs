@@ -3,6 +3,7 @@
 use super::{Portal, sample};
 use crate::page::{Asset, Pages, answer_asset, see_other};
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use actix_web::web::{Data, ServiceConfig, get, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -88,15 +89,14 @@ pub fn routes(routes: &mut ServiceConfig) {
         routes.service(resource(asset.path).route(get().to(move || async { answer_asset(asset) })));
     }
     for place in Place::ALL {
-        let show = move |portal, request| async move { show_place(place, &portal, &request) };
+        let show = move |portal, request| async move { show_place(place, &portal, &request).await };
         routes.service(resource(place.path()).route(get().to(show)));
     }
-    routes.service(resource("/signed-out").route(get().to(show_signed_out)));
 }
 
 /// Who is not signed in is sent to the provider at once, as in the guides, and comes back to the same page.
-fn show_place(place: Place, portal: &Data<Portal>, request: &HttpRequest) -> HttpResponse {
-    let Some(user) = portal.find_signed_in(request) else { return see_other(place.login_path()) };
+async fn show_place(place: Place, portal: &Data<Portal>, request: &HttpRequest) -> HttpResponse {
+    let Some(user) = portal.find_signed_in(request).await else { return see_other(place.login_path()) };
     let navigation: Vec<Value> = Place::ALL
         .into_iter()
         .map(|other| json!({ "label": other.label(), "path": other.path(), "current": other == place }))
@@ -108,11 +108,9 @@ fn show_place(place: Place, portal: &Data<Portal>, request: &HttpRequest) -> Htt
         "cases": sample::CASES,
         "messages": sample::MESSAGES,
     });
-    portal.pages.render(StatusCode::OK, place.template(), context)
-}
-
-async fn show_signed_out(portal: Data<Portal>) -> HttpResponse {
-    portal.pages.render(StatusCode::OK, "signed_out.html", json!({}))
+    let mut page = portal.pages.render(StatusCode::OK, place.template(), context);
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, portal.policy.clone());
+    page
 }
 
 pub async fn not_found(portal: Data<Portal>) -> HttpResponse {

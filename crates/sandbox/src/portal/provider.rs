@@ -2,16 +2,22 @@
 
 mod exchange;
 mod metadata;
+mod renewal;
 
 use super::answers::Problem;
 use super::login::{LoginWishes, PendingLogin};
-use super::session::SignedIn;
+use super::logout::SIGNED_OUT;
+use super::session::SignIn;
 use super::{PortalSettings, SandboxError};
 use crate::outgoing::build_client;
 use actix_web::http::StatusCode;
 use metadata::{Known, PortalClient};
 use openidconnect::core::CoreAuthenticationFlow;
-use openidconnect::{ClientId, ClientSecret, CsrfToken, IssuerUrl, Nonce, PkceCodeChallenge, RedirectUrl, Scope};
+use openidconnect::{
+    ClientId, ClientSecret, CsrfToken, IssuerUrl, LogoutRequest, Nonce, PkceCodeChallenge, PostLogoutRedirectUrl,
+    RedirectUrl, Scope,
+};
+pub use renewal::NotRenewed;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +33,7 @@ pub struct Provider {
     client_id: ClientId,
     client_secret: ClientSecret,
     redirect_url: RedirectUrl,
+    after_logout: PostLogoutRedirectUrl,
     scopes: Vec<Scope>,
     http: reqwest::Client,
     /// Held while discovering, so that one request does it for all.
@@ -37,12 +44,14 @@ impl Provider {
     pub fn new(settings: &PortalSettings, origin: &Url) -> Result<Self, SandboxError> {
         let wrong = |name| move |error: url::ParseError| SandboxError::Setting { name, reason: error.to_string() };
         let redirect = origin.join("callback").map_err(wrong("public_url"))?;
+        let after_logout = origin.join(SIGNED_OUT).map_err(wrong("public_url"))?;
         let wanted = settings.scopes.iter().filter(|scope| *scope != "openid");
         Ok(Self {
             issuer: IssuerUrl::new(settings.issuer.clone()).map_err(wrong("issuer"))?,
             client_id: ClientId::new(settings.client_id.clone()),
             client_secret: ClientSecret::new(settings.client_secret.expose_secret().to_owned()),
             redirect_url: RedirectUrl::from_url(redirect),
+            after_logout: PostLogoutRedirectUrl::from_url(after_logout),
             scopes: wanted.map(|scope| Scope::new(scope.clone())).collect(),
             http: build_client(settings.ca_file.as_ref(), PATIENCE)?,
             known: Mutex::new(None),
@@ -99,8 +108,27 @@ impl Provider {
     }
 
     /// Redeems the code; the result has passed every check.
-    pub async fn redeem(&self, code: String, login: &PendingLogin) -> Result<SignedIn, Problem> {
+    pub async fn redeem(&self, code: String, login: &PendingLogin) -> Result<SignIn, Problem> {
         let known = self.find_known().await?;
         exchange::redeem(self, &known, code, login).await
+    }
+
+    /// The same with the refresh token, shortly before the access token ends.
+    pub async fn renew(&self, sign_in: &SignIn) -> Result<SignIn, NotRenewed> {
+        let known = self.find_known().await.map_err(NotRenewed::Later)?;
+        renewal::renew(self, &known, sign_in).await
+    }
+
+    /// Gives the refresh token back, and says where to send the browser to end the provider's session, with the state
+    /// it comes back with (RP-Initiated Logout, 2). Nowhere, if the provider cannot be asked or has no such place.
+    pub async fn leave(&self, sign_in: &SignIn) -> Option<(Url, CsrfToken)> {
+        let known = self.find_known().await.ok()?;
+        renewal::revoke(self, &known, sign_in).await;
+        let state = CsrfToken::new_random();
+        let request = LogoutRequest::from(known.logout_endpoint()?)
+            .set_id_token_hint(&sign_in.id_token)
+            .set_post_logout_redirect_uri(self.after_logout.clone())
+            .set_state(state.clone());
+        Some((request.http_get_url(), state))
     }
 }

@@ -100,7 +100,7 @@ async fn who_signs_in_sees_the_home_page_with_the_claims() {
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", "case-portal"),
-        ("scope", "openid profile email"),
+        ("scope", "openid profile email offline_access"),
         ("code_challenge_method", "S256"),
         ("redirect_uri", &format!("{}/callback", browser.base)),
     ] {
@@ -304,7 +304,7 @@ async fn parameters_are_passed_on_by_name() {
         ("max_age", "0"),
         ("ui_locales", "es"),
         ("login_hint", "x@y"),
-        ("scope", "openid profile email"),
+        ("scope", "openid profile email offline_access"),
     ] {
         assert_eq!(parameter(&request, name), value, "{name}");
     }
@@ -323,26 +323,117 @@ async fn the_provider_may_start_later() {
     assert_eq!(browser.log_in("/login").await.path(), "/authorize");
 }
 
+impl Browser {
+    /// Signs in with a code of that name.
+    async fn sign_in(&self, provider: &TestProvider, code: &str) {
+        let answer = approve(provider, &self.log_in("/login").await, code);
+        assert_eq!(self.get(&answer).await.status(), 303);
+    }
+
+    async fn log_out(&self, origin: &str) -> Response {
+        let request = self.http.post(format!("{}/logout", self.base)).header("Cookie", self.cookie_header());
+        let answer = request.header("Origin", origin.to_owned()).send().await.unwrap();
+        self.keep_cookies(&answer);
+        answer
+    }
+}
+
 #[tokio::test]
-async fn signing_out_ends_the_session_on_the_server() {
+async fn signing_out_ends_the_session_here_and_at_the_provider() {
     let provider = start_provider();
     let browser = start(&provider);
-    let answer = approve(&provider, &browser.log_in("/login").await, "c1");
-    browser.get(&answer).await;
+    browser.sign_in(&provider, "c1").await;
     let cookies = browser.cookies.lock().unwrap().clone();
-    let log_out = |origin: &str| {
-        let request = browser.http.post(format!("{}/logout", browser.base)).header("Cookie", browser.cookie_header());
-        request.header("Origin", origin.to_owned()).send()
-    };
-    assert_eq!(log_out("http://evil.example").await.unwrap().status(), 403);
-    assert_eq!(browser.get("/").await.status(), 200);
-    let answer = log_out(&browser.base).await.unwrap();
-    assert_eq!((answer.status().as_u16(), location(&answer)), (303, "/signed-out"));
-    browser.keep_cookies(&answer);
-    assert!(browser.cookies.lock().unwrap().is_empty());
+    assert_eq!(browser.log_out("http://evil.example").await.status(), 403);
+    let home = browser.get("/").await;
+    let policy = home.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains(&format!("form-action 'self' {};", provider.issuer)), "{policy}");
+
+    let answer = browser.log_out(&browser.base).await;
+    let address = Url::parse(location(&answer)).unwrap();
+    assert_eq!(address.as_str().split('?').next().unwrap(), format!("{}/end", provider.issuer));
+    assert_eq!(parameter(&address, "post_logout_redirect_uri"), format!("{}/signed-out", browser.base));
+    assert_eq!(parameter(&address, "id_token_hint").split('.').count(), 3);
+    assert_eq!(provider.behaviour.lock().unwrap().revoked, ["rt-1"], "nobody uses it any more");
     *browser.cookies.lock().unwrap() = cookies;
-    assert_eq!(browser.get("/").await.status(), 303);
+    assert_eq!(browser.get("/").await.status(), 303, "over at once");
+}
+
+#[tokio::test]
+async fn the_browser_comes_back_to_the_page_of_its_own_sign_out() {
+    let provider = start_provider();
+    let browser = start(&provider);
+    browser.sign_in(&provider, "c1").await;
+    let answer = browser.log_out(&browser.base).await;
+    let state = parameter(&Url::parse(location(&answer)).unwrap(), "state");
+    let back = |state: &str| format!("/signed-out?state={state}");
+    let stranger = Browser::new(Url::parse(&browser.base).unwrap().port().unwrap());
+    assert_eq!(problem(stranger.get(&back(&state)).await).await, (400, "unknown_state".into()));
+    for wrong in ["made-up".to_owned(), format!("{state}&state={state}"), String::new()] {
+        assert_eq!(problem(browser.get(&back(&wrong)).await).await, (400, "unknown_state".into()), "{wrong}");
+    }
+    let page = browser.get(&back(&state)).await;
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("You are signed out"));
+    assert_eq!(problem(browser.get(&back(&state)).await).await, (400, "unknown_state".into()), "once");
+}
+
+#[tokio::test]
+async fn a_provider_without_logout_leaves_the_portals_own() {
+    let provider = start_provider();
+    provider.change(|behaviour| behaviour.ends_sessions = false);
+    let browser = start(&provider);
+    browser.sign_in(&provider, "c1").await;
+    for _ in 0..2 {
+        let answer = browser.log_out(&browser.base).await;
+        assert_eq!((answer.status().as_u16(), location(&answer)), (303, "/signed-out"));
+        assert!(browser.cookies.lock().unwrap().is_empty());
+    }
     assert!(browser.get("/signed-out").await.text().await.unwrap().contains("href=\"/login\">Sign in"));
+}
+
+#[tokio::test]
+async fn tokens_are_renewed_once_before_they_end_whatever_tabs_there_are() {
+    let provider = start_provider();
+    provider.change(|behaviour| behaviour.expires_in = 59);
+    let browser = start(&provider);
+    browser.sign_in(&provider, "c1").await;
+    provider.change(|behaviour| {
+        behaviour.expires_in = 300;
+        behaviour.userinfo["name"] = json!("Daisy Married");
+    });
+    let pages = tokio::join!(browser.get("/"), browser.get("/"), browser.get("/cases"));
+    for page in [pages.0, pages.1, pages.2] {
+        assert!(page.text().await.unwrap().contains("Daisy Married"), "as the provider has it now");
+    }
+    let requests = provider.behaviour.lock().unwrap().token_requests.clone();
+    let grants: Vec<_> = requests.iter().map(|(form, _)| form["grant_type"].as_str()).collect();
+    assert_eq!(grants, ["authorization_code", "refresh_token"]);
+    assert_eq!((requests[1].0["refresh_token"].as_str(), requests[1].1.as_str()), ("rt-1", basic().as_str()));
+    browser.log_out(&browser.base).await;
+    assert_eq!(provider.behaviour.lock().unwrap().revoked, ["rt-2"], "the newest");
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_grant_does_and_waits_while_nobody_can_say() {
+    let provider = start_provider();
+    provider.change(|behaviour| behaviour.expires_in = 59);
+    let browser = start(&provider);
+    for (status, error) in [(503, "temporarily_unavailable"), (401, "invalid_client")] {
+        browser.sign_in(&provider, "c1").await;
+        provider.change(|behaviour| behaviour.refusal = Some((status, error)));
+        assert_eq!(browser.get("/").await.status(), 200, "{error}");
+    }
+    provider.change(|behaviour| behaviour.refusal = Some((400, "invalid_grant")));
+    assert_eq!(location(&browser.get("/").await), "/login");
+    provider.change(|behaviour| behaviour.refusal = None);
+    assert_eq!(location(&browser.get("/").await), "/login", "and stays so");
+    for lie in [json!({ "sub": "somebody-else" }), json!({ "auth_time": now() + 9 }), json!({ "nonce": "again" })] {
+        provider.change(|behaviour| behaviour.claims = json!({}));
+        browser.sign_in(&provider, "c1").await;
+        provider.change(|behaviour| behaviour.claims = lie.clone());
+        assert_eq!(location(&browser.get("/").await), "/login", "{lie}");
+    }
 }
 
 #[tokio::test]

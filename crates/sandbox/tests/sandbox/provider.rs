@@ -1,5 +1,6 @@
 //! A small OpenID Provider that can lie.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use aws_lc_rs::rand::SystemRandom;
@@ -21,6 +22,14 @@ pub struct Behaviour {
     pub claims: Value,
     pub userinfo: Value,
     pub promises_issuer: bool,
+    /// Whether there is an `end_session_endpoint`.
+    pub ends_sessions: bool,
+    /// Seconds, of access tokens.
+    pub expires_in: i64,
+    /// Status and error of the answers to refresh tokens; none: new tokens.
+    pub refusal: Option<(u16, &'static str)>,
+    /// What was given back.
+    pub revoked: Vec<String>,
     /// Per code: the nonce.
     pub nonces: BTreeMap<String, String>,
     pub token_requests: Vec<(BTreeMap<String, String>, String)>,
@@ -45,6 +54,10 @@ pub fn make_provider() -> (TestProvider, TcpListener) {
         claims: json!({}),
         userinfo: json!({ "sub": "user-1", "name": "Daisy Duck <b>", "email": "dduck@example.com" }),
         promises_issuer: true,
+        ends_sessions: true,
+        expires_in: 300,
+        refusal: None,
+        revoked: Vec::new(),
         nonces: BTreeMap::new(),
         token_requests: Vec::new(),
     };
@@ -62,8 +75,8 @@ impl TestProvider {
     pub fn serve(&self, listener: TcpListener) {
         let provider = self.clone();
         let handle = move |request: HttpRequest, body: Bytes| {
-            let answer = provider.answer(&request, &body);
-            async move { HttpResponse::Ok().json(answer) }
+            let (status, answer) = provider.answer(&request, &body);
+            async move { HttpResponse::build(StatusCode::from_u16(status).unwrap()).json(answer) }
         };
         std::thread::spawn(move || {
             let server = HttpServer::new(move || App::new().default_service(web::to(handle.clone()))).workers(1);
@@ -75,26 +88,39 @@ impl TestProvider {
         change(&mut self.behaviour.lock().unwrap());
     }
 
-    fn answer(&self, request: &HttpRequest, body: &[u8]) -> Value {
+    fn answer(&self, request: &HttpRequest, body: &[u8]) -> (u16, Value) {
         let mut behaviour = self.behaviour.lock().unwrap();
-        match request.path() {
+        let form: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+        if let Some((status, error)) = behaviour.refusal.filter(|_| form.contains_key("refresh_token")) {
+            return (status, json!({ "error": error }));
+        }
+        let answer = match request.path() {
             "/.well-known/openid-configuration" => self.metadata(&behaviour),
             "/jwks" => json!({ "keys": [public_key(&behaviour)] }),
             "/userinfo" => behaviour.userinfo.clone(),
             "/token" => {
-                let form: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
-                let nonce = behaviour.nonces.get(&form["code"]).cloned().unwrap_or_default();
+                let nonce = form.get("code").map(|code| behaviour.nonces.get(code).cloned().unwrap_or_default());
                 let authorization = request.headers().get("authorization").unwrap().to_str().unwrap().to_owned();
                 behaviour.token_requests.push((form, authorization));
-                let id_token = self.sign_id_token(&behaviour, &nonce);
-                json!({ "access_token": "at", "token_type": "Bearer", "expires_in": 300, "id_token": id_token })
+                let id_token = self.sign_id_token(&behaviour, nonce.as_deref());
+                let refresh_token = format!("rt-{}", behaviour.token_requests.len());
+                json!({
+                    "access_token": "at", "token_type": "Bearer", "expires_in": behaviour.expires_in,
+                    "refresh_token": refresh_token, "id_token": id_token,
+                })
+            }
+            "/revoke" => {
+                behaviour.revoked.push(form["token"].clone());
+                json!({})
             }
             other => panic!("asked for {other}"),
-        }
+        };
+        (200, answer)
     }
 
     fn metadata(&self, behaviour: &Behaviour) -> Value {
         let issuer = &self.issuer;
+        let end_session = behaviour.ends_sessions.then(|| format!("{issuer}/end"));
         json!({
             "issuer": issuer,
             "authorization_endpoint": format!("{issuer}/authorize"),
@@ -104,11 +130,13 @@ impl TestProvider {
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
+            "revocation_endpoint": format!("{issuer}/revoke"),
+            "end_session_endpoint": end_session,
             "authorization_response_iss_parameter_supported": behaviour.promises_issuer,
         })
     }
 
-    fn sign_id_token(&self, behaviour: &Behaviour, nonce: &str) -> String {
+    fn sign_id_token(&self, behaviour: &Behaviour, nonce: Option<&str>) -> String {
         let now = now();
         let mut claims = json!({
             "iss": self.issuer, "aud": "case-portal", "sub": "user-1", "nonce": nonce, "iat": now, "exp": now + 300,

@@ -262,6 +262,7 @@ fn case_portal(portal: &str, secret: &str) -> Value {
         "client_uri": portal,
         "redirect_uris": [format!("{portal}/callback")],
         "initiate_login_uri": format!("{portal}/login"),
+        "post_logout_redirect_uris": [format!("{portal}/signed-out")],
         "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": "openid profile email phone offline_access",

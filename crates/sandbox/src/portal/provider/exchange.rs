@@ -2,7 +2,7 @@
 
 use super::super::answers::Problem;
 use super::super::login::PendingLogin;
-use super::super::session::SignedIn;
+use super::super::session::{SignIn, SignedIn};
 use super::Provider;
 use super::metadata::{Known, explain};
 use crate::clock::now;
@@ -10,8 +10,8 @@ use actix_web::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{CoreIdToken, CoreIdTokenClaims, CoreTokenResponse, CoreUserInfoClaims};
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClaimsVerificationError, OAuth2TokenResponse, PkceCodeVerifier,
-    RequestTokenError, SignatureVerificationError, TokenResponse,
+    AccessTokenHash, AuthorizationCode, ClaimsVerificationError, Nonce, NonceVerifier, OAuth2TokenResponse,
+    PkceCodeVerifier, RequestTokenError, SignatureVerificationError, TokenResponse,
 };
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -24,15 +24,34 @@ pub async fn redeem(
     known: &Arc<Known>,
     code: String,
     login: &PendingLogin,
-) -> Result<SignedIn, Problem> {
+) -> Result<SignIn, Problem> {
     let tokens = exchange_code(provider, known, code, login).await?;
     let id_token = tokens.id_token().ok_or_else(|| refused("no ID token was issued"))?;
-    let claims = verify(provider, known, id_token, &tokens, login).await?;
+    let expected = Expected { nonce: Some(&login.nonce), max_age: login.max_age };
+    let claims = verify(provider, known, id_token, &tokens, &expected).await?;
     let user = fetch_user(provider, known, &tokens, &claims).await?;
-    Ok(SignedIn::new(&claims, &user))
+    let access_until = access_until(&tokens);
+    Ok(SignIn {
+        user: SignedIn::new(&claims, &user, access_until),
+        id_token: id_token.clone(),
+        refresh_token: tokens.refresh_token().cloned(),
+        access_until,
+        claims,
+    })
 }
 
-fn refused(detail: &str) -> Problem {
+/// What an ID token must say besides what all of them do.
+pub struct Expected<'a> {
+    /// None after a refresh (OpenID Connect Core 1.0, 12.2).
+    pub nonce: Option<&'a Nonce>,
+    pub max_age: Option<i64>,
+}
+
+pub fn access_until(tokens: &CoreTokenResponse) -> Option<DateTime<Utc>> {
+    now().checked_add_signed(TimeDelta::from_std(tokens.expires_in()?).ok()?)
+}
+
+pub fn refused(detail: &str) -> Problem {
     let message = "The answer of the sign-in service could not be verified.";
     Problem::new(StatusCode::BAD_GATEWAY, "invalid_answer", message).with_detail(detail)
 }
@@ -58,17 +77,17 @@ async fn exchange_code(
 }
 
 /// Signature, issuer, audience, times, nonce, at_hash and, if asked for, the age of the authentication. Keys may have moved on.
-async fn verify(
+pub async fn verify(
     provider: &Provider,
     known: &Arc<Known>,
     id_token: &CoreIdToken,
     tokens: &CoreTokenResponse,
-    login: &PendingLogin,
+    expected: &Expected<'_>,
 ) -> Result<CoreIdTokenClaims, Problem> {
-    match check(provider, known, id_token, tokens, login) {
+    match check(provider, known, id_token, tokens, expected) {
         Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
             let renewed = provider.renew_known(known).await?;
-            check(provider, &renewed, id_token, tokens, login)
+            check(provider, &renewed, id_token, tokens, expected)
         }
         outcome => outcome,
     }
@@ -80,24 +99,32 @@ fn check(
     known: &Known,
     id_token: &CoreIdToken,
     tokens: &CoreTokenResponse,
-    login: &PendingLogin,
+    expected: &Expected<'_>,
 ) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
     let client = provider.client(known);
     let mut verifier = client.id_token_verifier().set_time_fn(now);
-    if let Some(max_age) = login.max_age {
+    if let Some(max_age) = expected.max_age {
         verifier = verifier.set_auth_time_verifier_fn(move |auth_time| check_age(auth_time, max_age));
     }
-    let claims = id_token.claims(&verifier, &login.nonce)?;
-    if let Some(expected) = claims.access_token_hash() {
+    let claims = id_token.claims(&verifier, |given: Option<&Nonce>| check_nonce(expected.nonce, given))?;
+    if let Some(hash) = claims.access_token_hash() {
         let signing = |error: openidconnect::SigningError| ClaimsVerificationError::Other(error.to_string());
         let algorithm = id_token.signing_alg().map_err(ClaimsVerificationError::SignatureVerification)?;
         let key = id_token.signing_key(&verifier).map_err(ClaimsVerificationError::SignatureVerification)?;
         let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key).map_err(signing)?;
-        if actual != *expected {
+        if actual != *hash {
             return Err(ClaimsVerificationError::Other("at_hash does not fit the access token".into()));
         }
     }
     Ok(claims.clone())
+}
+
+fn check_nonce(expected: Option<&Nonce>, given: Option<&Nonce>) -> Result<(), String> {
+    match (expected, given) {
+        (Some(expected), given) => expected.verify(given),
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err("a nonce that nobody sent".into()),
+    }
 }
 
 fn check_age(auth_time: Option<DateTime<Utc>>, max_age: i64) -> Result<(), String> {
@@ -109,7 +136,7 @@ fn check_age(auth_time: Option<DateTime<Utc>>, max_age: i64) -> Result<(), Strin
     }
 }
 
-async fn fetch_user(
+pub async fn fetch_user(
     provider: &Provider,
     known: &Known,
     tokens: &CoreTokenResponse,

@@ -10,13 +10,14 @@ use openidconnect::core::{
     CoreSubjectIdentifierType,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, ClientId, ClientSecret, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, ProviderMetadata,
+    AdditionalProviderMetadata, ClientId, ClientSecret, EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    HttpRequest, HttpResponse, ProviderMetadata,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// The provider may be starting at the same moment.
 const TRIES: u32 = 3;
@@ -25,17 +26,22 @@ const PAUSE: Duration = Duration::from_millis(300);
 pub type PortalClient =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-/// RFC 9207 section 3.
+/// What the crate does not read by itself.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-struct IssuerPromise {
+struct Further {
+    /// RFC 9207, 3.
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+    /// RFC 8414, 2.
+    revocation_endpoint: Option<Url>,
+    /// RP-Initiated Logout, 2.1.
+    end_session_endpoint: Option<EndSessionUrl>,
 }
 
-impl AdditionalProviderMetadata for IssuerPromise {}
+impl AdditionalProviderMetadata for Further {}
 
 type Metadata = ProviderMetadata<
-    IssuerPromise,
+    Further,
     CoreAuthDisplay,
     CoreClientAuthMethod,
     CoreClaimName,
@@ -55,6 +61,14 @@ pub struct Known(Metadata);
 impl Known {
     pub fn client(&self, id: ClientId, secret: ClientSecret) -> PortalClient {
         CoreClient::from_provider_metadata(self.0.clone(), id, Some(secret))
+    }
+
+    pub fn revocation_endpoint(&self) -> Option<&Url> {
+        self.0.additional_metadata().revocation_endpoint.as_ref()
+    }
+
+    pub fn logout_endpoint(&self) -> Option<EndSessionUrl> {
+        self.0.additional_metadata().end_session_endpoint.clone()
     }
 
     /// Every answer carries `iss`.
