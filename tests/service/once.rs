@@ -8,7 +8,8 @@ use countersign_model::{ClientKeys, FlowId};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::{AssertionIssuer, Naming, Params, client_assertion};
 use countersign_service::{
-    Answer, AuthorizeCall, ClientCall, DeviceAnswer, DeviceCall, Provider, PushCall, ResourceCall, TokenCall,
+    AdminRefusal, Answer, AuthorizeCall, ClientCall, DeviceAnswer, DeviceCall, Provider, PushCall, ResourceCall,
+    TokenCall,
 };
 use countersign_store::Redis;
 use countersign_tests::client_key::ClientKey;
@@ -20,6 +21,8 @@ use countersign_tests::servers::{Keeps, RedisServer};
 use countersign_tests::stores::{block_on, race, redis_settings};
 use serde_json::{Value, json};
 
+/// What a program of the help desk reads.
+const TIMELINE: &str = "/admin/api/v1/users/alice@example.com/timeline";
 const MANY: usize = 100;
 const ISSUER: &str = "https://id.example";
 const WRITER: &str = "https://writer.example.com";
@@ -47,10 +50,11 @@ enum Endpoint {
     Introspection,
     Revocation,
     Userinfo,
+    Timeline,
 }
 
 /// Each, and what whoever comes too late is told.
-const TABLE: [(Kind, &str); 13] = [
+const TABLE: [(Kind, &str); 14] = [
     // RFC 6749, 4.1.2 and 5.2.
     (Kind::Code, "invalid_grant"),
     // RFC 6749, 5.2; RFC 9700, 4.14.2.
@@ -71,6 +75,7 @@ const TABLE: [(Kind, &str); 13] = [
     (Kind::DpopProof(Endpoint::Token), "invalid_dpop_proof"),
     (Kind::DpopProof(Endpoint::Pushed), "invalid_dpop_proof"),
     (Kind::DpopProof(Endpoint::Userinfo), "invalid_dpop_proof"),
+    (Kind::DpopProof(Endpoint::Timeline), "invalid_dpop_proof"),
 ];
 
 /// One of them, as its owner holds it.
@@ -137,6 +142,7 @@ impl Deployment {
                 Kind::ClientAssertion(endpoint) => self.assertion("machine", "machine", &format!("{endpoint:?}")),
                 Kind::AssertionGrant => self.assertion(WRITER, ALICE.0, "once"),
                 Kind::DpopProof(Endpoint::Userinfo) => self.bound_token_and_proof().await,
+                Kind::DpopProof(Endpoint::Timeline) => self.desk_token_and_proof().await,
                 Kind::DpopProof(Endpoint::Pushed) => self.proof("/par"),
                 Kind::DpopProof(_) => self.proof("/token"),
             };
@@ -204,6 +210,17 @@ impl Deployment {
         format!("{token} {proof}")
     }
 
+    /// The same of a program of the help desk, for one visit to a person's timeline.
+    async fn desk_token_and_proof(&self) -> String {
+        let (prover, now) = (Prover::default(), json!({"iat": self.house.clock.now().as_secs()}));
+        let form = format!("grant_type=client_credentials&client_id=desk&client_secret={PORTAL_SECRET}");
+        let proof = prover.prove("POST", &format!("{ISSUER}/token"), &now);
+        let tokens = ask_for_tokens(&self.nodes[0], &self.browser, &form, Some(&proof)).await.unwrap();
+        let token = text(&tokens, "access_token");
+        let proof = prover.prove_token(&format!("{ISSUER}{TIMELINE}"), &token, &now);
+        format!("{token} {proof}")
+    }
+
     /// A hundred at once, every other one at the second node: what the winners got, if `winners` of them won and all
     /// others heard what they should.
     fn redeem_at_once(&self, issued: &Issued, winners: usize) {
@@ -236,7 +253,7 @@ fn writer(key: &ClientKey) -> AssertionIssuer {
     }
 }
 
-fn clients(key: &ClientKey) -> [Value; 4] {
+fn clients(key: &ClientKey) -> [Value; 5] {
     let machine = |id: &str| {
         json!({
             "client_id": id, "grant_types": ["client_credentials"], "redirect_uris": [], "scope": "cases.read",
@@ -255,7 +272,9 @@ fn clients(key: &ClientKey) -> [Value; 4] {
     });
     let mut gateway = machine("gateway");
     gateway["grant_types"] = json!([BEARER_GRANT]);
-    [asserting, machine("prover"), gateway, tv]
+    let mut desk = machine("desk");
+    desk["scope"] = json!("users.read");
+    [asserting, machine("prover"), gateway, tv, desk]
 }
 
 fn text(body: &Value, name: &str) -> String {
@@ -291,7 +310,9 @@ pub async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Resul
                 Endpoint::Device | Endpoint::Introspection | Endpoint::Revocation => {
                     return call_as(node, browser, endpoint, &proven).await;
                 }
-                Endpoint::Token | Endpoint::Userinfo => (format!("grant_type=client_credentials&{proven}"), None),
+                Endpoint::Token | Endpoint::Userinfo | Endpoint::Timeline => {
+                    (format!("grant_type=client_credentials&{proven}"), None)
+                }
             }
         }
         Kind::AssertionGrant => {
@@ -301,6 +322,7 @@ pub async fn redeem(node: &Provider, browser: &Person, issued: &Issued) -> Resul
             return push_as(node, browser, &format!("{pushed}&{}", own("lab-suite")), Some(held)).await;
         }
         Kind::DpopProof(Endpoint::Userinfo) => return ask_for_claims(node, held).await,
+        Kind::DpopProof(Endpoint::Timeline) => return ask_for_timeline(node, browser, held).await,
         Kind::DpopProof(_) => (format!("grant_type=client_credentials&{}", own("prover")), Some(held.as_str())),
     };
     ask_for_tokens(node, browser, &form, dpop).await
@@ -338,23 +360,43 @@ async fn call_as(node: &Provider, browser: &Person, endpoint: Endpoint, proven: 
     answer.map_err(|error| error.code.as_str().to_owned())
 }
 
+/// A visit to a resource with a token and its proof.
+fn visit<'a>(path: &'a str, authorization: &'a str, proof: &'a str, none: &'a Params) -> ResourceCall<'a> {
+    ResourceCall {
+        method: "GET",
+        path,
+        authorization: Some(authorization),
+        dpop: Some(proof),
+        query: none,
+        form: none,
+        certificate: None,
+    }
+}
+
+fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Error(error) => error.code.as_str().to_owned(),
+        refusal => panic!("{refusal:?}"),
+    }
+}
+
 /// Shows a token with its proof at UserInfo.
 async fn ask_for_claims(node: &Provider, held: &str) -> Result<Value, String> {
     let (token, proof) = held.split_once(' ').expect("a token and a proof");
     let (authorization, none) = (format!("DPoP {token}"), Params::default());
-    let call = ResourceCall {
-        method: "GET",
-        path: "/userinfo",
-        authorization: Some(&authorization),
-        dpop: Some(proof),
-        query: &none,
-        form: &none,
-        certificate: None,
-    };
-    match node.userinfo(call).await.unwrap() {
+    let answer = node.userinfo(visit("/userinfo", &authorization, proof, &none)).await.unwrap();
+    answer.map(|_| Value::Null).map_err(|refusal| refused(&refusal))
+}
+
+/// Shows one at the admin API.
+async fn ask_for_timeline(node: &Provider, browser: &Person, held: &str) -> Result<Value, String> {
+    let (token, proof) = held.split_once(' ').expect("a token and a proof");
+    let (authorization, none) = (format!("DPoP {token}"), Params::default());
+    let call = visit(TIMELINE, &authorization, proof, &none);
+    match node.read_timeline(call, ALICE.0, &browser.context).await.unwrap() {
         Ok(_) => Ok(Value::Null),
-        Err(Refusal::Error(error)) => Err(error.code.as_str().to_owned()),
-        Err(refusal) => panic!("{refusal:?}"),
+        Err(AdminRefusal::Token(refusal)) => Err(refused(&refusal)),
+        Err(AdminRefusal::Unknown) => panic!("nobody of that name"),
     }
 }
 
