@@ -70,18 +70,12 @@ pub enum AccountDecision {
     Known,
     /// The person is shown these accounts.
     Choose(Vec<UserId>),
-    /// The client hears that they would have to choose.
-    Refuse(OAuthError),
 }
 
-/// Decides whether the person chooses among `accounts`, those this browser is signed in as.
+/// Decides whether the person chooses among `accounts`, those this browser is signed in as. It is one person's at any time
+/// (docs/adr/0010), so that nobody hears of `account_selection_required`: where no page may be shown there is no choice.
 pub fn decide_account(request: &AuthorizationRequest, accounts: impl IntoIterator<Item = UserId>) -> AccountDecision {
     let accounts: BTreeSet<UserId> = accounts.into_iter().collect();
-    let is_named = request.hint.is_some() || request.subject.is_some();
-    if request.is_silent() && accounts.len() > 1 && !is_named {
-        let error = OAuthError::new(ErrorCode::AccountSelectionRequired, "The person must choose an account");
-        return AccountDecision::Refuse(error);
-    }
     if request.prompt.contains(Prompt::SelectAccount) && !request.demands_registration() && !accounts.is_empty() {
         return AccountDecision::Choose(accounts.into_iter().collect());
     }

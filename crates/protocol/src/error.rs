@@ -57,8 +57,6 @@ error_codes! {
     /// OpenID Connect Core, 3.1.2.6.
     LoginRequired = "login_required",
     /// OpenID Connect Core, 3.1.2.6.
-    AccountSelectionRequired = "account_selection_required",
-    /// OpenID Connect Core, 3.1.2.6.
     ConsentRequired = "consent_required",
     /// OpenID Connect Core, 3.1.2.6.
     RequestNotSupported = "request_not_supported",

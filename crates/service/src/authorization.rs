@@ -128,7 +128,6 @@ impl Provider {
         match consent::decide_account(&request, signed_in.accounts()) {
             AccountDecision::Known => request.prompt = request.prompt.without(Prompt::SelectAccount),
             AccountDecision::Choose(_) => return self.ask_account(request, &signed_in, call.context).await,
-            AccountDecision::Refuse(error) => return self.refuse(target, &error, client, call.context).await,
         }
         let candidate = self.candidate(&signed_in, &request, client, &policy, now);
         let facts = candidate.as_ref().map(|candidate| self.session_facts(&candidate.authentication, client));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_tests::servers::DemoOptions;
 use countersign_tests::user_agent::{Answer, UserAgent};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
@@ -189,10 +190,7 @@ async fn acr_is_what_was_done_and_essential_values_are_met_or_refused() {
     {
         let silent = agent.get(&ask.clone().with("prompt", "none").url()).await.response();
         let error = silent["error"].as_str();
-        assert!(
-            matches!(error, "login_required" | "unmet_authentication_requirements" | "interaction_required"),
-            "{error}"
-        );
+        assert!(matches!(error, "login_required" | "unmet_authentication_requirements"), "{error}");
         let mut answer = agent.follow(agent.get(&ask.url()).await).await;
         if answer.asks_for_password() {
             answer = agent.sign_in(&answer, ALICE.0, ALICE.1).await;
@@ -204,6 +202,29 @@ async fn acr_is_what_was_done_and_essential_values_are_met_or_refused() {
             assert!(!answer.body.contains("code="), "{ask:?}");
         }
     }
+}
+
+/// 3.1.2.6: `interaction_required` is for a policy to say, where the person has to do something else first.
+#[tokio::test]
+async fn a_policy_ends_with_the_error_that_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies");
+    for entry in [shipped.clone(), shipped.join("demo")].iter().flat_map(|path| std::fs::read_dir(path).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let own = r#"page = "none", error = "interaction_required""#;
+            let text = text.replace(r#"page = "none", error = "access_denied""#, own);
+            std::fs::write(folder.path().join(path.file_name().unwrap()), text).unwrap();
+        }
+    }
+    let flags = vec!["--policies".to_owned(), folder.path().display().to_string()];
+    let provider = Provider::start_with(DemoOptions { flags, ..DemoOptions::default() }).await;
+    let agent = UserAgent::new();
+    let page = agent.get(&provider.ask("mail").url()).await;
+    let response = agent.follow(agent.press(&page, "cancel", &[]).await).await.response();
+    assert_eq!((response["error"].as_str(), response["state"].as_str()), ("interaction_required", "state-1"));
+    assert_eq!(response["iss"], provider.demo.issuer);
 }
 
 /// 5.3, 5.4, 5.5: claims by scope and by name.

@@ -78,6 +78,4 @@ fn accounts_are_chosen_where_that_is_asked_for_and_there_are_some() {
     assert_eq!(decide_account(&asked("select_account"), []), AccountDecision::Known);
     assert_eq!(decide_account(&asked("login"), [user('1')]), AccountDecision::Known);
     assert_eq!(decide_account(&asked("none"), [user('1')]), AccountDecision::Known);
-    let refused = decide_account(&asked("none"), [user('1'), user('2')]);
-    assert!(matches!(refused, AccountDecision::Refuse(error) if error.code == ErrorCode::AccountSelectionRequired));
 }
