@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::keys::{RpKey, Site, unsigned};
 use crate::rp::{Ask, CALLBACK, Landed, Login, Rp, random};
-use crate::suite::{Outcome, Run};
+use crate::suite::Run;
 
 /// Longer than the second in which times are told.
 const MOMENT: Duration = Duration::from_secs(2);
@@ -48,12 +48,13 @@ pub async fn idtoken_signature(run: Run) {
     assert!(header.kid.is_some());
 }
 
-/// Not advertised, so it must be refused.
-pub async fn idtoken_unsigned(run: Run) -> Outcome {
-    assert!(!run.op.supports("id_token_signing_alg_values_supported", "none"));
-    let (answer, ..) = Rp::try_register(&run, json!({"id_token_signed_response_alg": "none"})).await;
-    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_client_metadata")));
-    Outcome::Refused("OpenID Connect Discovery, 3: `none` MAY be supported")
+/// As it is advertised: a client of the code flow that asks for it gets an ID token that nobody signed.
+pub async fn idtoken_unsigned(run: Run) {
+    assert!(run.op.supports("id_token_signing_alg_values_supported", "none"));
+    let rp = Rp::register_with(&run, json!({"id_token_signed_response_alg": "none"})).await;
+    assert_eq!(rp.client["id_token_signed_response_alg"], "none");
+    let login = rp.login(&rp.ask()).await;
+    rp.claims_of(&login).await;
 }
 
 pub async fn userinfo_get(run: Run) {
@@ -271,44 +272,33 @@ fn request_object(rp: &Rp, ask: &Ask) -> Value {
     claims
 }
 
-/// A client whose request objects are unsigned. Where they are not advertised, the refusal of its registration.
-async fn register_unsigned(run: &Run, site: Site, more: Value) -> Result<Rp, Outcome> {
+/// A client whose request objects are unsigned, as it is advertised.
+async fn register_unsigned(run: &Run, site: Site, more: Value) -> Rp {
     let mut metadata = json!({"request_object_signing_alg": "none"});
     metadata.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    assert!(run.op.supports("request_object_signing_alg_values_supported", "none"));
     let (answer, key, site) = Rp::try_register_at(run, site, metadata).await;
-    if run.op.supports("request_object_signing_alg_values_supported", "none") {
-        assert_eq!(answer.status, 201, "advertised, so it must work: {}", answer.body);
-        let browser = run.op.browser();
-        return Ok(Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site });
-    }
-    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_client_metadata")));
-    Err(Outcome::Refused("OpenID Connect Discovery, 3: `none` SHOULD be supported for request objects"))
+    assert_eq!(answer.status, 201, "advertised, so it must work: {}", answer.body);
+    let browser = run.op.browser();
+    Rp { op: run.op.clone(), variant: run.variant, client: answer.json(), browser, key, site }
 }
 
-/// Honoured where it is advertised, else refused; never ignored.
-pub async fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(run: Run) -> Outcome {
+/// Honoured, as it is advertised.
+pub async fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(run: Run) {
     let site = Site::open().await;
     let address = format!("{}/request", site.origin);
-    let rp = match register_unsigned(&run, site, json!({ "request_uris": [address] })).await {
-        Ok(rp) => rp,
-        Err(refused) => return refused,
-    };
+    let rp = register_unsigned(&run, site, json!({ "request_uris": [address] })).await;
     let ask = rp.ask();
     rp.site.publish("/request", &unsigned(&request_object(&rp, &ask)));
     finish_with(&rp, &ask, &outside(&ask).with("request_uri", &address)).await;
-    Outcome::Passed
 }
 
 /// The same by value.
-pub async fn unsigned_request_object_supported_correctly_or_rejected_as_unsupported(run: Run) -> Outcome {
-    let rp = match register_unsigned(&run, Site::open().await, json!({})).await {
-        Ok(rp) => rp,
-        Err(refused) => return refused,
-    };
+pub async fn unsigned_request_object_supported_correctly_or_rejected_as_unsupported(run: Run) {
+    let rp = register_unsigned(&run, Site::open().await, json!({})).await;
     let ask = rp.ask();
     let object = unsigned(&request_object(&rp, &ask));
     finish_with(&rp, &ask, &outside(&ask).with("request", &object)).await;
-    Outcome::Passed
 }
 
 /// Sends `sent`, which stands for `ask`; the answer must be to `ask`.

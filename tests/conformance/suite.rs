@@ -85,25 +85,6 @@ impl fmt::Display for Variant {
     }
 }
 
-/// How a module ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// What it asks for was there, and right.
-    Passed,
-    /// What it asks for is neither advertised nor done, and was refused as this section allows. The suite skips it then.
-    Refused(&'static str),
-    /// The suite does not run it in this variant, for this reason.
-    NotApplicable(&'static str),
-    /// Why it failed.
-    Failed(String),
-}
-
-impl From<()> for Outcome {
-    fn from((): ()) -> Self {
-        Self::Passed
-    }
-}
-
 /// What a module gets.
 #[derive(Clone)]
 pub struct Run {
@@ -113,7 +94,7 @@ pub struct Run {
     pub variant: Variant,
 }
 
-type Body = fn(Run) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Body = fn(Run) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A module: its name in the suite, and what it does; it fails by a panic.
 #[derive(Clone, Copy)]
@@ -126,22 +107,15 @@ pub struct Module {
     pub body: Body,
 }
 
-/// Modules by name and function; `[alone]` before those that move the clock; a text instead of a function says why the
-/// suite does not run it in this variant.
+/// Modules by name and function; `[alone]` before those that move the clock.
 macro_rules! modules {
     (@alone) => { false };
     (@alone alone) => { true };
-    (@body $body:path) => {
-        |run| Box::pin(async move { $crate::suite::Outcome::from($body(run).await) })
-    };
-    (@reason $reason:literal) => {
-        |_| Box::pin(std::future::ready($crate::suite::Outcome::NotApplicable($reason)))
-    };
-    ($($name:literal => $([$turn:ident])? $($reason:literal)? $($body:path)?),* $(,)?) => {
+    ($($name:literal => $([$turn:ident])? $body:path),* $(,)?) => {
         &[$($crate::suite::Module {
             name: $name,
             alone: $crate::suite::modules!(@alone $($turn)?),
-            body: $crate::suite::modules!($(@reason $reason)? $(@body $body)?),
+            body: |run| Box::pin($body(run)),
         }),*]
     };
 }
@@ -157,8 +131,8 @@ pub struct Ended {
     pub module: &'static str,
     /// Its variant.
     pub variant: Variant,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// Why it failed, if it did.
+    pub outcome: Result<(), String>,
 }
 
 /// Runs every module of `plan`; panics when one failed, or when the report says otherwise.
@@ -172,7 +146,7 @@ pub async fn run_plan(plan: &'static str, parts: &[Part]) {
     let ended: Vec<Ended> = stream::iter(runs).buffered(AT_ONCE).collect().await;
     let mut failed = 0;
     for one in &ended {
-        if let Outcome::Failed(why) = &one.outcome {
+        if let Err(why) = &one.outcome {
             eprintln!("{} [{}]: {why}", one.module, one.variant);
             failed += 1;
         }
@@ -194,11 +168,11 @@ async fn run_module(module: Module, run: Run) -> Ended {
 }
 
 /// In a task of its own, whose panic is the module's failure.
-async fn outcome_of(module: Module, run: Run) -> Outcome {
+async fn outcome_of(module: Module, run: Run) -> Result<(), String> {
     match tokio::spawn(tokio::time::timeout(PATIENCE, (module.body)(run))).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Outcome::Failed("took too long".to_owned()),
-        Err(error) => Outcome::Failed(panic_text(error)),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err("took too long".to_owned()),
+        Err(error) => Err(panic_text(error)),
     }
 }
 

@@ -173,7 +173,8 @@ const TABLE: &[Line] = &table! {
         NOT_ASSERTIONS, clients::no_revocation_assertion;
     "subject_types_supported": ["public", "pairwise"], clients::subject_type;
         ["ephemeral", "bogus"], clients::no_subject_type;
-    "id_token_signing_alg_values_supported": KEYS, clients::id_token_alg; NOT_KEYS, clients::no_id_token_alg;
+    "id_token_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA", "none"], clients::id_token_alg;
+        ["HS256", "ES384", "RS512", "bogus"], clients::no_id_token_alg;
     "userinfo_signing_alg_values_supported": KEYS, clients::userinfo_alg;
         ["HS256", "ES384", "RS512", "bogus"], clients::no_userinfo_alg;
     "id_token_encryption_alg_values_supported": JWE_ALGS, clients::id_token_jwe_alg;

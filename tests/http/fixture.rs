@@ -170,6 +170,10 @@ fn common_clients() -> Value {
             }))
         ),
         client("leaving", &json!({"post_logout_redirect_uris": [AFTER_LOGOUT]})),
+        client(
+            "trusting",
+            &json!({"id_token_signed_response_alg": "none", "post_logout_redirect_uris": [AFTER_LOGOUT]})
+        ),
         client("framed", &json!({"frontchannel_logout_uri": "https://framed.example.com/out?x=1"})),
         client("two", &json!({"redirect_uris": ["https://two.example.com/cb", "https://two.example.com/other"]})),
         client("codeonly", &json!({"grant_types": ["authorization_code"], "scope": "openid email offline_access"})),
@@ -486,6 +490,14 @@ pub fn basic(client: &str, secret: &str) -> String {
 pub fn peek(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("a JWT");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("claims")
+}
+
+/// The claims of a JWT that nobody signed, and says so (RFC 7518, 3.6).
+pub fn read_unsigned(token: &str) -> Value {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&header).unwrap(), json!({"alg": "none", "typ": "JWT"}));
+    assert!(token.ends_with('.') && token.split('.').count() == 3, "a signature: {token}");
+    peek(token)
 }
 
 /// A member's text.

@@ -136,6 +136,8 @@ const TABLE: &[Line] = &table! {
     Encryption, |_| json!({
         "jwks_uri": "https://portal.example/jwks", "id_token_encrypted_response_alg": "ECDH-ES",
     }), registered => "works", UNREGISTRABLE; "id_token_encryption_alg_values_supported", ""
+    UnsignedIdTokens, |_| json!({"id_token_signed_response_alg": "none"}), unsigned => "signed", UNREGISTRABLE;
+        "id_token_signing_alg_values_supported", "none"
     Pairwise, |_| json!({"subject_type": "pairwise"}), registered => "works", UNREGISTRABLE;
         "subject_types_supported", "pairwise"
     Logout, nothing, logged_out => "unauthorized_client", "unauthorized_client"; "end_session_endpoint", ""
@@ -465,6 +467,12 @@ async fn introspected_signed(_: &Deployment, node: &Provider, id: &str) -> Strin
 async fn registered(_: &Deployment, node: &Provider, id: &str) -> String {
     assert!(node.list_clients().await.unwrap().iter().any(|client| client.id.as_str() == id));
     "works".to_owned()
+}
+
+async fn unsigned(_: &Deployment, node: &Provider, id: &str) -> String {
+    let tokens = tokens(node, id, "").await;
+    let unsigned = tokens["id_token"].as_str().unwrap().ends_with('.');
+    if unsigned { "works" } else { "signed" }.to_owned()
 }
 
 async fn logged_out(_: &Deployment, node: &Provider, id: &str) -> String {

@@ -89,6 +89,9 @@ pub struct ResponseRules {
     pub id_token_encryption: Option<Encryption>,
     /// Encryption of UserInfo.
     pub userinfo_encryption: Option<Encryption>,
+    /// Whether ID tokens of the token endpoint are of the algorithm `none`; all else that is signed goes on being so.
+    #[serde(default)]
+    pub unsigned_id_token: bool,
 }
 
 /// What happens to a refresh token when it is used.

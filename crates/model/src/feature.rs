@@ -79,6 +79,8 @@ features! {
     SignedUserinfo: "signed_userinfo",
     /// Encrypted ID tokens and answers of UserInfo (Core, 10.2).
     Encryption: "encryption",
+    /// ID tokens of the algorithm `none` (Core, 2).
+    UnsignedIdTokens: "unsigned_id_tokens",
     /// Pairwise subjects (Core, 8.1).
     Pairwise: "pairwise",
     /// RP-Initiated Logout.

@@ -92,7 +92,7 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
     put("response_modes_supported", json!(supported_modes(features)));
     put("grant_types_supported", json!(supported_grants(features)));
     put("subject_types_supported", json!(supported_subjects(features)));
-    put("id_token_signing_alg_values_supported", json!(SigningAlgorithm::ALL.map(SigningAlgorithm::as_str)));
+    put("id_token_signing_alg_values_supported", json!(supported_id_token_algorithms(features)));
     put("code_challenge_methods_supported", json!(["S256"]));
     put("prompt_values_supported", json!(supported_prompts(capabilities)));
     put("claim_types_supported", json!(["normal"]));
@@ -160,6 +160,11 @@ pub fn metadata(issuer: &Issuer, capabilities: &Capabilities) -> Value {
         }
     }
     Value::Object(metadata)
+}
+
+fn supported_id_token_algorithms(features: &Features) -> Vec<&'static str> {
+    let unsigned = features.unsigned_id_tokens.then_some("none");
+    SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).into_iter().chain(unsigned).collect()
 }
 
 /// How answers are signed and encrypted, and proofs are.

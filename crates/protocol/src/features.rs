@@ -72,6 +72,8 @@ pub struct Features {
     pub signed_userinfo: bool,
     /// Encrypted ID tokens and answers of UserInfo (Core, 10.2), likewise.
     pub encryption: bool,
+    /// ID tokens of the algorithm `none` (Core, 2), for clients of the code flow alone that registered it.
+    pub unsigned_id_tokens: bool,
     /// Logout asked for by a client (RP-Initiated Logout), and the three ways clients hear of it.
     pub logout: bool,
     /// Logout tokens posted to clients (Back-Channel Logout).
@@ -116,6 +118,7 @@ impl Features {
         pairwise: true,
         signed_userinfo: true,
         encryption: true,
+        unsigned_id_tokens: false,
         logout: true,
         backchannel_logout: true,
         frontchannel_logout: false,
@@ -131,6 +134,7 @@ impl Features {
         token_exchange: true,
         jwt_bearer: true,
         client_documents: true,
+        unsigned_id_tokens: true,
         frontchannel_logout: true,
         session_management: true,
         ..Self::SAFE
@@ -180,6 +184,7 @@ impl Features {
             Feature::Revocation => &mut self.revocation,
             Feature::SignedUserinfo => &mut self.signed_userinfo,
             Feature::Encryption => &mut self.encryption,
+            Feature::UnsignedIdTokens => &mut self.unsigned_id_tokens,
             Feature::Pairwise => &mut self.pairwise,
             Feature::Logout => &mut self.logout,
             Feature::BackchannelLogout => &mut self.backchannel_logout,

@@ -4,11 +4,12 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{
-    Account, Authentication, ClientId, Grant, PolicyNaming, Seconds, SigningAlgorithm, SigningKey, Timestamp,
+    Account, Authentication, Client, ClientId, Grant, PolicyNaming, Seconds, SigningAlgorithm, SigningKey, Timestamp,
 };
 use serde_json::{Map, Value, json};
 
 use crate::error::{ErrorCode, OAuthError};
+use crate::features::Features;
 use crate::issuer::Issuer;
 use crate::{keys, userinfo};
 
@@ -26,8 +27,8 @@ pub struct Terms<'a> {
     pub nonce: Option<&'a str>,
     /// What is issued along with it, and tied to it by a hash.
     pub tied: Tied<'a>,
-    /// Algorithm it will be signed with: decides the hash of `at_hash`.
-    pub algorithm: SigningAlgorithm,
+    /// Algorithm it will be signed with: decides the hash of `at_hash`. None: it will not be, and ties nothing.
+    pub algorithm: Option<SigningAlgorithm>,
     /// How the client is told which policy ran.
     pub naming: &'a PolicyNaming,
 }
@@ -61,7 +62,7 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
     if terms.tied.access_token.is_none() && terms.tied.code.is_none() {
         claims.extend(userinfo::claims(account, authentication, &grant.scope, &[]));
     }
-    let hash = |text: Option<&str>| text.map(|text| json!(left_half_hash(terms.algorithm, text)));
+    let hash = |text: Option<&str>| Some(json!(left_half_hash(terms.algorithm?, text?)));
     let own = [
         ("iss", Some(json!(terms.issuer.as_str()))),
         ("sub", Some(json!(authentication.subject()))),
@@ -81,6 +82,13 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
     ];
     claims.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     claims
+}
+
+/// What the ID tokens of `client` at the token endpoint are signed with; none: nothing, where the client registered so
+/// and it is still on (Core, 2).
+pub fn algorithm(client: &Client, features: Features) -> Option<SigningAlgorithm> {
+    let unsigned = client.responses.unsigned_id_token && features.of(client).unsigned_id_tokens;
+    (!unsigned).then_some(client.id_token_alg)
 }
 
 /// `sid`: the session's own id, or one that the clients of other sectors can not compare, where the subject is of that

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::SigningAlgorithm;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The longest accepted token, in bytes.
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
@@ -107,6 +107,13 @@ pub fn read_unsigned(token: &str) -> Result<Verified, JwsError> {
     let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| JwsError::Malformed)?;
     let claims = serde_json::from_slice(&claims).map_err(|_| JwsError::Malformed)?;
     Ok(Verified { typ: typ(&header)?, algorithm: None, claims })
+}
+
+/// A JWT of the algorithm `none` (RFC 7518, 3.6; RFC 7519, 6).
+pub fn write_unsigned(typ: &str, claims: &Map<String, Value>) -> String {
+    let part = |members: &Map<String, Value>| URL_SAFE_NO_PAD.encode(json!(members).to_string());
+    let header = [("alg", "none"), ("typ", typ)].map(|(name, value)| (name.to_owned(), json!(value)));
+    format!("{}.{}.", part(&header.into_iter().collect()), part(claims))
 }
 
 /// Seconds since the epoch; a fraction is dropped (RFC 7519, 2: NumericDate).

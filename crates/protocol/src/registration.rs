@@ -146,7 +146,7 @@ pub fn check(
         response_types,
         scope: scope(metadata)?,
         require_pkce: is_public || metadata.countersign_require_pkce.unwrap_or(false),
-        id_token_alg: responses::algorithm(metadata.id_token_signed_response_alg.as_deref())?,
+        id_token_alg: responses::id_token_algorithm(metadata)?,
         access_token_alg: responses::algorithm(metadata.countersign_access_token_alg.as_deref())?,
         required_acr: metadata.countersign_required_acr.clone().unwrap_or_default(),
         default_max_age: metadata.default_max_age.map(Seconds::new),
@@ -173,6 +173,7 @@ pub fn check(
     };
     let client = profile::hold(client, metadata)?;
     check_bindings(&client)?;
+    responses::check_unsigned(&client)?;
     Ok(client)
 }
 

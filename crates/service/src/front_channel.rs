@@ -116,7 +116,7 @@ impl Provider {
             lifetime: self.settings.lifetimes.id_token,
             nonce: answer.request.nonce.as_deref(),
             tied,
-            algorithm,
+            algorithm: Some(algorithm),
             naming: &answer.client.policy_naming,
         };
         let claims = id_token::claims(answer.account, answer.grant, &terms, now);

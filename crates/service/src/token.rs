@@ -8,7 +8,7 @@ use countersign_protocol::resource::Resources;
 use countersign_protocol::token::{self, Prepared, RequestedGrant};
 use countersign_protocol::{
     AccessTokenClaims, AssertionError, Binding, CertificateThumbprint, Decision, Effect, Held, Issue, OAuthError,
-    Params, Proof, SpokenFor, TokenFacts, TokenRequest, access_token, dpop, id_token, profile,
+    Params, Proof, SpokenFor, TokenFacts, TokenRequest, access_token, dpop, id_token, jws, profile,
 };
 use countersign_store::{Rotation, Tx};
 use secrecy::{ExposeSecret, SecretString};
@@ -231,6 +231,7 @@ impl Provider {
         let claims = AccessTokenClaims::new(&self.settings.issuer, issue, &terms, now);
         let algorithm = issue.access_token_alg.unwrap_or(client.access_token_alg);
         let access = keys.signer(algorithm, now)?.sign(access_token::TYPE, &claims).map_err(signing)?;
+        let id_token_alg = id_token::algorithm(client, self.settings.features);
         let identity = match (issue.id_token, account, &issue.grant) {
             (true, Some(account), Some(grant)) => {
                 let terms = id_token::Terms {
@@ -238,12 +239,15 @@ impl Provider {
                     lifetime: lifetimes.id_token,
                     nonce: issue.nonce.as_deref(),
                     tied: id_token::Tied { access_token: Some(&access), ..id_token::Tied::default() },
-                    algorithm: client.id_token_alg,
+                    algorithm: id_token_alg,
                     naming: &client.policy_naming,
                 };
                 let claims = id_token::claims(account, grant, &terms, now);
-                let signed = keys.signer(client.id_token_alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?;
-                Some(encryption::dress_id_token(signed, recipient)?)
+                let token = match id_token_alg {
+                    Some(alg) => keys.signer(alg, now)?.sign(id_token::TYPE, &claims).map_err(signing)?,
+                    None => jws::write_unsigned(id_token::TYPE, &claims),
+                };
+                Some(encryption::dress_id_token(token, recipient)?)
             }
             _ => None,
         };

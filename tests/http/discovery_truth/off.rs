@@ -35,7 +35,7 @@ const SIGNED_METHODS_SAID: &[&str] = &[
 ];
 
 /// Each switch, and the members whose words change with it alone.
-const SWITCHES: [Switch; 35] = [
+const SWITCHES: [Switch; 36] = [
     (|f| f.form_post = false, &["response_modes_supported"]),
     (|f| f.claims_parameter = false, &["claims_parameter_supported"]),
     (|f| f.prompt_create = false, &["prompt_values_supported"]),
@@ -97,6 +97,7 @@ const SWITCHES: [Switch; 35] = [
     (|f| f.client_documents = false, &["client_id_metadata_document_supported"]),
     (|f| f.token_exchange = false, &["grant_types_supported"]),
     (|f| f.jwt_bearer = false, &["grant_types_supported"]),
+    (|f| f.unsigned_id_tokens = false, &["id_token_signing_alg_values_supported"]),
     (|f| f.pairwise = false, &["subject_types_supported"]),
     (|f| f.logout = false, &["end_session_endpoint"]),
     (|f| f.backchannel_logout = false, &["backchannel_logout_supported", "backchannel_logout_session_supported"]),
@@ -137,7 +138,7 @@ struct Bare {
     _folder: TempDir,
 }
 
-const OFF: [&str; 29] = [
+const OFF: [&str; 30] = [
     "form_post",
     "claims_parameter",
     "prompt_create",
@@ -163,6 +164,7 @@ const OFF: [&str; 29] = [
     "token_exchange",
     "jwt_bearer",
     "client_documents",
+    "unsigned_id_tokens",
     "pairwise",
     "logout",
     "frontchannel_logout",
@@ -284,6 +286,7 @@ async fn what_is_off_is_neither_said_nor_done() {
     assert_eq!(metadata["response_types_supported"], json!(["code"]));
     assert_eq!(metadata["response_modes_supported"], json!(["query", "fragment"]));
     assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["client_secret_basic"]));
+    assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256", "PS256", "ES256", "EdDSA"]));
     assert_eq!(metadata["claims_parameter_supported"], json!(false));
     assert!(!metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("create")));
     assert_eq!(metadata["subject_types_supported"], json!(["public"]));
@@ -351,6 +354,7 @@ fn no_client_is_promised_what_is_off() {
         json!({"countersign_profile": "fapi2_security"}),
         json!({"userinfo_signed_response_alg": "ES256"}),
         json!({"id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": "https://rp.example.com/jwks"}),
+        json!({"id_token_signed_response_alg": "none"}),
         json!({"token_endpoint_auth_method": "client_secret_post"}),
         json!({"token_endpoint_auth_method": "client_secret_jwt"}),
         json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks()}),

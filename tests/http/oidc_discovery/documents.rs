@@ -30,7 +30,7 @@ async fn metadata_is_true_and_the_same_in_both_documents() {
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
     assert_eq!(
         list("id_token_signing_alg_values_supported").into_iter().collect::<BTreeSet<_>>(),
-        ["RS256", "PS256", "ES256", "EdDSA"].map(str::to_owned).into()
+        ["RS256", "PS256", "ES256", "EdDSA", "none"].map(str::to_owned).into()
     );
     let methods = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
     assert_eq!(list("token_endpoint_auth_methods_supported"), methods);

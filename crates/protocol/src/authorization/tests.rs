@@ -444,7 +444,7 @@ fn a_hint_is_verified_and_its_expiry_ignored_core_3_1_2_1() {
         lifetime: Seconds::new(0),
         nonce: None,
         tied: id_token::Tied { access_token: Some("at"), ..id_token::Tied::default() },
-        algorithm: private.algorithm(),
+        algorithm: Some(private.algorithm()),
         naming: &crate::testing::PLAIN,
     };
     let claims = id_token::claims(&account(), &grant("openid"), &terms, NOW);

@@ -1,11 +1,11 @@
 use countersign_model::RequestedClaims;
 
 use super::*;
-use crate::access_token;
 use crate::testing::{NOW, PLAIN, account, client, grant, issuer, key, other_client};
+use crate::{access_token, jws};
 
 fn terms(issuer: &Issuer) -> Terms<'_> {
-    let algorithm = SigningAlgorithm::RS256;
+    let algorithm = Some(SigningAlgorithm::RS256);
     let tied = Tied { access_token: Some("at"), ..Tied::default() };
     Terms { issuer, lifetime: Seconds::minutes(5), nonce: Some("n-0S6_WzA2Mj"), tied, algorithm, naming: &PLAIN }
 }
@@ -117,4 +117,24 @@ fn clients_of_two_sectors_can_not_compare_sessions_core_8_1() {
     let (one, other) = (told(Some("one")), told(Some("other")));
     assert!(one != other && one != told(None) && other != told(None));
     assert_eq!((one, told(None).as_str()), (told(Some("one")), grant("openid").authentication.session.as_str()));
+}
+
+#[test]
+fn an_unsigned_token_ties_nothing_and_is_for_clients_that_asked_while_it_is_on_core_2() {
+    let issuer = issuer();
+    let said = claims(&account(), &grant("openid"), &Terms { algorithm: None, ..terms(&issuer) }, NOW);
+    assert!(!said.contains_key("at_hash"), "a hash of which algorithm?");
+    let token = jws::write_unsigned(TYPE, &said);
+    let read = jws::read_unsigned(&token).unwrap();
+    assert_eq!((read.typ.as_deref(), read.algorithm, &read.claims), (Some(TYPE), None, &said));
+    let (_, signing) = key(SigningAlgorithm::RS256, "k1");
+    assert!(verify_id_token_hint(&token, &[signing], &issuer, &client().id).is_err(), "no hint either");
+
+    let mut asks = client();
+    asks.responses.unsigned_id_token = true;
+    assert_eq!(algorithm(&asks, Features::ALL), None);
+    assert_eq!(algorithm(&asks, Features::SAFE), Some(SigningAlgorithm::RS256), "off by default");
+    let off = Client { off: vec![countersign_model::Feature::UnsignedIdTokens], ..asks };
+    assert_eq!(algorithm(&off, Features::ALL), Some(SigningAlgorithm::RS256));
+    assert_eq!(algorithm(&client(), Features::ALL), Some(SigningAlgorithm::RS256));
 }

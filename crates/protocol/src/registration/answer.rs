@@ -17,7 +17,7 @@ pub fn describe(client: &Client, mut members: Map<String, Value>) -> Map<String,
         ("response_types", json!(client.response_types)),
         ("application_type", json!(client.application_type)),
         ("scope", json!(client.scope.to_string())),
-        ("id_token_signed_response_alg", json!(client.id_token_alg.as_str())),
+        ("id_token_signed_response_alg", json!(id_token_algorithm(client))),
         ("require_auth_time", json!(client.require_auth_time)),
         ("subject_type", json!(client.subject_type)),
         ("countersign_policy", json!(client.default_policy)),
@@ -26,6 +26,10 @@ pub fn describe(client: &Client, mut members: Map<String, Value>) -> Map<String,
     members.extend(encryption(client));
     members.extend(profile(client));
     members
+}
+
+fn id_token_algorithm(client: &Client) -> &'static str {
+    if client.responses.unsigned_id_token { "none" } else { client.id_token_alg.as_str() }
 }
 
 /// `enc` has a default of its own (OpenID Connect Registration, 2).

@@ -37,6 +37,7 @@ fn check(client: &Client) -> Result<(), MetadataError> {
         (!client.auth_methods.iter().all(proves), "private_key_jwt or mutual TLS (5.3.2.1)"),
         (!client.dpop_bound_tokens && !client.certificate_bound_tokens, "tokens bound to a key (5.3.2.1)"),
         (client.response_types.iter().any(|kind| kind != "code"), "response type code alone (5.3.2.2)"),
+        (client.responses.unsigned_id_token, "signed ID tokens (5.4.1)"),
         (algorithms.contains(&Some(SigningAlgorithm::RS256)), "PS256, ES256 or EdDSA (5.4.1)"),
         (weak(client.assertion_alg.as_deref()), "assertions by PS256, ES256 or EdDSA (5.4.1)"),
         (weak(client.requests.signing_alg.as_deref()), "request objects by PS256, ES256 or EdDSA (5.4.1)"),

@@ -1,9 +1,9 @@
 //! How a client wants to be answered: algorithms of signatures and of encryption.
 
-use countersign_model::{Encryption, ResponseRules, SigningAlgorithm};
+use countersign_model::{Client, Encryption, ResponseRules, SigningAlgorithm};
 
 use super::{ClientMetadata, MetadataError};
-use crate::jwe;
+use crate::{device, jwe};
 
 /// `enc` where none is named (OpenID Connect Registration, 2).
 const DEFAULT_ENC: &str = "A128CBC-HS256";
@@ -12,6 +12,31 @@ const DEFAULT_ENC: &str = "A128CBC-HS256";
 pub(super) fn algorithm(name: Option<&str>) -> Result<SigningAlgorithm, MetadataError> {
     let name = name.unwrap_or(SigningAlgorithm::RS256.as_str());
     SigningAlgorithm::from_name(name).ok_or_else(|| MetadataError::new(format!("algorithm {name} is not supported")))
+}
+
+/// The algorithm of ID tokens; where those are unsigned, of whatever else is signed as they would be.
+pub(super) fn id_token_algorithm(metadata: &ClientMetadata) -> Result<SigningAlgorithm, MetadataError> {
+    let name = metadata.id_token_signed_response_alg.as_deref();
+    algorithm(name.filter(|_| !wants_unsigned_id_token(metadata)))
+}
+
+pub(super) fn wants_unsigned_id_token(metadata: &ClientMetadata) -> bool {
+    metadata.id_token_signed_response_alg.as_deref() == Some("none")
+}
+
+/// An ID token that nobody signed is vouched for by the connection it comes by: by the code flow, never from the
+/// authorization endpoint (Core, 2; Registration, 2), and encryption goes around a signature.
+pub(super) fn check_unsigned(client: &Client) -> Result<(), MetadataError> {
+    if !client.responses.unsigned_id_token {
+        return Ok(());
+    }
+    if client.response_types != ["code"] || client.allows_grant(device::GRANT_TYPE) {
+        return Err(MetadataError::new("id_token_signed_response_alg none is for the code flow alone (Core, 2)"));
+    }
+    if client.responses.id_token_encryption.is_some() {
+        return Err(MetadataError::new("an ID token is signed before it is encrypted (Core, 2)"));
+    }
+    Ok(())
 }
 
 pub(super) fn rules(metadata: &ClientMetadata) -> Result<ResponseRules, MetadataError> {
@@ -38,6 +63,7 @@ pub(super) fn rules(metadata: &ClientMetadata) -> Result<ResponseRules, Metadata
         introspection_alg: optional(&metadata.introspection_signed_response_alg)?,
         id_token_encryption,
         userinfo_encryption,
+        unsigned_id_token: wants_unsigned_id_token(metadata),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::discovery::Capabilities;
 /// A member that asks for something, and whether that is on.
 type Switch = (&'static str, fn(&ClientMetadata) -> bool, fn(&Capabilities) -> bool);
 
-const SWITCHES: [Switch; 20] = [
+const SWITCHES: [Switch; 21] = [
     ("subject_type", |m| m.subject_type == Some(countersign_model::SubjectType::Pairwise), |c| c.features.pairwise),
     ("sector_identifier_uri", |m| m.sector_identifier_uri.is_some(), |c| c.features.pairwise),
     ("request_object_signing_alg", |m| m.request_object_signing_alg.is_some(), |c| c.features.request_objects),
@@ -37,6 +37,7 @@ const SWITCHES: [Switch; 20] = [
         |m| m.userinfo_signed_response_alg.as_ref().is_some_and(|name| name != "none"),
         |c| c.features.signed_userinfo,
     ),
+    ("id_token_signed_response_alg none", super::responses::wants_unsigned_id_token, |c| c.features.unsigned_id_tokens),
     ("id_token_encrypted_response_alg", |m| m.id_token_encrypted_response_alg.is_some(), |c| c.features.encryption),
     ("userinfo_encrypted_response_alg", |m| m.userinfo_encrypted_response_alg.is_some(), |c| c.features.encryption),
     ("dpop_bound_access_tokens", |m| is_true(m.dpop_bound_access_tokens), |c| c.features.dpop),

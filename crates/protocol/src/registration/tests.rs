@@ -1,4 +1,4 @@
-use countersign_model::SubjectType;
+use countersign_model::{SigningAlgorithm, SubjectType};
 
 use super::*;
 use crate::testing::{NOW, scope};
@@ -179,4 +179,48 @@ fn web_clients_of_the_implicit_grant_use_https_and_never_localhost_registration_
             assert_eq!(register(registrant, "", &metadata).is_ok(), expected, "{uri} {application}");
         }
     }
+}
+
+/// OpenID Connect Core, 2, and Registration, 2: nobody vouches for such a token but the connection it comes by.
+#[test]
+fn unsigned_id_tokens_are_for_the_code_flow_alone_and_registered_where_they_are_on_core_2() {
+    let ask = |more: Value| {
+        let mut metadata = serde_json::json!({
+            "redirect_uris": ["https://rp.example/cb"], "id_token_signed_response_alg": "none",
+        });
+        metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        metadata
+    };
+    let sound = ask(serde_json::json!({"grant_types": ["authorization_code", "refresh_token"]}));
+    for registrant in [Registrant::Operator, Registrant::Client] {
+        let client = register(registrant, "", &sound).unwrap();
+        assert!(client.responses.unsigned_id_token && client.id_token_alg == SigningAlgorithm::RS256);
+        assert_eq!(describe(&client, Map::new())["id_token_signed_response_alg"], "none");
+    }
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    for refused in [
+        serde_json::json!({"response_types": ["code id_token"], "grant_types": ["authorization_code", "implicit"]}),
+        serde_json::json!({"response_types": ["id_token"], "grant_types": ["implicit"]}),
+        serde_json::json!({"response_types": ["code", "id_token"], "grant_types": ["authorization_code", "implicit"]}),
+        serde_json::json!({"grant_types": ["authorization_code", device]}),
+        serde_json::json!({"jwks_uri": "https://rp.example/jwks", "id_token_encrypted_response_alg": "ECDH-ES"}),
+        serde_json::json!({"countersign_off": ["unsigned_id_tokens"]}),
+        serde_json::json!({"userinfo_signed_response_alg": "HS256"}),
+        serde_json::json!({"authorization_signed_response_alg": "none"}),
+        serde_json::json!({"introspection_signed_response_alg": "none"}),
+        serde_json::json!({"countersign_access_token_alg": "none"}),
+        serde_json::json!({
+            "countersign_profile": "fapi2_security", "token_endpoint_auth_method": "private_key_jwt",
+            "jwks_uri": "https://rp.example/jwks", "dpop_bound_access_tokens": true,
+            "countersign_access_token_alg": "PS256",
+        }),
+    ] {
+        let error = register(Registrant::Operator, "", &ask(refused.clone())).unwrap_err();
+        assert_eq!(error.code, "invalid_client_metadata", "{refused}");
+    }
+    let capabilities = Capabilities::default();
+    let rules =
+        Rules { registrant: Registrant::Client, capabilities: &capabilities, scopes: &scope(""), loopback: false };
+    let error = check("client".parse().unwrap(), &serde_json::from_value(sound).unwrap(), &rules, NOW).unwrap_err();
+    assert_eq!((error.code, error.why.contains("not supported")), ("invalid_client_metadata", true), "off by default");
 }

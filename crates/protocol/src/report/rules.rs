@@ -56,6 +56,11 @@ pub(super) const OF_THE_PROVIDER: &[Rule<Configuration>] = &[
     rule((Fapi2, "5.3.2.2", Must), "protocol.pushed_requests is off: there is no endpoint to push requests to.", |c| {
         !c.features.pushed_requests
     }),
+    rule(
+        (Fapi2, "5.4.1", Must),
+        "protocol.unsigned_id_tokens is on: clients may register the algorithm `none` for ID tokens.",
+        |c| c.features.unsigned_id_tokens,
+    ),
     rule((Fapi2, "5.3.2.2", Must), "lifetimes.code is longer than 60 seconds.", |c| c.code > Seconds::new(60)),
     rule(
         (Fapi2, "5.3.2.1", Must),
@@ -136,6 +141,11 @@ pub(super) const OF_A_CLIENT: &[Rule<Client>] = &[
     rule((Fapi2, "5.4.1", Must), "Its tokens are signed with RS256: use PS256, ES256 or EdDSA.", |client| {
         [client.id_token_alg, client.access_token_alg].contains(&SigningAlgorithm::RS256)
     }),
+    rule(
+        (Fapi2, "5.4.1", Must),
+        "Its ID tokens are of the algorithm `none`: register one that signs them.",
+        |client| client.responses.unsigned_id_token,
+    ),
     rule((Fapi2, "5.3.2.1", Should), "Its refresh tokens are rotated: keep them, they are bound already.", |client| {
         client.allows_grant("refresh_token") && client.refresh == RefreshRule::Rotate && client.profile.is_none()
     }),

@@ -1,4 +1,4 @@
-use countersign_model::{AuthMethod, Client, RefreshRule, Seconds, SecurityProfile, SigningAlgorithm};
+use countersign_model::{AuthMethod, Client, RefreshRule, ResponseRules, Seconds, SecurityProfile, SigningAlgorithm};
 
 use super::Weight::{Must, Should};
 use super::Yardstick::{Fapi2, OAuth21, Rfc9700};
@@ -62,6 +62,7 @@ fn loosened_configurations() -> Vec<(Configuration, Vec<Found>)> {
             Configuration { mutual_tls: false, ..features(Features { dpop: false, ..safe }) },
             vec![(Rfc9700, "2.2.1", Should), (Fapi2, "5.3.2.1", Must)],
         ),
+        (features(Features { unsigned_id_tokens: true, ..safe }), vec![(Fapi2, "5.4.1", Must)]),
         (Configuration { code: Seconds::new(61), ..SAFE }, vec![(Fapi2, "5.3.2.2", Must)]),
         (Configuration { access_token: Seconds::new(3601), ..SAFE }, vec![(Fapi2, "6.1", Should)]),
         // One way to bind a token is enough; spans that are just right are.
@@ -85,6 +86,7 @@ fn loosened_clients() -> Vec<(&'static str, Client, Vec<Found>)> {
     let bearer = || vec![crate::token::jwt_bearer::GRANT_TYPE.to_owned()];
     let some = || vec!["https://cases.example/api".to_owned()];
     let public = || Client { auth_methods: vec![AuthMethod::None], ..fapi() };
+    let unsigned = ResponseRules { unsigned_id_token: true, ..ResponseRules::default() };
     let is_public = [(Fapi2, "5.3.2.1", Must), (Fapi2, "5.3.2.1", Must)];
     vec![
         ("no profile, but all of it", plain(), vec![]),
@@ -129,6 +131,7 @@ fn loosened_clients() -> Vec<(&'static str, Client, Vec<Found>)> {
             Client { access_token_alg: SigningAlgorithm::RS256, ..fapi() },
             vec![(Fapi2, "5.4.1", Must)],
         ),
+        ("unsigned ID tokens", Client { responses: unsigned, ..fapi() }, vec![(Fapi2, "5.4.1", Must)]),
         (
             "localhost",
             Client { redirect_uris: vec!["http://localhost/cb".to_owned()], ..fapi() },

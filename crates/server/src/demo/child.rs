@@ -148,7 +148,8 @@ fn overrides(demo: &DemoSettings) -> Value {
         "limits": {"registrations": 600},
         "protocol": {
             "implicit": true, "hybrid": true, "request_uris": true, "device": true, "token_exchange": true,
-            "jwt_bearer": true, "client_documents": true, "frontchannel_logout": true, "session_management": true,
+            "jwt_bearer": true, "client_documents": true, "unsigned_id_tokens": true, "frontchannel_logout": true,
+            "session_management": true,
         },
         "resources": [
             {"uri": "https://cases.example.com/api", "scopes": ["cases.read", "cases.write", "api"]},
