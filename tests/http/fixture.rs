@@ -170,10 +170,6 @@ fn common_clients() -> Value {
             }))
         ),
         client("leaving", &json!({"post_logout_redirect_uris": [AFTER_LOGOUT]})),
-        client(
-            "trusting",
-            &json!({"id_token_signed_response_alg": "none", "post_logout_redirect_uris": [AFTER_LOGOUT]})
-        ),
         client("framed", &json!({"frontchannel_logout_uri": "https://framed.example.com/out?x=1"})),
         client("two", &json!({"redirect_uris": ["https://two.example.com/cb", "https://two.example.com/other"]})),
         client("codeonly", &json!({"grant_types": ["authorization_code"], "scope": "openid email offline_access"})),
@@ -226,9 +222,14 @@ fn common_clients() -> Value {
     ])
 }
 
-/// Those that get tokens by what others gave or say, and one that moved over from elsewhere.
+/// Those that get tokens by what others gave or say, one whose ID tokens nobody signs, and one that moved over from
+/// elsewhere.
 fn granted_clients() -> Value {
     json!([
+        client(
+            "trusting",
+            &json!({"id_token_signed_response_alg": "none", "post_logout_redirect_uris": [AFTER_LOGOUT]})
+        ),
         client(
             "desk-app",
             &json!({

@@ -40,6 +40,7 @@ mod oidc_core {
     mod authentication;
     mod implicit_and_hybrid;
     mod subjects;
+    mod unsigned;
     mod userinfo;
 }
 mod oidc_discovery {
@@ -57,6 +58,9 @@ mod rfc7009 {
 }
 mod rfc7516 {
     mod encryption;
+}
+mod rfc7519 {
+    mod clocks;
 }
 mod rfc7523 {
     mod assertions;
@@ -88,6 +92,9 @@ mod rfc9068 {
 mod rfc9101 {
     mod request_objects;
 }
+mod rfc9110 {
+    mod errors;
+}
 mod rfc9126 {
     pub mod pushed_requests;
 }
@@ -102,6 +109,7 @@ mod rfc9470 {
 }
 mod rfc9700 {
     mod redirects;
+    pub mod secrets;
 }
 mod rp_initiated_logout {
     mod logout;

@@ -116,7 +116,8 @@ fn attribute(html: &str, name: &str) -> Option<String> {
     Some(unescape(rest.split('"').next()?))
 }
 
-fn unescape(text: &str) -> String {
+/// What stands in the HTML as `text`.
+pub fn unescape(text: &str) -> String {
     let entities = [
         ("&lt;", "<"),
         ("&gt;", ">"),

@@ -1,7 +1,7 @@
 //! What may be asked of the authorization endpoint.
 
-use countersign_tests::provider::serve_json;
-use countersign_tests::user_agent::{Answer, UserAgent};
+use countersign_tests::provider::{Authenticator, serve_json};
+use countersign_tests::user_agent::{Answer, UserAgent, unescape};
 use serde_json::{Value, json};
 
 use super::keys::{forge, jwks, key, now};
@@ -293,14 +293,12 @@ pub async fn acr(world: &World, acr: &str) {
     let end = match acr.rsplit(':').next().unwrap_or_default() {
         "federated" => by_employer(world, &stranger, page).await,
         "password-email" => by_code(world, &stranger, page, MAIL_USER, MAIL_USER.0).await,
-        "password-phone" => by_code(world, &stranger, page, DONALD, "+12025553661").await,
+        "password-phone" => by_code(world, &stranger, page, DONALD, DONALDS_PHONE).await,
         // An app's code is good once: each has a person of its own.
         "password-totp" => by_app(&stranger, page, HELPDESK).await,
         "step-up-totp" => by_app(&stranger, page, AUDITOR).await,
-        // An authenticator and a sheet of codes are first enrolled; `passkeys` and `account` of the service tests do.
-        "passkey" | "password-recovery" => {
-            return assert!(page.status == 200 && page.body.contains("<form "), "{acr}: {} {}", page.status, page.body);
-        }
+        "passkey" => by_passkey(world, &stranger, page).await,
+        "password-recovery" => by_recovery_code(world, &stranger, page).await,
         other => panic!("nobody reaches {other}"),
     };
     let code = delivered(&end).1.remove("code").unwrap_or_else(|| panic!("{acr}: {} {}", end.status, end.body));
@@ -310,8 +308,11 @@ pub async fn acr(world: &World, acr: &str) {
     for token in ["id_token", "access_token"] {
         assert_eq!(peek(text(&tokens, token))["acr"], acr, "{token}");
     }
+    let info = world.provider.userinfo(text(&tokens, "access_token")).await.json();
+    assert_eq!(info["sub"], peek(text(&tokens, "id_token"))["sub"]);
 }
 
+const DONALDS_PHONE: &str = "+12025553661";
 const MAIL_USER: (&str, &str) = ("demohospital18@example.com", "ward-seven-0918-lamp");
 /// With the seeds of their apps (CONTRACT.md).
 const HELPDESK: (&str, &str, &str) =
@@ -319,14 +320,19 @@ const HELPDESK: (&str, &str, &str) =
 const AUDITOR: (&str, &str, &str) =
     ("auditor@example.com", "ledger-stone-7720-fern", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
 
-/// Password, and the code that is sent to `to`.
-async fn by_code(world: &World, agent: &UserAgent, page: Answer, who: (&str, &str), to: &str) -> Answer {
+/// Password, and the code that is sent to `to`: the page that comes after it.
+async fn prove_code(world: &World, agent: &UserAgent, page: Answer, who: (&str, &str), to: &str) -> Answer {
     let inbox = world.provider.demo.inbox();
     let unsent = agent.sign_in(&page, who.0, who.1).await;
     let old = inbox.ids(to).await;
     let sent = agent.follow(agent.press(&unsent, "send", &[]).await).await;
     let code = inbox.new_code(to, &old).await;
-    let verified = agent.follow(agent.press(&sent, "verify", &[("code", &code)]).await).await;
+    agent.follow(agent.press(&sent, "verify", &[("code", &code)]).await).await
+}
+
+/// Password, and the code that is sent to `to`.
+async fn by_code(world: &World, agent: &UserAgent, page: Answer, who: (&str, &str), to: &str) -> Answer {
+    let verified = prove_code(world, agent, page, who, to).await;
     if verified.status == 303 { verified } else { agent.press(&verified, "continue", &[]).await }
 }
 
@@ -334,6 +340,57 @@ async fn by_code(world: &World, agent: &UserAgent, page: Answer, who: (&str, &st
 async fn by_app(agent: &UserAgent, page: Answer, (email, password, seed): (&str, &str, &str)) -> Answer {
     let asked = agent.sign_in(&page, email, password).await;
     agent.press(&asked, "verify", &[("code", &app_code(seed))]).await
+}
+
+/// Signs in by `login` with a code sent to `to`, and comes to the last page of `policy`, which begins on the account page.
+async fn enrol(world: &World, login: &str, who: (&str, &str), to: &str, policy: &str) -> (UserAgent, Answer) {
+    let rp = world.client(json!({"countersign_policy": login})).await;
+    let agent = world.stranger();
+    let page = agent.follow(agent.get(&world.ask(&rp).url()).await).await;
+    by_code(world, &agent, page, who, to).await;
+    let begun = agent.get(&world.provider.url(&format!("/account/{policy}"))).await;
+    let begun = agent.follow(begun).await;
+    let last = prove_code(world, &agent, begun, who, to).await;
+    (agent, last)
+}
+
+/// What the authenticator of `page` is asked for.
+fn passkey_options(page: &Answer) -> String {
+    let options = page.body.split(r#"data-options=""#).nth(1).and_then(|rest| rest.split('"').next());
+    unescape(options.unwrap_or_else(|| panic!("no options: {}", page.body)))
+}
+
+/// Answers a passkey's page; its fields are hidden, for a script to fill in.
+async fn give_passkey(agent: &UserAgent, page: &Answer, credential: &str, name: &str) -> Answer {
+    let form = page.form("verify");
+    let mut fields = form.hidden;
+    fields.retain(|(known, _)| known != "credential");
+    for (name, value) in [("credential", credential), ("name", name), ("do", "verify")] {
+        fields.push((name.to_owned(), value.to_owned()));
+    }
+    agent.follow(agent.post(form.action.as_str(), &fields).await).await
+}
+
+/// An authenticator that was enrolled in another browser.
+async fn by_passkey(world: &World, agent: &UserAgent, page: Answer) -> Answer {
+    let mut key = Authenticator::new(7);
+    key.origin.clone_from(&world.provider.demo.issuer);
+    let (own, bind) = enrol(world, "email", MAIL_USER, MAIL_USER.0, "passkey-enrol").await;
+    let made = key.create(&passkey_options(&bind));
+    let bound = give_passkey(&own, &bind, &made, "Laptop").await;
+    assert!(bound.body.contains("Laptop"), "{} {}", bound.status, bound.body);
+    let shown = key.get(&passkey_options(&page));
+    give_passkey(agent, &page, &shown, "").await
+}
+
+/// Password, and one of the codes that were shown once.
+async fn by_recovery_code(world: &World, agent: &UserAgent, page: Answer) -> Answer {
+    let (own, sheet) = enrol(world, "phone", DONALD, DONALDS_PHONE, "recovery-codes-enrol").await;
+    let code = sheet.body.split("<li><code>").nth(1).and_then(|rest| rest.split('<').next());
+    let code = code.unwrap_or_else(|| panic!("no codes: {}", sheet.body)).to_owned();
+    own.press(&sheet, "continue", &[]).await;
+    let asked = agent.sign_in(&page, DONALD.0, DONALD.1).await;
+    agent.follow(agent.press(&asked, "verify", &[("code", &code)]).await).await
 }
 
 /// The corporate provider of the sandbox.
