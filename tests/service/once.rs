@@ -396,7 +396,7 @@ async fn ask_for_timeline(node: &Provider, browser: &Person, held: &str) -> Resu
     match node.read_timeline(call, ALICE.0, &browser.context).await.unwrap() {
         Ok(_) => Ok(Value::Null),
         Err(AdminRefusal::Token(refusal)) => Err(refused(&refusal)),
-        Err(AdminRefusal::Unknown) => panic!("nobody of that name"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 
