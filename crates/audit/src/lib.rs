@@ -20,5 +20,5 @@ pub use merkle::{
     verify_consistency, verify_inclusion,
 };
 pub use note::{NoteError, NoteKey, SignedNote, verify_note};
-pub use ocsf::{OCSF_VERSION, to_ocsf};
+pub use ocsf::{OCSF_VERSION, gone_in_ocsf, to_ocsf};
 pub use proof::{Proof, ProofError};

@@ -30,9 +30,13 @@ enum Class {
 }
 
 impl Class {
-    const fn of(kind: AuditKind) -> Self {
+    /// A step of a sign-in that failed is a failed logon: what rules against guessing look for.
+    fn of(event: &AuditEvent) -> Self {
         use AuditKind as Kind;
-        match kind {
+        let failed = event.outcome == AuditOutcome::Failure;
+        match event.kind {
+            Kind::FlowStep | Kind::FlowStopped | Kind::LimitReached if failed => Self::Authentication(LOGON),
+            Kind::UserChanged => Self::AccountChange(change_of_account(event)),
             Kind::Login | Kind::SilentLogin => Self::Authentication(LOGON),
             Kind::SessionEnded => Self::Authentication(LOGOFF),
             Kind::FlowStarted
@@ -59,11 +63,9 @@ impl Class {
             Kind::PasswordChanged => Self::AccountChange(PASSWORD_CHANGE),
             Kind::FactorBound | Kind::RecoveryCodesReplaced => Self::AccountChange(FACTOR_ENABLE),
             Kind::FactorUnbound => Self::AccountChange(FACTOR_DISABLE),
-            Kind::UserChanged
-            | Kind::RegistrationCompleted
-            | Kind::TermsAccepted
-            | Kind::PasswordRehashed
-            | Kind::FederationLinked => Self::AccountChange(OTHER),
+            Kind::RegistrationCompleted | Kind::TermsAccepted | Kind::PasswordRehashed | Kind::FederationLinked => {
+                Self::AccountChange(OTHER)
+            }
             Kind::ClientChanged => Self::EntityManagement(UPDATE, "client"),
             Kind::OrganizationChanged => Self::EntityManagement(UPDATE, "organization"),
             Kind::TimelineRead => Self::EntityManagement(READ, "timeline"),
@@ -95,7 +97,7 @@ impl Class {
 /// `event`, which has the place `position` in the log, as an event of OCSF. What the schema has no place for is in `unmapped`.
 #[must_use]
 pub fn to_ocsf(position: u64, event: &AuditEvent) -> Value {
-    let class = Class::of(event.kind);
+    let class = Class::of(event);
     let (number, activity) = class.numbers();
     let Value::Object(mut told) = json!({
         "metadata": {
@@ -138,6 +140,31 @@ pub fn to_ocsf(position: u64, event: &AuditEvent) -> Value {
         Class::Base => {}
     }
     Value::Object(told)
+}
+
+/// The entry at `position`, whose event `id` is gone, as an event of no class.
+#[must_use]
+pub fn gone_in_ocsf(position: u64, id: &str) -> Value {
+    json!({
+        "metadata": {
+            "version": OCSF_VERSION,
+            "product": { "name": "Countersign", "vendor_name": "Countersign" },
+            "uid": id,
+            "sequence": position,
+        },
+        "time": 0, "category_uid": 0, "class_uid": 0, "activity_id": OTHER, "activity_name": "gone", "type_uid": OTHER,
+        "severity_id": 4, "status_id": 2, "message": "the event of this entry is gone",
+    })
+}
+
+/// What an administrator did to an account.
+fn change_of_account(event: &AuditEvent) -> u64 {
+    match event.detail.get("change").and_then(Value::as_str) {
+        Some("enabled") => 2,
+        Some("disabled") => 5,
+        Some("registration reset") => 4,
+        _ => OTHER,
+    }
 }
 
 /// Who: somebody whom nobody here knows has a name all the same, as the schema wants one.
@@ -224,6 +251,25 @@ mod tests {
                 assert_eq!(class == 3002, told["service"].is_object(), "{kind:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_failed_step_is_a_failed_logon_and_an_account_that_is_disabled_is_one() {
+        let failed = to_ocsf(0, &event(AuditKind::FlowStep, AuditOutcome::Failure));
+        assert_eq!(
+            (&failed["class_uid"], &failed["activity_id"], &failed["status_id"]),
+            (&3002.into(), &1.into(), &2.into())
+        );
+        let done = to_ocsf(0, &event(AuditKind::FlowStep, AuditOutcome::Success));
+        assert_eq!(done["activity_id"], OTHER);
+        for (change, activity) in [("enabled", 2), ("registration reset", 4), ("disabled", 5), ("invited again", OTHER)]
+        {
+            let mut event = event(AuditKind::UserChanged, AuditOutcome::Success);
+            event.detail.insert("change".to_owned(), change.into());
+            assert_eq!(to_ocsf(0, &event)["type_uid"], 300_100 + activity, "{change}");
+        }
+        let gone = gone_in_ocsf(3, "an id");
+        assert_eq!((&gone["type_uid"], &gone["metadata"]["sequence"]), (&OTHER.into(), &3.into()));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub enum Ending {
     Reads,
     /// Reads all and never closes.
     Hangs,
+    /// Reads all, then closes without a word in TLS, as somebody between could.
+    Breaks,
     /// Closes before it has read anything.
     Leaves,
 }
@@ -80,8 +82,10 @@ pub async fn syslog(ending: Ending, identity: &Identity) -> (u16, Transcript) {
             let mut frames = String::new();
             stream.read_to_string(&mut frames).await.unwrap();
             seen.push(&frames);
-            if ending == Ending::Hangs {
-                std::mem::forget(stream);
+            match ending {
+                Ending::Hangs => std::mem::forget(stream),
+                Ending::Breaks => {}
+                Ending::Reads | Ending::Leaves => drop(stream.shutdown().await),
             }
         }
     });

@@ -33,8 +33,15 @@ async fn keep(feed: AuditFeed) {
                     .increment(entries as u64);
                 Duration::ZERO
             }
-            Ok(Fed::Everything | Fed::Elsewhere) => LOOK,
-            Ok(Fed::Refused(why)) => complain(&feed, &why, pause),
+            Ok(Fed::Everything) => {
+                tell_waiting(&feed, 0);
+                LOOK
+            }
+            Ok(Fed::Elsewhere) => LOOK,
+            Ok(Fed::Refused { why, waiting }) => {
+                tell_waiting(&feed, waiting);
+                complain(&feed, &why, pause)
+            }
             Ok(Fed::Ahead { given, entries }) => {
                 let why = format!("was given {given} entries and there are {entries}: see docs/AUDIT.md on restoring");
                 complain(&feed, &why, pause)
@@ -43,6 +50,11 @@ async fn keep(feed: AuditFeed) {
         };
         tokio::time::sleep(pause).await;
     }
+}
+
+#[allow(clippy::cast_precision_loss)] // Of more than 2^53 entries nobody wants to know the last.
+fn tell_waiting(feed: &AuditFeed, entries: u64) {
+    metrics::gauge!("countersign_audit_sink_waiting", "sink" => feed.name().to_owned()).set(entries as f64);
 }
 
 /// Says that a sink took nothing; answers the next pause.

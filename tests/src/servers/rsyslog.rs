@@ -31,6 +31,8 @@ impl Rsyslog {
     /// Starts it again.
     pub async fn go_on(&mut self) {
         let mut command = Command::new("rsyslogd");
+        // Where Debian has it, which is not in everybody's path.
+        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
         command.args(["-n", "-f"]).arg(self.folder.path().join("rsyslog.conf"));
         command.arg("-i").arg(self.folder.path().join("pid"));
         self.process = Some(Running::start("rsyslogd", &mut command));

@@ -2,9 +2,10 @@
 //! while it is down nothing is lost, and a node that dies in between has given some entries twice.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use countersign_audit::{to_ocsf, write_entry};
+use countersign_audit::{gone_in_ocsf, to_ocsf, write_entry};
 use countersign_model::{AuditEvent, AuditOutcome, Seconds, Timestamp};
 use countersign_outbound::{AuditSink, SinkLine};
 use countersign_store::LogEntry;
@@ -49,8 +50,13 @@ pub enum Fed {
     Everything,
     /// Another node is at it.
     Elsewhere,
-    /// It did not take them: why.
-    Refused(String),
+    /// It did not take them.
+    Refused {
+        /// Why.
+        why: String,
+        /// Entries that it has not.
+        waiting: u64,
+    },
     /// The log ends before what it has: the database was restored from an older state.
     Ahead {
         /// Entries it was given.
@@ -68,13 +74,15 @@ pub struct AuditFeed {
     form: EntryForm,
     /// This node, among those that feed the same sink.
     holder: String,
+    /// Entries handed over next: fewer where the sink refused as many, until it has everything.
+    batch: AtomicU32,
 }
 
 impl AuditFeed {
     /// A feed of the sink `name`, under which the database keeps how far it is.
     pub fn new(provider: Arc<Provider>, name: String, sink: AuditSink, form: EntryForm) -> Result<Self, ServiceError> {
         let holder = crate::clock::random::<8>()?.map(|byte| format!("{byte:02x}")).concat();
-        Ok(Self { provider, name, sink, form, holder })
+        Ok(Self { provider, name, sink, form, holder, batch: AtomicU32::new(BATCH) })
     }
 
     /// Its name.
@@ -89,16 +97,21 @@ impl AuditFeed {
             return Ok(Fed::Ahead { given, entries });
         }
         if given == entries {
+            self.batch.store(BATCH, Ordering::Relaxed);
             return Ok(Fed::Everything);
         }
         let now = self.provider.clock.now();
         let (name, holder) = (self.name.as_str(), self.holder.as_str());
         let claim = self.provider.db.write(async |tx| tx.claim_sink(name, holder, now, now.plus(TURN)).await);
         let Some(first) = claim.await? else { return Ok(Fed::Elsewhere) };
-        let entries = self.provider.db.read(async |tx| tx.list_log(first, BATCH).await).await?;
-        let lines: Vec<SinkLine> = entries.iter().map(|entry| self.line(entry)).collect();
+        let batch = self.batch.load(Ordering::Relaxed);
+        let list = self.provider.db.read(async |tx| tx.list_log(first, batch).await);
+        let lines: Vec<SinkLine> = list.await?.iter().map(|entry| self.line(entry)).collect();
         if let Err(error) = self.sink.take(&lines, now, PATIENCE).await {
-            return Ok(Fed::Refused(error.to_string()));
+            if !error.is_retryable() {
+                self.batch.store((batch / 2).max(1), Ordering::Relaxed);
+            }
+            return Ok(Fed::Refused { why: error.to_string(), waiting: entries - first });
         }
         let next = first + lines.len() as u64;
         let advance = self.provider.db.write(async |tx| tx.advance_sink(name, holder, first, next).await);
@@ -113,7 +126,8 @@ impl AuditFeed {
             (Some(event), EntryForm::Entry) => {
                 format!(r#"{{"position":{position},"entry":{}}}"#, EntryForm::Entry.write(position, event))
             }
-            (None, _) => json!({ "position": position, "gone": entry.event_id }).to_string(),
+            (None, EntryForm::Ocsf) => gone_in_ocsf(position, &entry.event_id).to_string(),
+            (None, EntryForm::Entry) => json!({ "position": position, "gone": entry.event_id }).to_string(),
         };
         SinkLine {
             at: event.map_or(Timestamp::from_millis(0), |event| event.at),

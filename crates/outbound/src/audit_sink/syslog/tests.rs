@@ -40,7 +40,7 @@ async fn messages_go_in_frames_whose_length_is_in_bytes() {
 #[tokio::test]
 async fn what_the_receiver_may_not_have_read_was_not_taken() {
     let identity = identity();
-    for ending in [Ending::Hangs, Ending::Leaves] {
+    for ending in [Ending::Hangs, Ending::Leaves, Ending::Breaks] {
         let (port, _) = syslog(ending, &identity).await;
         let many = vec![lines().remove(0); 20_000];
         let taken = sink(port, Some(&identity)).take(&many, NOW, Duration::from_secs(2)).await;
