@@ -8,10 +8,16 @@ mkdir -p "$folder"
 chmod 700 "$folder"
 cd "$folder"
 
-# Writes standard input to $1, unless it is there.
+# Writes standard input to $1, unless it is there; ends when there is nothing to write: whoever makes it failed.
 # The folder keeps others on this host out; the users of the containers, each another one, must read the files.
 keep() {
-    if [ -e "$1" ]; then cat >/dev/null; else cat >"$1"; fi
+    cat >"$1.new"
+    if [ ! -s "$1.new" ]; then
+        rm "$1.new"
+        echo "make-secrets.sh: nothing to write into $1" >&2
+        exit 1
+    fi
+    if [ -e "$1" ]; then rm "$1.new"; else mv "$1.new" "$1"; fi
     chmod 444 "$1"
 }
 random() { openssl rand -hex 24; }
@@ -23,6 +29,7 @@ echo "postgres://countersign:$(cat postgres.password)@postgres:5432/countersign?
 [ -e redis.urls ] || echo "redis://countersign:$(random)@redis:6379" | keep redis.urls
 password=$(sed 's,redis://countersign:\(.*\)@.*,\1,' redis.urls)
 digest=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d' ' -f1)
+rm -f redis.acl     # always that of redis.urls
 {
     echo "user default reset on nopass +ping"
     echo "user countersign reset on #$digest ~cs:* +@all -@dangerous -@admin +info"
