@@ -28,9 +28,15 @@ struct World {
 
 impl World {
     async fn open() -> Self {
+        Self::open_with("id_token").await
+    }
+
+    /// Opens it with a provider that tells its claims there.
+    async fn open_with(claims: &str) -> Self {
         let (port, management) = (free_port(), free_port());
         let issuer = format!("http://127.0.0.1:{port}");
-        let (foreign_process, foreign) = start_foreign(&format!("{issuer}/federation/corporate/callback")).await;
+        let (foreign_process, foreign) =
+            start_foreign(&format!("{issuer}/federation/corporate/callback"), claims).await;
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("master.key"), STANDARD.encode([7; 32])).unwrap();
         fs::write(folder.path().join("clients.json"), clients().to_string()).unwrap();
@@ -126,12 +132,12 @@ fn clients() -> Value {
 }
 
 /// Starts oidc-provider; it runs as long as the first of what comes back.
-async fn start_foreign(callback: &str) -> (Running, String) {
+async fn start_foreign(callback: &str, claims: &str) -> (Running, String) {
     let folder = std::env::var_os("COUNTERSIGN_TEST_NODE_DIR").map(PathBuf::from);
     let folder = folder.expect("COUNTERSIGN_TEST_NODE_DIR is not set: run ./tests/run");
     let client = json!({"client_id": "countersign", "client_secret": FOREIGN_SECRET, "redirect_uris": [callback]});
     let mut node = Command::new("node");
-    node.arg(folder.join("foreign_provider.mjs")).env("FOREIGN", client.to_string());
+    node.arg(folder.join("foreign_provider.mjs")).env("FOREIGN", client.to_string()).env("FOREIGN_CLAIMS", claims);
     let mut process = Running::start("oidc-provider", &mut node);
     let line = process.wait_for_line(|line| line.starts_with("ready ")).await;
     (process, line.trim_start_matches("ready ").trim().to_owned())
@@ -152,7 +158,15 @@ async fn go_on(agent: &UserAgent, answer: Answer) -> Answer {
 
 #[tokio::test]
 async fn an_employee_of_another_makers_provider_is_led_there_by_the_address_and_known_by_its_claims() {
-    let world = World::open().await;
+    sign_fran_in(&World::open().await).await;
+}
+
+#[tokio::test]
+async fn what_another_makers_provider_tells_at_userinfo_alone_is_known_too() {
+    sign_fran_in(&World::open_with("userinfo").await).await;
+}
+
+async fn sign_fran_in(world: &World) {
     let agent = UserAgent::new();
     let page = world.type_address(&agent, "Fran@Corp.example.com").await;
     assert!(page.url.as_str().starts_with(&world.foreign), "{}", page.url);

@@ -1,5 +1,6 @@
 // oidc-provider as a company's own provider that ours sends people to: in memory, on loopback, RS256 alone, with claims of
-// other names. Reads its client from FOREIGN as JSON; says `ready` and its issuer when it answers; runs until it is stopped.
+// other names, in the ID token or, with FOREIGN_CLAIMS=userinfo, at UserInfo alone, as Core, 5.4 has it. Reads its client from
+// FOREIGN as JSON; says `ready` and its issuer when it answers; runs until it is stopped.
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { Provider } from 'oidc-provider'
@@ -21,7 +22,7 @@ const configuration = {
     openid: ['sub'], email: ['upn', 'email', 'email_verified'],
     profile: ['first_name', 'last_name', 'given_name', 'family_name'],
   },
-  conformIdTokenClaims: false,
+  conformIdTokenClaims: process.env.FOREIGN_CLAIMS === 'userinfo',
   cookies: { keys: ['only for a test'] },
   features: { devInteractions: { enabled: false } },
   pkce: { required: () => true },

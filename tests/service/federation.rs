@@ -1,10 +1,13 @@
 //! Sign-in at an upstream provider: who is let in, and that it happens once.
 
 use countersign_model::Seconds;
-use countersign_service::{Answered, ClaimNames, FederationSettings, LinkRule, Provider, Response, UpstreamAnswer};
-use countersign_tests::provider::{
-    CLINIC, Corporate, House, NodePlan, Person, Seen, code_in, parameter, register_client,
+use countersign_service::{
+    Answered, ClaimNames, FederationSettings, Invitation, LinkRule, Provider, Response, UpstreamAnswer,
 };
+use countersign_tests::provider::{
+    CLINIC, Corporate, House, NodePlan, Person, Seen, UserInfo, code_in, parameter, register_client,
+};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -23,6 +26,8 @@ on_both_stores!(
     a_typed_address_of_the_provider_leads_there_and_is_suggested_there,
     which_addresses_lead_upstream_tells_nothing_of_accounts,
     a_provider_may_name_its_claims_otherwise,
+    what_the_id_token_does_not_say_of_a_new_person_is_asked_of_userinfo,
+    who_is_invited_at_an_address_of_the_provider_registers_there,
 );
 
 const DOMAINS: &[&str] = &["corp.example.com", "example.com"];
@@ -399,4 +404,101 @@ async fn a_provider_may_name_its_claims_otherwise(house: House) {
     let page = come(&mut Person::new(), &node, &corporate, &unnamed).await.page();
     assert_eq!(page.view.page, "federation_refused");
     assert!(reasons(&house).await.last().unwrap().contains("no mail address"));
+}
+
+/// Nurse, as UserInfo tells of her.
+fn told(change: &Value) -> UserInfo {
+    let mut claims = nurse();
+    claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    UserInfo::Tells(claims)
+}
+
+async fn what_the_id_token_does_not_say_of_a_new_person_is_asked_of_userinfo(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let bare = json!({ "sub": "e-17" });
+    let unverified = json!({ "sub": "e-17", "email": "chief@corp.example.com" });
+    let borrowed = json!({ "sub": "e-17", "email_verified": true });
+    for (userinfo, claims, reason) in [
+        (told(&json!({ "sub": "e-18" })), &bare, "of somebody else"),
+        (told(&json!({ "sub": null })), &bare, "of somebody else"),
+        (told(&json!({ "email": "nurse@elsewhere.example" })), &bare, "foreign domain"),
+        (told(&json!({ "email_verified": false })), &bare, "not verified"),
+        (told(&json!({ "email_verified": null })), &borrowed, "not verified"),
+        (told(&json!({})), &unverified, "not verified"),
+        (UserInfo::Fails(503, String::new()), &bare, "the provider failed"),
+        (UserInfo::Fails(200, "<html>".to_owned()), &bare, "the provider failed"),
+        (UserInfo::Fails(302, "{}".to_owned()), &bare, "the provider failed"),
+    ] {
+        house.clock.pass(Seconds::new(1));
+        corporate.tell_more(userinfo.clone());
+        let page = come(&mut Person::new(), &node, &corporate, claims).await.page();
+        assert_eq!(page.view.page, "federation_refused", "{userinfo:?}");
+        let reasons = reasons(&house).await;
+        assert!(reasons.last().unwrap().contains(reason), "{userinfo:?}: {reasons:?}");
+    }
+    assert!(users(&house).await.is_empty());
+
+    corporate.tell_more(told(&json!({})));
+    let asked = corporate.told();
+    come(&mut Person::new(), &node, &corporate, &bare).await.code();
+    assert_eq!((users(&house).await, corporate.told()), (vec!["nurse@corp.example.com".to_owned()], asked + 1));
+    let profile = house.texts("SELECT profile AS text FROM users WHERE email = 'nurse@corp.example.com'").await;
+    let profile: Value = serde_json::from_str(&profile[0]).unwrap();
+    assert_eq!((&profile["given_name"], &profile["family_name"]), (&json!("Ann"), &json!("Lee")));
+    // Who was here before is known by the subject alone.
+    come(&mut Person::new(), &node, &corporate, &bare).await.code();
+    assert_eq!(corporate.told(), asked + 1);
+
+    // What is in the ID token needs no UserInfo, and a name is not worth a refusal.
+    let whole = json!({ "sub": "e-19", "email": "whole@corp.example.com", "email_verified": true, "given_name": "A", "family_name": "B" });
+    come(&mut Person::new(), &node, &corporate, &whole).await.code();
+    assert_eq!(corporate.told(), asked + 1);
+    corporate.tell_more(UserInfo::Fails(503, String::new()));
+    let nameless = json!({ "sub": "e-20", "email": "nameless@corp.example.com", "email_verified": true });
+    come(&mut Person::new(), &node, &corporate, &nameless).await.code();
+    assert_eq!((users(&house).await.len(), corporate.told()), (3, asked + 2));
+}
+
+async fn who_is_invited_at_an_address_of_the_provider_registers_there(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Existing).await;
+    let nobody = come(&mut Person::new(), &node, &corporate, &nurse()).await.page();
+    assert_eq!(nobody.view.page, "federation_refused", "nobody made an account for her");
+    let invitation = Invitation {
+        email: "nurse@corp.example.com".to_owned(),
+        name: "Ann Lee".to_owned(),
+        username: Some("alee".to_owned()),
+        npi: None,
+        client: Some("staff".to_owned()),
+        locale: "en".to_owned(),
+    };
+    let mut person = Person::new();
+    let invited = node.invite(&invitation, &person.context).await.unwrap().unwrap();
+    house.deliver(&node).await;
+    let text = house.relay.letters().last().unwrap().text.replace("=\r\n", "").replace("=\n", "");
+    let (_, token) = text.split_once("/link/").unwrap();
+    let token = SecretString::from(token.chars().take(43).collect::<String>());
+    let landing = node.open_link(&token, person.call()).await.unwrap();
+    let landing = person.follow(&node, landing).await.page();
+    let sent = person.press(&node, &landing, "continue", &[]).await.response();
+    assert_eq!(parameter(&sent, "login_hint").as_deref(), Some("nurse@corp.example.com"));
+    // Whom the provider does not vouch for, the link alone does not let in.
+    let liar = json!({ "sub": "e-66", "email": "liar@corp.example.com", "email_verified": true });
+    let mut other = person.clone();
+    let answered = call_back(&other, &node, &corporate.vouch(&sent, &liar)).await;
+    assert_eq!(other.follow(&node, answered).await.page().view.page, "federation_refused");
+    let landing = node.open_link(&token, person.call()).await.unwrap();
+    let landing = person.follow(&node, landing).await.page();
+    assert_eq!(landing.view.page, "link_landing", "it is not spent");
+    let sent = person.press(&node, &landing, "continue", &[]).await.response();
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    person.follow(&node, answered).await.response();
+    assert_eq!(linked(&house).await, [invited.user.as_str()]);
+    let registered =
+        "SELECT username AS text FROM users WHERE email = 'nurse@corp.example.com' AND registered_at IS NOT NULL";
+    assert_eq!(house.texts(registered).await, ["alee"]);
+    assert_eq!(
+        house.count("factors", &format!("user_id = '{}'", invited.user)).await,
+        0,
+        "no way in past the provider"
+    );
 }

@@ -15,7 +15,7 @@ pub mod web;
 
 pub use authenticator::Authenticator;
 pub use clients::{PORTAL_SECRET, PORTAL_URI, encode, redeem, redeem_as, refresh, register_client};
-pub use corporate::Corporate;
+pub use corporate::{Corporate, UserInfo};
 pub use fault::{Fault, Faulty};
 pub use house::{CHEAP, House, NodePlan, Pair, run};
 pub use person::{Person, Seen, code_in, form, parameter};

@@ -1,4 +1,4 @@
-//! Client of another OpenID Provider: discovery, keys and the exchange of a code. The ID token is not judged here.
+//! Client of another OpenID Provider: discovery, keys, the exchange of a code, and UserInfo. The ID token is not judged here.
 
 mod metadata;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -137,6 +137,21 @@ impl Upstream {
         read_tokens(&answer)
     }
 
+    /// What the provider tells of the person the access token is for (OpenID Connect Core 1.0, 5.3); none where it has no
+    /// such endpoint. Whose claims these are is not judged here. Signed answers are not read.
+    pub async fn fetch_userinfo(
+        &self,
+        metadata: &ProviderMetadata,
+        access_token: &SecretString,
+    ) -> Result<Option<Map<String, Value>>, CallError> {
+        let Some(endpoint) = &metadata.userinfo_endpoint else { return Ok(None) };
+        let checked = self.http.check_url("userinfo_endpoint", endpoint);
+        checked.map_err(|error| CallError::Permanent(error.to_string()))?;
+        let request = self.http.request(Method::GET, endpoint.clone());
+        let request = request.map(|request| request.bearer_auth(access_token.expose_secret()));
+        self.ask(request, endpoint).await?.json().map(Some)
+    }
+
     /// Client id and secret are encoded as in a form before they are joined (RFC 6749, 2.3.1).
     fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
@@ -145,7 +160,10 @@ impl Upstream {
     }
 
     async fn get(&self, url: &Url) -> Result<Answer, CallError> {
-        let request = self.http.request(Method::GET, url.clone());
+        self.ask(self.http.request(Method::GET, url.clone()), url).await
+    }
+
+    async fn ask(&self, request: Option<RequestBuilder>, url: &Url) -> Result<Answer, CallError> {
         let request = request.map(|request| request.header("Accept", "application/json"));
         let answer = exchange(request, self.settings.timeout).await?;
         tracing::debug!(issuer = self.settings.issuer, path = url.path(), status = answer.status.as_u16(), "answered");

@@ -1,4 +1,5 @@
-//! ID tokens of upstream providers: what must hold before one counts (OpenID Connect Core, 3.1.3.7).
+//! ID tokens of upstream providers: what must hold before one counts (OpenID Connect Core, 3.1.3.7); and what their
+//! UserInfo may add.
 
 use aws_lc_rs::constant_time;
 use countersign_model::{SigningAlgorithm, Timestamp};
@@ -33,8 +34,35 @@ pub struct UpstreamIdentity {
     pub subject: String,
     /// When the person signed in there, if it says so.
     pub auth_time: Option<Timestamp>,
-    /// Every claim of the token.
+    /// Every claim of the token, and what UserInfo added.
     pub claims: Map<String, Value>,
+}
+
+/// The claims that say an address, and that it is verified.
+const VERIFIED: &str = "email_verified";
+
+impl UpstreamIdentity {
+    /// Whether the token lacks one of these claims, or does not say whether the address is verified.
+    pub fn lacks(&self, names: &[&str]) -> bool {
+        names.iter().chain(&[VERIFIED]).any(|name| !self.claims.contains_key(*name))
+    }
+
+    /// Takes over what the token did not say. UserInfo counts for this subject alone (Core, 5.3.2), what is signed stands,
+    /// and `email_verified` speaks of the very address it came with.
+    pub fn complete(&mut self, userinfo: &Map<String, Value>, email: &str) -> Result<(), UpstreamError> {
+        if text(userinfo, "sub") != Some(self.subject.as_str()) {
+            return Err(UpstreamError::UserInfo);
+        }
+        let told = userinfo.get(email);
+        let is_same = self.claims.get(email).is_none_or(|known| Some(known) == told);
+        if is_same && !(self.claims.contains_key(email) && self.claims.contains_key(VERIFIED)) {
+            self.claims.remove(VERIFIED);
+        }
+        for (name, value) in userinfo.iter().filter(|(name, _)| is_same || name.as_str() != VERIFIED) {
+            self.claims.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for UpstreamIdentity {
@@ -85,6 +113,9 @@ pub enum UpstreamError {
     /// Names nobody.
     #[error("no subject")]
     Subject,
+    /// UserInfo of somebody else.
+    #[error("UserInfo of another subject")]
+    UserInfo,
 }
 
 /// Checks an ID token against the upstream's JWK Set, of whatever form that is, and against what was expected.

@@ -249,7 +249,47 @@ impl Provider {
         };
         let tokens = party.upstream().exchange_code(&metadata, &exchanged).await;
         let tokens = tokens.map_err(|error| unreachable(party, &error))?;
-        self.verify(party, &metadata, &tokens, &state).await
+        let identity = self.verify(party, &metadata, &tokens, &state).await?;
+        self.complete(party, &metadata, &tokens, identity).await
+    }
+
+    /// Asks UserInfo for what a new person's account takes over and the ID token does not say. Without an answer the ID
+    /// token must be enough.
+    async fn complete(
+        &self,
+        party: &Party,
+        metadata: &ProviderMetadata,
+        tokens: &UpstreamTokens,
+        mut identity: UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, &'static str> {
+        let names = &party.settings.claims;
+        let Some(access_token) = tokens.access_token.as_ref() else { return Ok(identity) };
+        let wanted = [names.email.as_str(), &names.given_name, &names.family_name];
+        if !identity.lacks(&wanted) || !self.is_new(party, &identity).await {
+            return Ok(identity);
+        }
+        match party.upstream().fetch_userinfo(metadata, access_token).await {
+            Ok(None) => Ok(identity),
+            Ok(Some(told)) => match identity.complete(&told, &names.email) {
+                Ok(()) => Ok(identity),
+                Err(error) => {
+                    tracing::warn!(%error, provider = party.settings.id, "upstream UserInfo does not count");
+                    Err("its UserInfo is of somebody else")
+                }
+            },
+            Err(error) if identity.lacks(&[&names.email]) => Err(unreachable(party, &error)),
+            Err(error) => {
+                tracing::warn!(%error, provider = party.settings.id, "upstream UserInfo is left aside");
+                Ok(identity)
+            }
+        }
+    }
+
+    /// Whether the person was never here before, as far as the database says.
+    async fn is_new(&self, party: &Party, identity: &UpstreamIdentity) -> bool {
+        let (provider, subject) = (party.settings.id.as_str(), identity.subject.as_str());
+        let known = self.db.read(async |tx| tx.find_federated_identity(provider, subject).await).await;
+        known.is_ok_and(|known| known.is_none())
     }
 
     /// A key that is not known may be a new one: the key set is fetched again, once.

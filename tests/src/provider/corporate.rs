@@ -32,6 +32,16 @@ pub struct Corporate {
 struct Granted {
     challenge: String,
     claims: Value,
+    access_token: String,
+}
+
+/// What UserInfo does.
+#[derive(Clone, Debug)]
+pub enum UserInfo {
+    /// Tells these claims to whoever shows the access token of the last exchange.
+    Tells(Value),
+    /// Answers so.
+    Fails(u16, String),
 }
 
 struct State {
@@ -41,6 +51,11 @@ struct State {
     codes: BTreeMap<String, Granted>,
     exchanges: usize,
     issued: usize,
+    userinfo: Option<UserInfo>,
+    /// Access tokens it gave.
+    given: Vec<String>,
+    /// How often UserInfo was asked.
+    told: usize,
 }
 
 struct Key {
@@ -72,6 +87,9 @@ impl Corporate {
             codes: BTreeMap::new(),
             exchanges: 0,
             issued: 0,
+            userinfo: None,
+            given: Vec::new(),
+            told: 0,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -117,13 +135,28 @@ impl Corporate {
         token.as_object_mut().expect("object").extend(claims.as_object().expect("claims").clone());
         state.issued += 1;
         let code = format!("code-{}", state.issued);
-        state.codes.insert(code.clone(), Granted { challenge: given("code_challenge"), claims: token });
+        let granted = Granted {
+            challenge: given("code_challenge"),
+            claims: token,
+            access_token: format!("access-{}", state.issued),
+        };
+        state.codes.insert(code.clone(), granted);
         UpstreamAnswer { state: given("state"), code: Some(code), iss: Some(self.issuer.clone()), error: None }
     }
 
     /// How many codes it was given.
     pub fn exchanges(&self) -> usize {
         lock(&self.state).exchanges
+    }
+
+    /// Has a UserInfo endpoint from its next metadata on, which does this.
+    pub fn tell_more(&self, userinfo: UserInfo) {
+        lock(&self.state).userinfo = Some(userinfo);
+    }
+
+    /// How often UserInfo was asked.
+    pub fn told(&self) -> usize {
+        lock(&self.state).told
     }
 
     /// Signs with another key from now on.
@@ -144,12 +177,24 @@ impl State {
                 "token_endpoint_auth_methods_supported": ["client_secret_basic"],
                 "id_token_signing_alg_values_supported": ["ES256"],
                 "authorization_response_iss_parameter_supported": true,
+                "userinfo_endpoint": self.userinfo.as_ref().map(|_| format!("{issuer}/userinfo")),
             }),
+            "/userinfo" => return self.tell(asked),
             "/jwks" => json!({ "keys": [self.key.jwk] }),
             "/token" => return self.exchange(&asked.body),
             _ => return (404, "{}".to_owned()),
         };
         (200, body.to_string())
+    }
+
+    fn tell(&mut self, asked: &Asked) -> (u16, String) {
+        self.told += 1;
+        let bearer = self.given.last().map(|token| format!("Bearer {token}"));
+        match &self.userinfo {
+            Some(UserInfo::Tells(claims)) if asked.authorization == bearer => (200, claims.to_string()),
+            Some(UserInfo::Fails(status, body)) => (*status, body.clone()),
+            _ => (401, "{}".to_owned()),
+        }
     }
 
     fn exchange(&mut self, body: &str) -> (u16, String) {
@@ -161,7 +206,9 @@ impl State {
         match granted.filter(|granted| granted.challenge == challenge) {
             Some(granted) => {
                 let token = self.key.private.sign("JWT", &granted.claims).expect("sign");
-                (200, json!({ "id_token": token, "access_token": "a", "token_type": "Bearer" }).to_string())
+                self.given.push(granted.access_token.clone());
+                let access = &granted.access_token;
+                (200, json!({ "id_token": token, "access_token": access, "token_type": "Bearer" }).to_string())
             }
             None => (400, json!({ "error": "invalid_grant" }).to_string()),
         }

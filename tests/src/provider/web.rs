@@ -12,6 +12,8 @@ pub struct Asked {
     pub path: String,
     /// The header `Countersign-Signature`.
     pub signature: Option<String>,
+    /// The header `Authorization`.
+    pub authorization: Option<String>,
     /// Its body.
     pub body: String,
 }
@@ -62,5 +64,6 @@ async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or_default()];
     stream.read_exact(&mut body).await.ok()?;
     let path = lines.first()?.split(' ').nth(1)?.to_owned();
-    Some(Asked { path, signature: header("countersign-signature"), body: String::from_utf8(body).ok()? })
+    let (signature, authorization) = (header("countersign-signature"), header("authorization"));
+    Some(Asked { path, signature, authorization, body: String::from_utf8(body).ok()? })
 }

@@ -359,7 +359,8 @@ impl words::Outcome {
             StepKind::Totp | StepKind::Passkey | StepKind::RecoveryCode | StepKind::BindTotp => {
                 vec![(Ok, true), (Spent, true)]
             }
-            StepKind::Form { .. } | StepKind::Link { .. } => vec![(Ok, true), (Spent, false)],
+            StepKind::Form { .. } => vec![(Ok, true), (Spent, false)],
+            StepKind::Link { .. } => vec![(Ok, true), (Spent, false), (Upstream, false)],
             StepKind::SetPassword { .. } | StepKind::BindPasskey | StepKind::Notice | StepKind::Effect { .. } => {
                 vec![(Ok, true)]
             }

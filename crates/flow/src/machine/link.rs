@@ -43,6 +43,12 @@ impl<'a> Run<'a> {
             }
             return Ok(self.fail(step, notice));
         };
+        // Their provider vouches for them, and the link is not needed for that.
+        let address = self.known.as_ref().and_then(|known| known.email.clone());
+        if let Some(address) = address.filter(|address| self.find_upstream(step, address).is_some()) {
+            self.instance.identifier = Some(address);
+            return self.go_upstream(step);
+        }
         self.effects.push(Effect::ConsumeLink);
         // Whoever began this registration need not be who reads this mailbox: what they bound is taken away.
         self.learn(|known| {

@@ -17,6 +17,9 @@ pub struct ProviderMetadata {
     pub token_endpoint: Url,
     /// Where its keys are.
     pub jwks_uri: Url,
+    /// Where it tells more of a person than its ID tokens do, if it does.
+    #[serde(default)]
+    pub userinfo_endpoint: Option<Url>,
     /// How we may authenticate at the token endpoint.
     #[serde(default = "basic")]
     pub token_endpoint_auth_methods_supported: Vec<String>,

@@ -203,3 +203,36 @@ fn impossible_settings_are_refused() {
     let nameless = UpstreamSettings { client_id: String::new(), ..settings("https://corp.test") };
     assert!(Upstream::new(nameless, strict).is_err());
 }
+
+async fn tell(endpoint: Option<&str>, reply: Reply) -> (Result<Option<Map<String, Value>>, CallError>, Transcript) {
+    let (upstream, transcript) = provider(|_| (), reply).await;
+    let mut metadata = upstream.fetch_metadata().await.unwrap();
+    let own = format!("{}/userinfo", upstream.issuer());
+    metadata.userinfo_endpoint = endpoint.map(|url| if url.is_empty() { &own } else { url }.parse().unwrap());
+    (upstream.fetch_userinfo(&metadata, &"at".into()).await, transcript)
+}
+
+#[tokio::test]
+async fn userinfo_is_asked_with_the_access_token() {
+    let (told, transcript) = tell(Some(""), Reply::Status(200, r#"{"sub":"s","email":"e"}"#.to_owned())).await;
+    assert_eq!(Value::from(told.unwrap().unwrap()), json!({ "sub": "s", "email": "e" }));
+    let lines = transcript.lines();
+    assert!(lines.contains(&"GET /corporate/userinfo HTTP/1.1".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"authorization: Bearer at".to_owned()), "{lines:?}");
+    assert_eq!(tell(None, Reply::Status(500, String::new())).await.0, Ok(None), "there is no such endpoint");
+}
+
+#[tokio::test]
+async fn userinfo_that_cannot_be_trusted_or_read_is_none() {
+    for endpoint in ["http://provider.test/userinfo", "https://169.254.169.254/userinfo", "file:///etc/passwd"] {
+        let (told, transcript) = tell(Some(endpoint), tokens()).await;
+        assert!(matches!(told, Err(CallError::Permanent(_))), "{endpoint}: {told:?}");
+        assert!(!transcript.text().contains("Bearer"), "{endpoint}");
+    }
+    for (status, body) in [(200, "[]"), (200, "a.signed.one"), (401, "{}"), (302, "{}")] {
+        let (told, _) = tell(Some(""), Reply::Status(status, body.to_owned())).await;
+        assert!(matches!(told, Err(CallError::Permanent(_))), "{status} {body}: {told:?}");
+    }
+    let endless = format!(r#"{{"sub":"{}"}}"#, "x".repeat(crate::http::MAX_RESPONSE));
+    assert!(matches!(tell(Some(""), Reply::Status(200, endless)).await.0, Err(CallError::Temporary(_))));
+}

@@ -296,3 +296,33 @@ proptest! {
         prop_assert!(verify_upstream_id_token(&token, &set, &expected(), NOW).is_err());
     }
 }
+
+#[test]
+fn userinfo_adds_what_the_token_did_not_say_and_speaks_of_its_own_address_alone() {
+    let map = |value: Value| value.as_object().unwrap().clone();
+    let rows = [
+        // Token, UserInfo, what comes of address, verification and name.
+        (json!({}), json!({ "email": "a", "email_verified": true, "name": "N" }), json!(["a", true, "N"])),
+        (json!({ "email": "a" }), json!({ "email": "a", "email_verified": true }), json!(["a", true, null])),
+        (json!({ "email": "a" }), json!({ "email": "b", "email_verified": true }), json!(["a", null, null])),
+        (json!({ "email": "a" }), json!({ "email_verified": true }), json!(["a", null, null])),
+        (json!({ "email_verified": true }), json!({ "email": "b" }), json!(["b", null, null])),
+        (
+            json!({ "email": "a", "email_verified": false, "name": "T" }),
+            json!({ "email": "a", "email_verified": true, "name": "N" }),
+            json!(["a", false, "T"]),
+        ),
+    ];
+    for (token, told, wanted) in rows {
+        let mut identity = UpstreamIdentity { subject: "s".to_owned(), auth_time: None, claims: map(token.clone()) };
+        let mut userinfo = map(told);
+        assert_eq!(identity.complete(&userinfo, "email"), Err(UpstreamError::UserInfo), "it names nobody");
+        userinfo.insert("sub".to_owned(), json!("another"));
+        assert_eq!(identity.complete(&userinfo, "email"), Err(UpstreamError::UserInfo));
+        assert_eq!(identity.claims, map(token.clone()), "nothing is taken over then");
+        userinfo.insert("sub".to_owned(), json!("s"));
+        assert_eq!(identity.complete(&userinfo, "email"), Ok(()));
+        let claim = |name: &str| identity.claims.get(name).cloned().unwrap_or_default();
+        assert_eq!(json!([claim("email"), claim("email_verified"), claim("name")]), wanted, "{token}");
+    }
+}

@@ -3,7 +3,8 @@
 use countersign_model::{Fact, Seconds};
 
 use super::*;
-use crate::{AccountFacts, Effect, Federated, Input, Next, PolicySet, fact_set};
+use crate::language::Entry;
+use crate::{AccountFacts, Effect, Federated, Input, LinkState, Next, PolicySet, fact_set};
 
 /// The provider whose people have addresses in `corp.example.com`.
 fn with_corporate(set: PolicySet) -> Driver {
@@ -158,4 +159,41 @@ fn two_providers_are_told_apart_by_the_guard() {
     // What the request suggests counts as typed.
     driver.facts.login_hint = Some("A@Partner.example".to_owned());
     assert_eq!(driver.begin("email"), Next::Federate { provider: "partner".to_owned() });
+}
+
+#[test]
+fn an_invitation_to_a_federated_address_leads_there_and_stays_unspent() {
+    let mut driver = with_corporate(all_shipped());
+    let email = Some("nurse@corp.example.com".to_owned());
+    let invited = AccountFacts { email, mailbox: None, has_password: false, ..account(3, "x") };
+    driver.accounts.push(AccountFacts { registration_incomplete: true, ..invited });
+    driver.enter("invitation", Entry::Link);
+    for over in [LinkState::Expired, LinkState::Used, LinkState::Unknown] {
+        let mut late = with_corporate(all_shipped());
+        late.enter("invitation", Entry::Link);
+        late.link = over;
+        assert!(matches!(late.press("continue"), Next::Stop { page, .. } if page == "link_expired"));
+    }
+    driver.link = LinkState::Holds(user(3));
+    assert_eq!(driver.press("continue"), corporate());
+    assert!(!driver.did(|effect| matches!(effect, Effect::ConsumeLink | Effect::BindFactor { .. })));
+    assert!(driver.instance().facts().is_empty() && driver.instance().account().is_none());
+    assert_eq!(
+        (driver.view().policy.as_str(), driver.instance().identifier()),
+        ("employees", Some("nurse@corp.example.com"))
+    );
+    // `< Cancel` returns to the link's page, which still holds.
+    driver.press("cancel");
+    assert_eq!(driver.view().page, "link_landing");
+    assert_eq!(driver.press("continue"), corporate());
+    driver.federated = Some(Federated { user: user(3), is_new: true, auth_time: None });
+    let Next::Issue(issued) = driver.press("federated") else { panic!("not issued") };
+    assert_eq!((issued.user, fact_set(&issued.facts).iter().collect()), (user(3), vec![Fact::Federated]));
+    // Everybody else chooses how to sign in here.
+    let mut driver = with_corporate(all_shipped());
+    driver.accounts[0].registration_incomplete = true;
+    driver.enter("invitation", Entry::Link);
+    driver.link = LinkState::Holds(user(1));
+    driver.press("continue");
+    assert_eq!(driver.view().page, "login_method");
 }
