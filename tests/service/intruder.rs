@@ -6,8 +6,8 @@
 mod hunt;
 
 use countersign_service::policy::{PolicySet, list_least_sets, parse};
-use countersign_service::{NewAccount, Provider};
-use countersign_tests::provider::{Authenticator, House, NodePlan, Pair, Person, register_client, run};
+use countersign_service::{LinkRule, NewAccount, Provider};
+use countersign_tests::provider::{Authenticator, Corporate, House, NodePlan, Pair, Person, register_client, run};
 use secrecy::SecretString;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -32,28 +32,15 @@ macro_rules! every_set {
     };
 }
 
-/// The things that are held in sets here; `federated`, `legacy` and `admin` are in no least set of the shipped policies
-/// as they stand here.
+/// The things that are held in sets here. `legacy` and `admin` are in no least set of the shipped policies as they stand
+/// here, and `federated` only in those of accounts that have nothing else: tests/service/federation.rs plays them.
 const PLAYED: [&str; 6] = ["password", "mailbox", "phone", "totp", "passkey", "recovery_code"];
-
-/// Policies he does not begin, by name, with the reason.
-const NOT_BEGUN: &[(&str, &str)] = &[
-    ("close-account", "it ends an account and signs nobody in: `policy check` proves what it asks for before (E40)"),
-    ("employees", "the corporate provider is not there; tests/service/federation.rs plays whom it does not vouch for"),
-    ("invitation", "an administrator begins it, and for nobody who is registered; tests/service/people.rs plays it"),
-    ("registration-link", "it begins by a link: he opens every one that he reads"),
-];
 
 #[test]
 fn what_is_not_played_stands_here_by_name() {
     let set = patient_set(shipped);
     let things: BTreeSet<&str> = list_least_sets(&set, TODAY).into_iter().flat_map(|least| least.held).collect();
-    assert_eq!(things, BTreeSet::from(PLAYED));
-    let begun: BTreeSet<&str> = hunt::list_begun(&set).into_iter().map(|policy| policy.id.as_str()).collect();
-    let files = list_files();
-    let ids = files.iter().map(|file| file.file_stem().unwrap().to_str().unwrap());
-    let others: Vec<&str> = ids.filter(|id| !begun.contains(id)).collect();
-    assert_eq!(others, NOT_BEGUN.iter().map(|(policy, _)| *policy).collect::<Vec<_>>());
+    assert_eq!(things, BTreeSet::from(PLAYED).into_iter().chain(["federated"]).collect());
 }
 
 every_set! {
@@ -83,7 +70,7 @@ fn list_files() -> Vec<PathBuf> {
     files
 }
 
-/// The shipped set without the corporate provider, which is not there; locks and budgets are left aside: he is patient.
+/// The shipped set; locks and budgets are left aside: he is patient.
 fn patient_set(change: impl Fn(&str, String) -> String) -> PolicySet {
     let files = list_files();
     let read = |file: &PathBuf| {
@@ -95,15 +82,17 @@ fn patient_set(change: impl Fn(&str, String) -> String) -> PolicySet {
         }
         parse(name, &change(name, text)).unwrap_or_else(|findings| panic!("{findings:#?}"))
     };
-    PolicySet::new(files.iter().map(read).filter(|policy| policy.id != "employees").collect())
+    PolicySet::new(files.iter().map(read).collect())
 }
 
 fn shipped(_: &str, text: String) -> String {
     text
 }
 
-async fn open(house: &House, set: &PolicySet) -> Arc<Provider> {
-    let node = house.node_with(NodePlan { policies: set.clone(), ..house.plan() }).await;
+async fn open(house: &House, set: &PolicySet) -> (Arc<Provider>, Corporate) {
+    let corporate = Corporate::open(&house.clock).await;
+    let upstreams = vec![corporate.settings(LinkRule::Create, &[hunt::EMPLOYER])];
+    let node = house.node_with(NodePlan { policies: set.clone(), upstreams, ..house.plan() }).await;
     let ids: Vec<&str> = set.iter().map(|policy| policy.id.as_str()).collect();
     let client = json!({
         "client_id": "everything",
@@ -112,7 +101,9 @@ async fn open(house: &House, set: &PolicySet) -> Arc<Provider> {
         "countersign_policies": ids,
     });
     register_client(&node, client).await;
-    node
+    let (npi, code) = hunt::ORGANIZATION;
+    node.create_organization("Ward 7", npi, &SecretString::from(code)).await.unwrap();
+    (node, corporate)
 }
 
 /// How the owner makes a passkey and recovery codes: at a node of its own, so that the intruder meets the shipped set alone.
@@ -185,19 +176,33 @@ async fn make(house: &House, node: &Provider, number: usize, account: &[&str]) -
     (Victim { user: Some(user), ..victim }, outfit)
 }
 
-/// Plays one set; the login policies he passed, and what he did.
+/// What became of one set of things.
+struct Played {
+    /// The login policies he passed.
+    passed: BTreeSet<String>,
+    /// Whether he closed the account in the end.
+    closed: bool,
+    /// What he did.
+    trail: String,
+}
+
+/// Plays one set. Every policy of the set is begun.
 async fn play(
     house: &House,
-    node: &Arc<Provider>,
+    (node, corporate): (&Arc<Provider>, &Corporate),
     set: &PolicySet,
     number: usize,
     account: &[&str],
     held: &[&'static str],
-) -> (BTreeSet<String>, String) {
+) -> Played {
     let made = make(house, node, number, account).await;
-    let mut hunt = Hunt::new(house, node, set, made, Holding::of(held));
+    let mut hunt = Hunt::new(house, (node, corporate), set, made, Holding::of(held));
     hunt.search().await;
-    (hunt.list_passed().await, hunt.trail())
+    let passed = hunt.list_passed().await;
+    let closed = hunt.close().await;
+    let all: BTreeSet<String> = set.iter().map(|policy| policy.id.clone()).collect();
+    assert_eq!(hunt.begun(), &all, "left: what he began with {held:?} of {account:?}\n{}", hunt.trail());
+    Played { passed, closed, trail: hunt.trail() }
 }
 
 /// What the closure says he passes who holds `held`.
@@ -218,14 +223,18 @@ fn list_sets(things: &[&'static str]) -> Vec<Vec<&'static str>> {
 
 async fn play_every_set(house: &House, account: &[&'static str], more: &[&'static str]) {
     let set = patient_set(shipped);
-    let node = open(house, &set).await;
+    let (node, corporate) = open(house, &set).await;
     let things: Vec<&str> = ["password", "mailbox"].into_iter().chain(account.iter().chain(more).copied()).collect();
     let mut wrong = Vec::new();
     let mut passed_any = 0;
     for (number, held) in list_sets(&things).into_iter().enumerate() {
-        let (passed, trail) = play(house, &node, &set, number, account, &held).await;
+        let Played { passed, closed, trail } = play(house, (&node, &corporate), &set, number, account, &held).await;
         let expected = expect(&set, account, &held);
         passed_any += usize::from(!expected.is_empty());
+        // Closing asks for no less than a sign-in does, and whoever holds everything can.
+        if closed && expected.is_empty() || !closed && held.len() == things.len() {
+            wrong.push(format!("{held:?} of {account:?}: the account is closed: {closed}\n{trail}"));
+        }
         if passed != expected {
             wrong.push(format!("{held:?} of {account:?} passes {passed:?}, the closure says {expected:?}\n{trail}"));
         }
@@ -236,8 +245,8 @@ async fn play_every_set(house: &House, account: &[&'static str], more: &[&'stati
 
 async fn play_one(house: &House, held: &[&'static str]) -> BTreeSet<String> {
     let set = patient_set(shipped);
-    let node = open(house, &set).await;
-    let (passed, trail) = play(house, &node, &set, 0, &["phone"], held).await;
+    let (node, corporate) = open(house, &set).await;
+    let Played { passed, trail, .. } = play(house, (&node, &corporate), &set, 0, &["phone"], held).await;
     assert_eq!(passed, expect(&set, &["phone"], held), "as the closure says:\n{trail}");
     passed
 }
@@ -269,8 +278,8 @@ fn unguarded(name: &str, text: String) -> String {
 async fn without_its_guard_the_registration_reset_is_found_and_refused_all_the_same(house: House) {
     let set = patient_set(unguarded);
     assert!(expect(&set, &["phone"], &["mailbox"]).contains("phone"), "the closure knows");
-    let node = open(&house, &set).await;
-    let (passed, trail) = play(&house, &node, &set, 0, &["phone"], &["mailbox"]).await;
+    let (node, corporate) = open(&house, &set).await;
+    let Played { passed, trail, .. } = play(&house, (&node, &corporate), &set, 0, &["phone"], &["mailbox"]).await;
     assert!(passed.is_empty(), "{passed:?}\n{trail}");
     assert!(trail.contains("registration-link/method/"), "he came that far:\n{trail}");
 }
@@ -290,7 +299,7 @@ fn unphoned(name: &str, text: String) -> String {
 async fn without_the_phone_in_the_recovery_the_mailbox_gets_in(house: House) {
     let set = patient_set(unphoned);
     assert!(!expect(&set, &["phone"], &["mailbox"]).is_empty(), "the closure knows");
-    let node = open(&house, &set).await;
-    let (passed, trail) = play(&house, &node, &set, 0, &["phone"], &["mailbox"]).await;
+    let (node, corporate) = open(&house, &set).await;
+    let Played { passed, trail, .. } = play(&house, (&node, &corporate), &set, 0, &["phone"], &["mailbox"]).await;
     assert!(!passed.is_empty(), "{trail}");
 }

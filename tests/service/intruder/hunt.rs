@@ -6,9 +6,10 @@ use std::sync::Arc;
 use countersign_model::{AuditKind, AuditOutcome, Seconds, UserId};
 use countersign_service::policy::language::{Entry, Purpose};
 use countersign_service::policy::{Policy, PolicySet, totp};
-use countersign_service::{FlowPage, Provider};
-use countersign_tests::provider::{Authenticator, House, Operator, Person, Seen};
+use countersign_service::{FlowPage, Invitation, Provider, Response};
+use countersign_tests::provider::{Authenticator, Corporate, House, Operator, Person, Seen};
 use secrecy::SecretString;
+use serde_json::json;
 
 /// What the owner's own sign-in promises, in which passkey and recovery codes are made.
 const OUTFIT_ACR: &str = "urn:test:outfit";
@@ -20,6 +21,13 @@ const OWN_PASSWORD: &str = "nine wet herons on a weir";
 const MAX_STEPS: usize = 40;
 /// The most walks of one search.
 const MAX_WALKS: usize = 400;
+
+/// The mail domain of the corporate provider, where he is employed.
+pub const EMPLOYER: &str = "corp.example.com";
+/// The organization there is: its NPI and its registration code.
+pub const ORGANIZATION: (&str, &str) = ("1234567893", "the-code-of-ward-7");
+/// The provider's own page, as a place.
+const UPSTREAM: &str = "the corporate provider";
 
 /// Whose account it is.
 #[derive(Clone, Debug)]
@@ -114,13 +122,18 @@ pub struct Hunt<'a> {
     last: Option<(Place, String)>,
     /// The address the account signs in with.
     name: String,
+    corporate: &'a Corporate,
+    /// Whether he registers as somebody new, with an organization's code.
+    registers: bool,
+    /// Policies whose first page he saw.
+    begun: BTreeSet<String>,
 }
 
 impl<'a> Hunt<'a> {
     /// A search that has not begun.
     pub fn new(
         house: &'a House,
-        node: &'a Arc<Provider>,
+        (node, corporate): (&'a Arc<Provider>, &'a Corporate),
         set: &'a PolicySet,
         (victim, outfit): (Victim, Outfit),
         held: Holding,
@@ -148,6 +161,9 @@ impl<'a> Hunt<'a> {
             controls: BTreeMap::new(),
             edges: BTreeMap::new(),
             last: None,
+            corporate,
+            registers: false,
+            begun: BTreeSet::new(),
         }
     }
 
@@ -167,24 +183,116 @@ impl<'a> Hunt<'a> {
                 }
             }
             if (self.tried.len(), self.learned.len()) == before {
-                return;
+                break;
             }
         }
+        self.register_himself().await;
+    }
+
+    /// He is invited by an administrator, and registers with an organization's code: in a browser of its own, and what he
+    /// sets there is his own account's.
+    async fn register_himself(&mut self) {
+        let number = self.victim.number;
+        let kept = (self.person.clone(), self.password.clone(), self.learned.clone(), self.tried.clone());
+        let own_mail = std::mem::replace(&mut self.victim.own_mail, format!("invited{number}@elsewhere.example"));
+        self.person = Person::new();
+        let invitation = Invitation {
+            email: self.victim.own_mail.clone(),
+            name: "In Truder".to_owned(),
+            username: None,
+            npi: None,
+            client: None,
+            locale: "en".to_owned(),
+        };
+        self.node.invite(&invitation, &self.person.context).await.unwrap().expect("invited");
+        self.house.deliver(self.node).await;
+        self.read().await;
+        self.open_links().await;
+        self.victim.own_mail = format!("registrant{number}@elsewhere.example");
+        self.registers = true;
+        self.tried.retain(|(place, _)| !place.starts_with("new-provider/"));
+        self.begin("new-provider").await;
+        (self.person, self.password, self.learned, self.tried) = kept;
+        self.victim.own_mail = own_mail;
+        self.registers = false;
+    }
+
+    /// Closes the account, if he can: at the very end, by the password he held and by the one he set.
+    pub async fn close(&mut self) -> bool {
+        for password in [self.password.clone(), self.held.password.then(|| self.victim.password.clone())] {
+            self.password = password;
+            self.tried.retain(|(place, _)| !place.starts_with("close-account/"));
+            while self.begin("close-account").await {}
+        }
+        let id = self.victim.user.as_ref().expect("made").as_str();
+        let closed = format!("SELECT id AS text FROM users WHERE id = '{id}' AND status = 'closed'");
+        !self.house.texts(&closed).await.is_empty()
+    }
+
+    /// The policies he began, and those whose links he opened.
+    pub const fn begun(&self) -> &BTreeSet<String> {
+        &self.begun
     }
 
     /// One walk from the start of a policy, and one from every link that was mailed on it; whether anything was new.
     async fn begin(&mut self, policy: &str) -> bool {
         let learned = self.learned.len();
         let first = self.person.arrive_from(self.node, "everything", &format!("p={policy}")).await;
+        self.note_begun(&first, policy);
         let mut is_new = self.walk(first).await;
+        is_new |= self.open_links().await;
+        is_new && self.learned.len() == learned
+    }
+
+    /// Notes what was begun: its first page is there, or that of the provider it sends people to.
+    fn note_begun(&mut self, first: &Seen, policy: &str) {
+        let is_begun = match first {
+            Seen::Page(page) => page.view.policy == policy,
+            Seen::Client(response) => self.is_upstream(response),
+            _ => false,
+        };
+        if is_begun {
+            self.begun.insert(policy.to_owned());
+        }
+    }
+
+    /// One walk from every link that was mailed; whether anything was new.
+    async fn open_links(&mut self) -> bool {
+        let mut is_new = false;
         while let Some((token, mailed_by)) = self.links.pop_front() {
             let first = self.open(token).await;
-            if let (Seen::Page(page), Some(edge)) = (&first, mailed_by) {
-                self.edges.entry(edge).or_default().insert(place_of(page));
+            if let Seen::Page(page) = &first {
+                self.begun.insert(page.view.policy.clone());
+                if let Some(edge) = mailed_by {
+                    self.edges.entry(edge).or_default().insert(place_of(page));
+                }
             }
             is_new |= self.walk(first).await;
         }
-        is_new && self.learned.len() == learned
+        is_new
+    }
+
+    fn is_upstream(&self, response: &Response) -> bool {
+        matches!(response, Response::Redirect(uri) if uri.starts_with(&self.corporate.issuer))
+    }
+
+    /// At the corporate provider: he is employed there, and can say what address he likes.
+    async fn vouch(&mut self, sent: &Response, control: &str) -> Seen {
+        let number = self.victim.number;
+        let (subject, email) = match control {
+            "as himself" => (format!("intruder-{number}"), format!("intruder{number}@{EMPLOYER}")),
+            _ => (format!("liar-{number}"), self.victim.email.clone()),
+        };
+        let claims = json!({ "sub": subject, "email": email, "email_verified": true });
+        let answer = self.corporate.vouch(sent, &claims);
+        let answered = self.node.federation_callback("corporate", answer, self.person.call()).await.unwrap();
+        // A session of his own would stand where the victim's does.
+        let kept = self.person.clone();
+        let seen = self.person.follow(self.node, answered).await;
+        if matches!(seen, Seen::Client(_)) {
+            self.person = kept;
+        }
+        seen
     }
 
     /// The login policies whose promise he had issued for the victim.
@@ -214,8 +322,15 @@ impl<'a> Hunt<'a> {
         let (mut seen, mut is_new) = (first, false);
         let mut here: BTreeMap<(Place, String), usize> = BTreeMap::new();
         for _ in 0..MAX_STEPS {
-            let Seen::Page(page) = seen else { return is_new };
-            let place = self.note(&page);
+            let place = match &seen {
+                Seen::Page(page) => self.note(page),
+                Seen::Client(response) if self.is_upstream(response) => {
+                    let ways = ["as himself", "by the victim's address"].map(str::to_owned);
+                    self.controls.insert(UPSTREAM.to_owned(), ways.to_vec());
+                    UPSTREAM.to_owned()
+                }
+                _ => return is_new,
+            };
             let Some(control) = self.choose(&place) else { return is_new };
             let edge = (place.clone(), control.clone());
             let times = here.entry(edge.clone()).or_default();
@@ -225,12 +340,20 @@ impl<'a> Hunt<'a> {
             }
             is_new |= self.tried.insert(edge.clone());
             self.last = Some(edge.clone());
-            seen = self.act(&page, &control).await;
+            let before = seen;
+            seen = match &before {
+                Seen::Page(page) => self.act(page, &control).await,
+                Seen::Client(sent) => self.vouch(sent, &control).await,
+                other => panic!("nothing to do at {other:?}"),
+            };
             let to = match &seen {
                 Seen::Page(page) => place_of(page),
+                Seen::Client(response) if self.is_upstream(response) => UPSTREAM.to_owned(),
                 _ => "away".to_owned(),
             };
-            self.learn(&page, &control, to != place);
+            if let Seen::Page(page) = &before {
+                self.learn(page, &control, to != place);
+            }
             self.edges.entry(edge).or_default().insert(to);
         }
         is_new
@@ -326,6 +449,11 @@ impl<'a> Hunt<'a> {
             let value = match (view.kind, field.name) {
                 ("bind_email", "email") | ("form", "email" | "confirm_email") => self.victim.own_mail.clone(),
                 (_, "email") => self.name.clone(),
+                ("form", "registration_code") if self.registers => ORGANIZATION.1.to_owned(),
+                ("form", "username") if self.registers => format!("registrant{}", self.victim.number),
+                ("form", "phone" | "fax") => "202 555 0123".to_owned(),
+                ("form", "state") => "MS".to_owned(),
+                ("form", "zip") => "39201".to_owned(),
                 (_, "username") => self.victim.username.clone(),
                 (_, "password") => self.password.clone().unwrap_or_else(|| "a guess of his".to_owned()),
                 (_, "new_password" | "confirm_password") => OWN_PASSWORD.to_owned(),
@@ -337,7 +465,7 @@ impl<'a> Hunt<'a> {
                 ("totp" | "bind_totp", "code") => self.read_app(page),
                 ("recovery_code", "code") => self.recovery_codes.pop().unwrap_or_else(|| "no-such-code".to_owned()),
                 (_, "code") => self.code.clone(),
-                (_, "npi") => "1234567893".to_owned(),
+                (_, "npi") => ORGANIZATION.0.to_owned(),
                 _ => "on".to_owned(),
             };
             filled.push((field.name.to_owned(), value));
