@@ -408,6 +408,9 @@ fn policy_tools_draw_list_compare_and_format() {
         serde_json::from_str(&out(&run(folder.path(), &["policy", "diff", path, changed, "--json"]))).unwrap();
     assert_eq!((&diff[0]["policy"], &diff[0]["change"]), (&Value::from("email"), &Value::from("changed")));
 
+    let text = out(&run(folder.path(), &["policy", "diff", path, changed]));
+    assert!(text.contains("running instances: not counted; --config names the deployment"), "{text}");
+
     let odd = shipped.replacen("id ", "id    ", 1).replacen("# ", "#  odd ", 1);
     let unformatted = policies(&[("email.toml", &odd)]);
     let unformatted = unformatted.path().to_str().unwrap();
@@ -570,4 +573,29 @@ fn clients_are_added_listed_and_given_another_secret() {
     }
     fs::write(&file, "[{}]").unwrap();
     assert_exit(&node.run(&["client", "add", "new.json"]), 1, "no client_id");
+}
+
+#[test]
+fn a_diff_counts_what_runs_in_redis_and_says_where_it_cannot() {
+    let shipped = fs::read_to_string(Path::new(HERE).join("../config/policies/email.toml")).unwrap();
+    let (old, new) =
+        (policies(&[]), policies(&[("email.toml", &shipped.replacen("on_edit  = \"pin\"", "on_edit  = \"kill\"", 1))]));
+    let diff = ["policy", "diff", old.path().to_str().unwrap(), new.path().to_str().unwrap()];
+    let node = Node::new("");
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let refused = node.run(&diff);
+    assert_exit(&refused, 1, "in process");
+    assert!(err(&refused).contains("short_lived.store is in_process"), "{}", err(&refused));
+
+    let url =
+        std::env::var("COUNTERSIGN_TEST_REDIS_URL").expect("COUNTERSIGN_TEST_REDIS_URL is not set: run ./tests/run");
+    let node = Node::new(&format!(
+        "[short_lived]\nstore = \"redis\"\nurls = [\"{url}\"]\nprefix = \"diff{}:\"",
+        std::process::id()
+    ));
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let counted = node.run(&diff);
+    assert_exit(&counted, 1, "a difference");
+    let line = "  running instances: 0, 0 of them on the old version; kill: they start anew";
+    assert!(out(&counted).lines().any(|told| told == line), "{}{}", out(&counted), err(&counted));
 }

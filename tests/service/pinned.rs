@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_service::policy::{Policy, PolicySet, parse};
-use countersign_service::{CheckedPolicies, FlowPage, Provider, with_retired};
+use countersign_service::{CheckedPolicies, FlowPage, Provider, RunningFlows, Version, with_retired};
 use countersign_tests::provider::{HOSPITAL, House, NodePlan, Person, Seen, parameter};
 
 on_both_stores![
@@ -13,6 +13,7 @@ on_both_stores![
     a_pinned_instance_finishes_on_its_version_after_every_node_was_started_anew,
     an_instance_of_a_version_that_was_taken_back_by_restart_is_shown_as_a_restart,
     an_instance_of_a_version_that_was_taken_back_by_kill_is_shown_as_a_restart,
+    running_instances_are_counted_by_the_version_they_are_on,
 ];
 
 /// The shipped email policy with some words replaced.
@@ -136,4 +137,32 @@ async fn an_instance_of_a_version_that_was_taken_back_by_restart_is_shown_as_a_r
 
 async fn an_instance_of_a_version_that_was_taken_back_by_kill_is_shown_as_a_restart(house: House) {
     take_back(house, "kill").await;
+}
+
+async fn running_instances_are_counted_by_the_version_they_are_on(house: House) {
+    let shipped = include_str!("../../config/policies/email.toml");
+    let old = start(&house, shipped).await;
+    let digest = |text: &str| parse("email.toml", text).unwrap().digest;
+    assert_eq!(old.count_running().await.unwrap(), RunningFlows { is_whole: true, ..RunningFlows::default() });
+    Person::new().arrive(&old, "p=email").await.page();
+    assert!(old.count_running().await.unwrap().versions.is_empty(), "nothing is stored of a first page");
+    let mut person = Person::new();
+    for _ in 0..2 {
+        Person::new().walk_to_mailbox(&old, HOSPITAL, false).await;
+    }
+    let page = person.walk_to_mailbox(&old, HOSPITAL, false).await;
+    let new = start(&house, &successor("restart")).await;
+    Person::new().walk_to_mailbox(&new, HOSPITAL, false).await;
+    let version = |text: &str| Version { policy: "email".to_owned(), digest: digest(text) };
+    let edited = successor("restart");
+    for node in [&old, &new] {
+        let running = node.count_running().await.unwrap();
+        assert!(running.is_whole);
+        assert_eq!((running.versions.get(&version(shipped)), running.versions.values().sum::<u64>()), (Some(&3), 4));
+    }
+    assert_eq!(new.count_running().await.unwrap().versions.get(&version(&edited)), Some(&1));
+    // One that is over is not running any more.
+    let verified = person.prove_mailbox(&house, &old, &page, HOSPITAL).await;
+    person.press(&old, &verified, "continue", &[]).await.response();
+    assert_eq!(new.count_running().await.unwrap().versions.get(&version(shipped)), Some(&2));
 }

@@ -37,6 +37,11 @@ impl PolicySet {
         if replaced { None } else { Some(retired) }
     }
 
+    /// The version with this digest, also one of which no instance may run any more.
+    pub fn find_version(&self, digest: &[u8; 16]) -> Option<&Policy> {
+        self.current.iter().chain(&self.retired).find(|policy| policy.digest == *digest)
+    }
+
     /// The current policies.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
         self.current.iter()

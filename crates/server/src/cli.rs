@@ -117,12 +117,16 @@ pub enum PolicyCommand {
     /// Try a policy out in the terminal, with a fake account and a courier that shows the code; exit 1 when the input ends
     /// before the flow does.
     Run(RunArgs),
-    /// Tell what changes between two versions: factors, limits, paths lost and gained; exit 1 when something does.
+    /// Tell what changes between two versions: factors, limits, paths lost and gained, and with --config how many running
+    /// instances it concerns; exit 1 when something does.
     Diff {
         /// The old file or folder.
         old: PathBuf,
         /// The new file or folder.
         new: PathBuf,
+        /// A configuration with a Redis: how many running instances the edit would pin, restart or kill.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// As JSON.
         #[arg(long)]
         json: bool,

@@ -31,6 +31,7 @@ use answer::{respond, see_flow};
 pub(crate) use begin::{NewFlow, marked_out_of_date};
 pub(crate) use facts::given_password;
 pub(crate) use origin::{ACCOUNT, Origin, SetupPlace};
+pub(crate) use record::open_digest;
 use record::{FlowRecord, Running};
 pub use state::FlowState;
 pub(crate) use visit::Visit;

@@ -55,5 +55,7 @@ pub use purge::Purged;
 pub use refresh_tokens::{RefreshTokenWithGrant, Rotation};
 pub use short_lived::in_process::{Clock, InProcess, InProcessBounds};
 pub use short_lived::redis::{Redis, RedisMode, RedisSettings};
-pub use short_lived::{Advanced, Charged, Claim, CounterLimit, CounterLock, InstanceRecord, NextInstance, ShortLived};
+pub use short_lived::{
+    Advanced, Charged, Claim, CounterLimit, CounterLock, InstancePage, InstanceRecord, NextInstance, ShortLived,
+};
 pub use users::UserFilter;

@@ -149,8 +149,21 @@ pub trait ShortLived: Send + Sync {
     /// Forgets a counter and its lock.
     async fn reset(&self, key: &str) -> Result<(), StoreError>;
 
+    /// The instances by pages, for whoever counts them: those from `cursor` on, 0 for the first. An instance that is there
+    /// from the first page to the last is on one of them, perhaps on two.
+    async fn list(&self, cursor: u64) -> Result<InstancePage, StoreError>;
+
     /// Asks the store for an answer.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Some of the instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstancePage {
+    /// Those.
+    pub found: Vec<(FlowId, InstanceRecord)>,
+    /// The cursor of the next page; 0: there is none.
+    pub next: u64,
 }
 
 /// What an advance writes.

@@ -1,8 +1,9 @@
 //! Instances: gone, stale, dup, busy, ok.
 
 use countersign_model::{FlowId, Seconds};
-use countersign_store::{Advanced, Claim, NextInstance, StoreError};
+use countersign_store::{Advanced, Claim, CounterLimit, NextInstance, StoreError};
 use countersign_tests::stores::{TestShortLived, race};
+use std::collections::BTreeSet;
 
 use super::on_each;
 
@@ -30,6 +31,7 @@ on_each!(
     of_64_claims_of_one_version_exactly_one_goes_on,
     parallel_creates_of_one_id_make_one_instance,
     oversized_instance_is_refused,
+    instances_are_listed_by_pages_and_counters_are_not,
     store_answers_a_ping,
 );
 
@@ -273,6 +275,31 @@ async fn oversized_instance_is_refused(on: &TestShortLived) {
     let next = NextInstance { result: &result, body: b"", idle: IDLE, end, awaits: None };
     let refused = on.store.advance(ID, 1, &nonce(1), next).await;
     assert!(matches!(refused, Err(StoreError::TooLarge(_))), "{refused:?}");
+}
+
+async fn instances_are_listed_by_pages_and_counters_are_not(on: &TestShortLived) {
+    let end = on.now().await.plus(Seconds::minutes(20));
+    let ids: BTreeSet<[u8; 16]> = (0..40).map(|number| [number; 16]).collect();
+    for id in &ids {
+        assert!(on.store.create(FlowId::new(*id), id, end, IDLE).await.unwrap());
+    }
+    let limit = CounterLimit { allowed: 3, window: Seconds::minutes(1), lock: None };
+    on.store.charge("f:of somebody", b"", &limit).await.unwrap();
+    if let Err(StoreError::Unavailable(why)) = on.store.list(0).await {
+        assert_eq!(why, "redis: a cluster does not list its keys");
+        return;
+    }
+    let (mut found, mut cursor) = (BTreeSet::new(), 0);
+    for _ in 0..100_000 {
+        let page = on.store.list(cursor).await.unwrap();
+        assert!(page.found.iter().all(|(id, record)| record.body == id.as_bytes() && record.version == 1));
+        found.extend(page.found.iter().map(|(id, _)| *id.as_bytes()));
+        cursor = page.next;
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!((found, cursor), (ids, 0));
 }
 
 async fn store_answers_a_ping(on: &TestShortLived) {

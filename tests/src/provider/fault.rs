@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use countersign_model::{FlowId, Seconds, Timestamp};
-use countersign_store::{Advanced, Charged, Claim, CounterLimit, InstanceRecord, NextInstance, ShortLived, StoreError};
+use countersign_store::{
+    Advanced, Charged, Claim, CounterLimit, InstancePage, InstanceRecord, NextInstance, ShortLived, StoreError,
+};
 use tokio::sync::Notify;
 
 /// What goes wrong, once.
@@ -118,6 +120,10 @@ impl ShortLived for Faulty {
 
     async fn reset(&self, key: &str) -> Result<(), StoreError> {
         self.inner.reset(key).await
+    }
+
+    async fn list(&self, cursor: u64) -> Result<InstancePage, StoreError> {
+        self.inner.list(cursor).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

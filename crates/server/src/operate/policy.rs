@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use countersign_service::policy::{Finding, Policy, PolicySet, Severity, diff, draw, fmt, list_least_sets, paths};
-use countersign_service::{CheckedPolicies, Clock, PolicySource, list_demands, load_policies, read_policy_files};
+use countersign_service::{
+    CheckedPolicies, Clock, PolicySource, RunningFlows, list_demands, load_policies, read_policy_files,
+};
 use serde_json::{Value, json};
 
 use crate::cli::{ConfigArgs, PolicyCommand};
+use crate::config::ShortLivedKind;
 use crate::{say, serve};
 
 /// Runs one command.
@@ -23,7 +26,7 @@ pub async fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
             with_policy(&policy, paths, |set, policy| list(set, policy, json))
         }
         PolicyCommand::Run(args) => run::run(load_parsed(args.paths.clone())?, &args),
-        PolicyCommand::Diff { old, new, json } => compare(old, new, json),
+        PolicyCommand::Diff { old, new, config, json } => compare(old, new, &config, json).await,
         PolicyCommand::Fmt { paths, check } => format(&paths, check),
     }
 }
@@ -124,8 +127,9 @@ fn list(set: &PolicySet, policy: &Policy, json: bool) {
     say(&Value::from(all.iter().map(tell).collect::<Vec<_>>()).to_string());
 }
 
-fn compare(old: PathBuf, new: PathBuf, json: bool) -> Result<ExitCode, String> {
+async fn compare(old: PathBuf, new: PathBuf, config: &ConfigArgs, json: bool) -> Result<ExitCode, String> {
     let (old, new) = (load_parsed(vec![old])?, load_parsed(vec![new])?);
+    let running = count_running(config).await?;
     let mut told: Vec<Value> = Vec::new();
     for policy in new.iter() {
         match old.get(&policy.id) {
@@ -136,14 +140,18 @@ fn compare(old: PathBuf, new: PathBuf, json: bool) -> Result<ExitCode, String> {
                     told.push(json!({
                         "policy": policy.id, "change": "changed", "factors": change.factors, "limits": change.limits,
                         "steps": change.steps, "settings": change.settings, "lost": change.lost,
-                        "gained": change.gained, "instances": "unknown",
+                        "gained": change.gained, "on_edit": policy.on_edit.as_str(),
+                        "instances": tell_running(running.as_ref(), before),
                     }));
                 }
             }
         }
     }
     let gone = old.iter().filter(|policy| new.get(&policy.id).is_none());
-    told.extend(gone.map(|policy| json!({"policy": policy.id, "change": "gone"})));
+    told.extend(gone.map(|policy| {
+        let instances = tell_running(running.as_ref(), policy);
+        json!({"policy": policy.id, "change": "gone", "on_edit": "restart", "instances": instances})
+    }));
     let code = if told.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if json {
         say(&Value::from(told).to_string());
@@ -151,6 +159,29 @@ fn compare(old: PathBuf, new: PathBuf, json: bool) -> Result<ExitCode, String> {
         told.iter().for_each(tell_change);
     }
     Ok(code)
+}
+
+/// The running instances of a configuration; none without one. Those of an in-process store are the node's alone.
+async fn count_running(config: &ConfigArgs) -> Result<Option<RunningFlows>, String> {
+    if config.config.is_none() {
+        return Ok(None);
+    }
+    let config = super::load(config)?;
+    if config.short_lived.store == ShortLivedKind::InProcess {
+        return Err("short_lived.store is in_process: nobody but `serve` knows what runs there".to_owned());
+    }
+    let running = serve::build_provider(&config).await?.count_running().await;
+    running.map(Some).map_err(|error| format!("the running instances could not be counted: {error}"))
+}
+
+/// How many instances of a policy there are, and how many of them on this version.
+fn tell_running(running: Option<&RunningFlows>, version: &Policy) -> Value {
+    let Some(running) = running else { return Value::from("unknown") };
+    let versions = || running.versions.iter();
+    let same = versions().filter(|(known, _)| known.digest == version.digest);
+    let of_policy = versions().filter(|(known, _)| known.policy == version.id || known.digest == version.digest);
+    let all: u64 = of_policy.map(|(_, count)| count).sum();
+    json!({ "all": all, "of_old": same.map(|(_, count)| count).sum::<u64>(), "at_least": !running.is_whole })
 }
 
 fn tell_change(change: &Value) {
@@ -165,9 +196,18 @@ fn tell_change(change: &Value) {
             say(&format!("    {line}"));
         }
     }
-    if word("change") == "changed" {
-        say("  running instances of each version: unknown without a store");
+    if let Some(instances) = change.get("instances") {
+        say(&format!("  running instances: {}", tell_instances(instances, word("on_edit"))));
     }
+}
+
+fn tell_instances(instances: &Value, on_edit: &str) -> String {
+    let (Some(all), Some(of_old)) = (instances["all"].as_u64(), instances["of_old"].as_u64()) else {
+        return "not counted; --config names the deployment".to_owned();
+    };
+    let least = if instances["at_least"] == true { "at least " } else { "" };
+    let then = if on_edit == "pin" { "they finish on the version they began with" } else { "they start anew" };
+    format!("{least}{all}, {of_old} of them on the old version; {on_edit}: {then}")
 }
 
 fn format(paths: &[PathBuf], check: bool) -> Result<ExitCode, String> {

@@ -55,6 +55,14 @@ pub(super) fn open(vault: &Vault, flow: FlowId, sealed: &[u8]) -> Option<FlowRec
     open_as(vault, b"record", flow, sealed)
 }
 
+/// Which version of which policy a flow at rest waits in; none when it is over.
+pub(crate) fn open_digest(vault: &Vault, flow: FlowId, sealed: &[u8]) -> Option<[u8; 16]> {
+    match open(vault, flow, sealed)? {
+        FlowRecord::Running(running) => Some(*running.instance.policy_digest()),
+        FlowRecord::Done => None,
+    }
+}
+
 pub(super) fn seal_answer(vault: &Vault, flow: FlowId, answer: &StoredAnswer) -> Result<Vec<u8>, ServiceError> {
     seal_as(vault, b"answer", flow, answer)
 }

@@ -10,7 +10,8 @@ use countersign_model::{FlowId, Seconds, Timestamp};
 
 use self::shard::{Entry, Key, Shard};
 use super::{
-    Advanced, Charged, Claim, CounterLimit, InstanceRecord, NextInstance, ShortLived, check_charge, check_sizes,
+    Advanced, Charged, Claim, CounterLimit, InstancePage, InstanceRecord, NextInstance, ShortLived, check_charge,
+    check_sizes,
 };
 use crate::StoreError;
 
@@ -73,6 +74,11 @@ fn expiry(now: Timestamp, idle: Seconds, end: Timestamp) -> Timestamp {
 }
 
 impl Instance {
+    fn record(&self) -> InstanceRecord {
+        let Self { version, end, approved, .. } = *self;
+        InstanceRecord { version, body: self.body.clone(), end, approved }
+    }
+
     fn has_live_lease(&self, now: Timestamp) -> bool {
         self.lease.as_ref().is_some_and(|(_, until)| *until > now)
     }
@@ -104,12 +110,7 @@ impl ShortLived for InProcess {
     async fn load(&self, id: FlowId) -> Result<Option<InstanceRecord>, StoreError> {
         let key = Key::Flow(*id.as_bytes());
         let (mut shard, _) = self.lock(&key);
-        Ok(shard.instance(&key).map(|instance| InstanceRecord {
-            version: instance.version,
-            body: instance.body.clone(),
-            end: instance.end,
-            approved: instance.approved,
-        }))
+        Ok(shard.instance(&key).map(|instance| instance.record()))
     }
 
     async fn claim(&self, id: FlowId, version: u32, nonce: &[u8; 16], lease: Seconds) -> Result<Claim, StoreError> {
@@ -212,6 +213,17 @@ impl ShortLived for InProcess {
         let key = Key::Counter(key.into());
         self.lock(&key).0.remove(&key);
         Ok(())
+    }
+
+    async fn list(&self, cursor: u64) -> Result<InstancePage, StoreError> {
+        let Some(shard) = usize::try_from(cursor).ok().and_then(|index| self.shards.get(index)) else {
+            return Ok(InstancePage { found: Vec::new(), next: 0 });
+        };
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.expire((self.clock)());
+        let found = shard.instances().map(|(id, instance)| (FlowId::new(id), instance.record())).collect();
+        let is_last = cursor + 1 == self.shards.len() as u64;
+        Ok(InstancePage { found, next: if is_last { 0 } else { cursor + 1 } })
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

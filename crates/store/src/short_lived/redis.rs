@@ -13,7 +13,8 @@ use secrecy::SecretString;
 
 use self::link::{Link, Node};
 use super::{
-    Advanced, Charged, Claim, CounterLimit, InstanceRecord, NextInstance, ShortLived, check_charge, check_sizes,
+    Advanced, Charged, Claim, CounterLimit, InstancePage, InstanceRecord, NextInstance, ShortLived, check_charge,
+    check_sizes,
 };
 use crate::StoreError;
 
@@ -73,6 +74,7 @@ impl RedisSettings {
 pub struct Redis {
     link: Link,
     prefix: String,
+    is_cluster: bool,
     scripts: Scripts,
 }
 
@@ -119,7 +121,12 @@ impl Redis {
             charge: script!("charge"),
             locked: script!("locked"),
         };
-        Ok(Self { link: Link::new(settings)?, prefix: settings.prefix.clone(), scripts })
+        Ok(Self {
+            link: Link::new(settings)?,
+            prefix: settings.prefix.clone(),
+            is_cluster: settings.mode == RedisMode::Cluster,
+            scripts,
+        })
     }
 
     fn instance_key(&self, id: FlowId) -> String {
@@ -168,6 +175,14 @@ impl Redis {
             Err(error) => Err(unavailable(&error)),
         }
     }
+}
+
+/// How many keys Redis looks at for one page.
+const PAGE: u32 = 500;
+
+/// A text that means itself in a pattern of SCAN.
+fn escape_glob(text: &str) -> String {
+    text.chars().flat_map(|c| "*?[]^\\-".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// The first of two runs may have done it, and then the second says that somebody has.
@@ -291,6 +306,27 @@ impl ShortLived for Redis {
         let mut delete = ::redis::cmd("DEL");
         delete.arg(self.counter_key(key));
         self.command::<i64>(&delete).await.map(drop)
+    }
+
+    async fn list(&self, cursor: u64) -> Result<InstancePage, StoreError> {
+        if self.is_cluster {
+            return Err(StoreError::Unavailable("redis: a cluster does not list its keys".to_owned()));
+        }
+        let (before, after) = (format!("{}f:{{", self.prefix), "}");
+        let mut scan = ::redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(format!("{}*{after}", escape_glob(&before))).arg("COUNT").arg(PAGE);
+        let (next, keys): (u64, Vec<String>) = self.command(&scan).await?;
+        if keys.is_empty() {
+            return Ok(InstancePage { found: Vec::new(), next });
+        }
+        let mut get = ::redis::cmd("MGET");
+        get.arg(&keys);
+        let stored: Vec<Option<Vec<u8>>> = self.command(&get).await?;
+        let read = |(key, stored): (&String, Option<Vec<u8>>)| -> Option<(FlowId, InstanceRecord)> {
+            let id = key.strip_prefix(&before)?.strip_suffix(after)?.parse().ok()?;
+            Some((id, record::parse(&stored?).ok()?))
+        };
+        Ok(InstancePage { found: keys.iter().zip(stored).filter_map(read).collect(), next })
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

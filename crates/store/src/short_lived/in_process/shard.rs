@@ -83,6 +83,13 @@ impl Shard {
         self.entries.get(key).map(|held| &held.entry)
     }
 
+    pub fn instances(&self) -> impl Iterator<Item = ([u8; 16], &Instance)> {
+        self.entries.iter().filter_map(|(key, held)| match (key, &held.entry) {
+            (Key::Flow(id), Entry::Instance(instance)) => Some((*id, instance)),
+            _ => None,
+        })
+    }
+
     pub fn instance(&mut self, key: &Key) -> Option<&mut Instance> {
         match self.entries.get_mut(key).map(|held| &mut held.entry) {
             Some(Entry::Instance(instance)) => Some(instance),
