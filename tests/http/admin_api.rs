@@ -173,7 +173,10 @@ async fn every_route_of_the_admin_api_answers_every_role_as_it_should() {
         let nobody = Answer::to(nobody).await;
         assert_eq!((nobody.status, nobody.header("www-authenticate").starts_with("Bearer")), (401, true), "{path}");
         let forged = try_route(&provider, (method, path), "no.such.token", &own).await;
-        assert!([400, 401, 415, 422].contains(&forged.status), "{method} {path}: {}", forged.status);
+        assert_eq!(forged.status, 401, "{method} {path}: {}", forged.body);
+        assert!(forged.header("www-authenticate").contains("invalid_token"), "{method} {path}");
+        let unread = request(&provider, method, path, "no.such.token").header("content-encoding", "gzip").body("x");
+        assert_eq!(Answer::to(unread).await.status, 401, "{method} {path}: before the body");
         let wrong = Answer::to(request(&provider, "PATCH", path, &root)).await;
         assert_eq!(wrong.status, 405, "{path}");
     }
@@ -329,13 +332,18 @@ async fn what_is_dangerous_takes_a_second_factor_of_the_last_quarter_of_an_hour_
     provider.demo.move_clock(std::time::Duration::from_mins(16));
     let later = provider.refresh("console-app", text(&tokens, "refresh_token"), EVERYTHING).await;
     let token = text(&later.json(), "access_token").to_owned();
-    let reset = post(&provider, &format!("/users/{user}/reset-registration"), &token, &json!({"reason": "lost"})).await;
-    assert_eq!(reset.status, 401, "{}", reset.body);
-    let challenge = reset.header("www-authenticate");
-    assert!(
-        challenge.contains("insufficient_user_authentication") && challenge.contains("max_age=\"900\""),
-        "{challenge}"
-    );
+    for route in ADMIN_ROUTES.iter().filter(|route| route.method != "GET") {
+        let answer = try_route(&provider, (route.method, route.path), &token, &user).await;
+        assert_eq!(answer.status, 401, "{}: {}", route.path, answer.body);
+        let challenge = answer.header("www-authenticate");
+        assert!(
+            challenge.contains("insufficient_user_authentication") && challenge.contains("max_age=\"900\""),
+            "{challenge}"
+        );
+    }
+    let own = own_token(&provider).await;
+    let disabled = post(&provider, &format!("/users/{NOBODY}/disable"), &own, &json!({"reason": "left"})).await;
+    assert_eq!(disabled.status, 404, "a program has no sign-in: {}", disabled.body);
     assert!(!find(&provider, &token, DONALD.0).await["registered_at"].is_null(), "nothing was changed");
 }
 
@@ -349,6 +357,17 @@ async fn sessions_are_listed_and_ended_and_people_come_in_pages() {
     let sessions = get(&provider, &format!("/users/{alice}/sessions"), &token).await.json();
     let session = text(&sessions["sessions"][0], "id").to_owned();
     let end = || request(&provider, "DELETE", &format!("/users/{alice}/sessions/{session}"), &token);
+    let admin = token_of(&provider, ADMIN.0, ADMIN.1, None).await;
+    let donald = text(&find(&provider, &token, DONALD.0).await, "id").to_owned();
+    for (path, by) in [
+        (format!("/users/{alice}/sessions/{session}"), &admin),
+        (format!("/users/{donald}/sessions/{session}"), &admin),
+        (format!("/users/{donald}/sessions/{session}"), &token),
+    ] {
+        assert_problem(&Answer::to(request(&provider, "DELETE", &path, by)).await, 404);
+        let live = get(&provider, &format!("/users/{alice}/sessions"), &token).await.json();
+        assert_eq!(live["sessions"][0]["id"], session.as_str(), "it lives: {path}");
+    }
     assert_eq!(Answer::to(end()).await.status, 204);
     assert_problem(&Answer::to(end()).await, 404);
     let left = get(&provider, &format!("/users/{alice}/sessions"), &token).await.json();
@@ -376,4 +395,36 @@ async fn sessions_are_listed_and_ended_and_people_come_in_pages() {
     let client = get(&provider, "/clients/basic", &token).await;
     assert!(client.json()["redirect_uris"].is_array() && !client.body.contains("hash"), "{}", client.body);
     assert!(!get(&provider, "/policies", &token).await.json()["policies"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_caller_changes_no_more_than_its_budget_of_an_hour() {
+    let provider = Provider::start().await;
+    let token = own_token(&provider).await;
+    let (path, body) = (format!("/users/{NOBODY}/disable"), json!({"reason": "left"}));
+    for _ in 0..120 {
+        assert_problem(&post(&provider, &path, &token, &body).await, 404);
+    }
+    assert_problem(&post(&provider, &path, &token, &body).await, 429);
+    assert_eq!(get(&provider, "/users", &token).await.status, 200, "it may look");
+}
+
+#[tokio::test]
+async fn an_account_is_made_for_clients_of_the_operator_and_its_key_lives_a_day() {
+    let provider = Provider::start_with_clock().await;
+    let metadata = json!({"redirect_uris": ["https://guest.example.net/cb"], "countersign_policy": "lab"});
+    let registered = Answer::to(provider.http.post(provider.url("/register")).json(&metadata)).await;
+    let own = text(&registered.json(), "client_id").to_owned();
+    let token = own_token(&provider).await;
+    let new = json!({"email": "day.nurse@example.com", "name": "Day Nurse", "client": own});
+    assert_problem(&post(&provider, "/users", &token, &new).await, 422);
+    let ask = |token: &str, email: &str| {
+        let body = json!({"email": email, "name": "Day Nurse"});
+        request(&provider, "POST", "/users", token).header("idempotency-key", "day").json(&body)
+    };
+    assert_eq!(Answer::to(ask(&token, "day.nurse@example.com")).await.status, 201);
+    assert_problem(&Answer::to(ask(&token, "night.nurse@example.com")).await, 422);
+    provider.demo.move_clock(std::time::Duration::from_hours(25));
+    let token = own_token(&provider).await;
+    assert_eq!(Answer::to(ask(&token, "night.nurse@example.com")).await.status, 201);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_model::{AuditKind, Seconds};
-use countersign_service::{Invitation, Provider, RequestContext};
+use countersign_service::{Invitation, PersonRefusal, Provider, RequestContext};
 use countersign_tests::provider::{House, PORTAL_SECRET, PORTAL_URI, Person};
 use secrecy::SecretString;
 use serde_json::json;
@@ -84,8 +84,14 @@ async fn an_invitation_is_not_to_the_account_that_a_stranger_made(house: House) 
         client: None,
         locale: "en".to_owned(),
     };
+    let taken = Invitation { username: Some("taken.name".to_owned()), ..invitation.clone() };
+    assert!(register(&node, "taken.name", "taken@example.com").await == "registration_sent");
+    let refused = node.invite(&taken, &RequestContext::default()).await.unwrap().unwrap_err();
+    assert_eq!(refused, PersonRefusal::UsernameTaken);
+    assert_eq!(named(&house).await, ["thief.name"], "who is refused deletes nothing");
     let invited = node.invite(&invitation, &RequestContext::default()).await.unwrap().unwrap();
     assert!(invited.created);
+    assert_eq!(house.count("audit_events", "detail LIKE '%replaced%'").await, 1);
     let sql = format!("email = '{VICTIM}' AND username IS NULL AND organization IS NULL AND id = '{}'", invited.user);
     assert_eq!(house.count("users", &sql).await, 1);
     assert_eq!(house.count("users", "username = 'thief.name'").await, 0);

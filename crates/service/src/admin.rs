@@ -1,6 +1,7 @@
 //! The use cases of the admin API: who shows a token of ours looks after people, and looks at the deployment.
 //!
-//! Every one of them begins with [`Provider::find_caller`](crate::Provider::find_caller); every account is found within the caller's reach, so that one
+//! Every one of them begins with [`Provider::find_caller`](crate::Provider::find_caller), those that change
+//! something with [`Provider::find_writer`](crate::Provider::find_writer); every account is found within the caller's reach, so that one
 //! out of it and one that is not there are answered alike; and every change asks again in its own transaction.
 
 mod caller;
@@ -8,8 +9,7 @@ mod records;
 mod users;
 mod view;
 
-pub use caller::AdminRefusal;
-pub(crate) use caller::Caller;
+pub use caller::{AdminRefusal, Caller};
 pub use records::AuditQuery;
 pub use users::{CreateUser, UserChange, UserQuery};
 pub use view::{

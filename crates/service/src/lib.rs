@@ -76,9 +76,9 @@ mod webhooks;
 
 pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
 pub use admin::{
-    AdminRefusal, AuditPage, AuditQuery, ClientList, CreateUser, EventView, FactorView, KeyList, KeyView,
-    OrganizationList, OrganizationView, PolicyList, PolicyView, ProofList, ProofView, RegisteredClient, SessionList,
-    SessionView, UserChange, UserPage, UserQuery, UserView,
+    AdminRefusal, AuditPage, AuditQuery, Caller as AdminCaller, ClientList, CreateUser, EventView, FactorView, KeyList,
+    KeyView, OrganizationList, OrganizationView, PolicyList, PolicyView, ProofList, ProofView, RegisteredClient,
+    SessionList, SessionView, UserChange, UserPage, UserQuery, UserView,
 };
 pub use audit::{RequestContext, flow_tag};
 pub use audit_log::{AuditFeed, AuditLogSettings, EntryForm, Fed, LogFault, LogReport, ProvenEntry, SignedCheckpoint};

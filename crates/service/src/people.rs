@@ -95,6 +95,12 @@ pub enum PersonRefusal {
     /// Whoever has it signs in already, or will; a link shown here must not be theirs.
     #[error("there is an account of this mail address: `user role grant` makes it an administrator's")]
     EmailTaken,
+    /// They would sign in at their own provider, which does not open the console.
+    #[error(
+        "the mail address is in a domain of [[federation]], whose people sign in at their own provider, which alone \
+         does not open the console: name an address outside its domains"
+    )]
+    Federated,
     /// Whoever has it is there already.
     #[error("there is an account of this mail address")]
     Exists,
@@ -139,6 +145,32 @@ impl Provider {
 }
 
 /// What somebody did to another's account.
+/// What is told of an account that is made.
+struct Events {
+    created: AuditEvent,
+    /// Of the one that it replaces, if it does; whose it was is known in the transaction.
+    replaced: AuditEvent,
+}
+
+impl Events {
+    fn of(user: &UserId, actor: Actor<'_>, context: &RequestContext, now: Timestamp) -> Result<Self, ServiceError> {
+        let created = change_event(user, AuditKind::AccountCreated, "created", None, actor, context, now)?;
+        let replaced = change_event(user, AuditKind::UserChanged, "replaced", None, actor, context, now)?;
+        Ok(Self { created, replaced })
+    }
+}
+
+/// Takes an account away that somebody made on a registration page, and whose mail address they never proved: it is not
+/// whom an operator means. False when it is another.
+async fn replace(tx: &mut countersign_store::Tx, known: &Account, event: &AuditEvent) -> Result<bool, ServiceError> {
+    let user = &known.user.id;
+    if !tx.delete_unclaimed(user).await? {
+        return Ok(false);
+    }
+    tx.insert_audit_events(&[AuditEvent { subject: Some(user.clone()), ..event.clone() }]).await?;
+    Ok(true)
+}
+
 fn change_event(
     user: &UserId,
     kind: AuditKind,

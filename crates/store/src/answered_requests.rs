@@ -50,6 +50,12 @@ impl Tx {
         rows.pop().map(read).transpose()
     }
 
+    /// Forgets the request `hash` if it was carried out before `time`.
+    pub async fn forget_answered(&mut self, hash: &KeyedHash, time: Timestamp) -> Result<(), StoreError> {
+        let old = answered_requests::table.find(hash.as_slice()).filter(answered_requests::at.lt(time.as_millis()));
+        on!(self, |c| diesel::delete(old).execute(c).await).map(drop)
+    }
+
     /// Forgets a request that made nothing after all.
     pub async fn delete_answered(&mut self, hash: &KeyedHash) -> Result<(), StoreError> {
         let query = diesel::delete(answered_requests::table.find(hash.as_slice()));

@@ -51,9 +51,14 @@ impl Permission {
         }
     }
 
-    /// Whether it takes a person who proved a second factor just now; a program by itself never may.
+    /// Whether a program by itself never may: it has no second factor.
     pub const fn is_dangerous(self) -> bool {
         matches!(self, Self::ResetUsers)
+    }
+
+    /// Whether it changes somebody's account, which takes a person who signed in just now.
+    pub const fn changes(self) -> bool {
+        matches!(self, Self::WriteUsers | Self::ResetUsers)
     }
 
     /// Whether a holder of `role` has it.
@@ -129,6 +134,7 @@ mod tests {
         for role in [Role::HelpDesk, Role::SecurityAuditor] {
             assert!(changes.iter().all(|permission| !permission.is_of(role)), "{role:?}");
         }
-        assert!(Permission::ALL.iter().filter(|permission| permission.is_dangerous()).all(|one| changes.contains(one)));
+        assert!(Permission::ALL.iter().all(|permission| permission.changes() == changes.contains(permission)));
+        assert!(Permission::ALL.iter().all(|permission| permission.changes() || !permission.is_dangerous()));
     }
 }

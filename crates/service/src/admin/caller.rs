@@ -1,16 +1,20 @@
 //! Who may use the admin API: an access token of ours with the scope, and for people a role, of which they proved by a
 //! second factor that it is theirs (RFC 9470).
 
-use countersign_model::{Account, Client, ClientId, GrantId, User, UserId, UserStatus};
+use countersign_model::{Account, Client, ClientId, GrantId, Seconds, User, UserId, UserStatus};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::delegation::{self, FRESH, Permission, Reach};
-use countersign_store::Tx;
+use countersign_store::{Charged, CounterLimit, Tx};
 
+use super::Answer;
 use super::view::UserView;
 use crate::ServiceError;
 use crate::people::PersonRefusal;
 use crate::provider::Provider;
 use crate::resource_access::{ResourceCall, dead};
+
+/// How much a caller may try to change within an hour, as an administrator in the console.
+const DEEDS: CounterLimit = CounterLimit { allowed: 120, window: Seconds::hours(1), lock: None };
 
 /// Why the admin API does not answer.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub enum AdminRefusal {
     Unknown,
     /// Another request was carried out under this key.
     KeyReused,
+    /// The caller changed too much within an hour.
+    Spent,
     /// Nothing was done for a person, and this is why.
     Person(PersonRefusal),
 }
@@ -34,7 +40,7 @@ impl From<PersonRefusal> for AdminRefusal {
 
 /// Who asks: a client, for itself or for a person.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// Whom they see.
     pub(crate) reach: Reach,
     /// The client.
@@ -60,6 +66,12 @@ impl Caller {
         Self { expected, ..self }
     }
 
+    /// Their name in what is counted and remembered by caller.
+    pub(crate) fn name(&self) -> String {
+        let person = self.person.as_ref().map_or("", |person| person.user.id.as_str());
+        format!("{} {person}", self.client)
+    }
+
     /// Whether `account` is not what the caller takes it for.
     pub(crate) fn is_outdated(&self, account: &Account) -> bool {
         self.expected.as_ref().is_some_and(|expected| !expected.contains(&UserView::of(account).version()))
@@ -83,6 +95,18 @@ impl Caller {
 }
 
 impl Provider {
+    /// Who changes something by `call`, found before anything of the request is read, and counted.
+    pub async fn find_writer(&self, call: ResourceCall<'_>, permission: Permission) -> Answer<Caller> {
+        let caller = match self.find_caller(call, permission).await? {
+            Ok(caller) => caller,
+            Err(refusal) => return Ok(Err(AdminRefusal::Token(refusal))),
+        };
+        let key = self.counter_name("admin", "deed", &caller.name());
+        let charged = self.short_lived.charge(&key, &[], &DEEDS).await?;
+        let is_spent = matches!(charged, Charged::Refused { .. });
+        Ok(if is_spent { Err(AdminRefusal::Spent) } else { Ok(caller) })
+    }
+
     /// Who shows the token of `call`, if it lets them do what `permission` is.
     pub(crate) async fn find_caller(
         &self,
@@ -124,7 +148,7 @@ impl Provider {
             return Ok(Err(too_narrow));
         };
         let (policies, session) = (self.policies.login(), self.settings.lifetimes.session_absolute);
-        let age = if permission.is_dangerous() { FRESH } else { session };
+        let age = if permission.changes() { FRESH } else { session };
         let demand = delegation::demand_of_reader(&account, &login, &client, policies, age, self.clock.now());
         if let Some(refusal) = demand {
             return Ok(Err(refusal));

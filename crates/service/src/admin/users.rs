@@ -99,14 +99,14 @@ impl Provider {
 
     /// One account.
     pub async fn find_user(&self, call: ResourceCall<'_>, user: &str) -> Answer<UserView> {
-        let found = self.find_for(call, user, Permission::ReadUsers).await?;
-        Ok(found.map(|(_, account)| UserView::of(&account)))
+        let found = self.find_seen(call, user).await?;
+        Ok(found.map(|account| UserView::of(&account)))
     }
 
     /// The live sessions of one person.
     pub async fn list_user_sessions(&self, call: ResourceCall<'_>, user: &str) -> Answer<SessionList> {
-        let account = match self.find_for(call, user, Permission::ReadUsers).await? {
-            Ok((_, account)) => account,
+        let account = match self.find_seen(call, user).await? {
+            Ok(account) => account,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let now = self.clock.now();
@@ -117,15 +117,12 @@ impl Provider {
     /// Ends one session of a person; clients are told as of any end.
     pub async fn end_user_session(
         &self,
-        call: ResourceCall<'_>,
+        caller: Caller,
         user: &str,
         session: &str,
         context: &RequestContext,
     ) -> Answer<()> {
-        let (caller, account) = match self.find_for(call, user, Permission::WriteUsers).await? {
-            Ok(found) => found,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let Some(account) = self.find_covered(&caller, user).await? else { return Ok(Err(AdminRefusal::Unknown)) };
         let Ok(session) = session.parse::<SessionId>() else { return Ok(Err(AdminRefusal::Unknown)) };
         let (user, now, actor) = (&account.user.id, self.clock.now(), Actor::Caller(&caller));
         let event = audit::event(context, now, AuditKind::SessionEnded, AuditOutcome::Success)?.subject(Some(user));
@@ -150,15 +147,11 @@ impl Provider {
     /// nothing more, and is answered with the account as it is then.
     pub async fn create_user(
         &self,
-        call: ResourceCall<'_>,
+        caller: &Caller,
         new: &CreateUser,
         once: Option<(&str, &[u8])>,
         context: &RequestContext,
     ) -> Answer<UserView> {
-        let caller = match self.find_caller(call, Permission::WriteUsers).await? {
-            Ok(caller) => caller,
-            Err(refusal) => return Ok(refused(refusal)),
-        };
         let locale = new.locale.as_deref().unwrap_or("en");
         if !["en", "es"].contains(&locale) {
             return Ok(Err(AdminRefusal::Person(PersonRefusal::Locale)));
@@ -171,15 +164,14 @@ impl Provider {
             client: new.client.clone(),
             locale: locale.to_owned(),
         };
-        let person = caller.person.as_ref().map_or("", |person| person.user.id.as_str());
         let hash = |text: &[u8]| self.vault.hash(Purpose::AnsweredRequest, text);
-        let once = once.map(|(key, asked)| (hash(format!("{} {person} {key}", caller.client).as_bytes()), hash(asked)));
-        let made = self.create_invited(&invitation, Actor::Caller(&caller), once, context).await?;
+        let once = once.map(|(key, asked)| (hash(format!("{} {key}", caller.name()).as_bytes()), hash(asked)));
+        let made = self.create_invited(&invitation, Actor::Caller(caller), once, context).await?;
         self.outbox.notify_one();
         match made {
             Ok(Creation::Made(account)) => Ok(Ok(UserView::of(&account))),
             Ok(Creation::Before(user)) => {
-                let account = self.find_account_of(&user).await?;
+                let account = self.find_covered(caller, user.as_str()).await?;
                 Ok(account.map(|account| UserView::of(&account)).ok_or(AdminRefusal::Unknown))
             }
             Ok(Creation::OtherRequest) => Ok(Err(AdminRefusal::KeyReused)),
@@ -190,12 +182,12 @@ impl Provider {
     /// Lets a person sign in no more, or again.
     pub async fn set_user_status(
         &self,
-        call: ResourceCall<'_>,
+        caller: Caller,
         change: UserChange<'_>,
         status: UserStatus,
         context: &RequestContext,
     ) -> Answer<UserView> {
-        let (caller, account) = match self.find_to_change(call, change, Permission::WriteUsers).await? {
+        let (caller, account) = match self.find_to_change(caller, change).await? {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -208,11 +200,11 @@ impl Provider {
     /// Resets a registration.
     pub async fn reset_user(
         &self,
-        call: ResourceCall<'_>,
+        caller: Caller,
         change: UserChange<'_>,
         context: &RequestContext,
     ) -> Answer<UserView> {
-        let (caller, account) = match self.find_to_change(call, change, Permission::ResetUsers).await? {
+        let (caller, account) = match self.find_to_change(caller, change).await? {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -228,11 +220,11 @@ impl Provider {
     /// Mails another invitation to one whose registration is unfinished.
     pub async fn invite_user(
         &self,
-        call: ResourceCall<'_>,
+        caller: Caller,
         change: UserChange<'_>,
         context: &RequestContext,
     ) -> Answer<UserView> {
-        let (caller, account) = match self.find_to_change(call, change, Permission::WriteUsers).await? {
+        let (caller, account) = match self.find_to_change(caller, change).await? {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -244,33 +236,29 @@ impl Provider {
         self.answer_change(done, &account.user.id).await
     }
 
-    /// Who asks, and the account of `user`, if it is one they see.
-    async fn find_for(&self, call: ResourceCall<'_>, user: &str, permission: Permission) -> Answer<(Caller, Account)> {
-        let caller = match self.find_caller(call, permission).await? {
+    /// The account of `user`, if it is one whom the caller of `call` sees.
+    async fn find_seen(&self, call: ResourceCall<'_>, user: &str) -> Answer<Account> {
+        let caller = match self.find_caller(call, Permission::ReadUsers).await? {
             Ok(caller) => caller,
             Err(refusal) => return Ok(refused(refusal)),
         };
+        Ok(self.find_covered(&caller, user).await?.ok_or(AdminRefusal::Unknown))
+    }
+
+    /// The account of `user`, if it is one whom `caller` sees.
+    async fn find_covered(&self, caller: &Caller, user: &str) -> Result<Option<Account>, ServiceError> {
         let found = match user.parse::<UserId>() {
             Ok(user) => self.find_account_of(&user).await?,
             Err(_) => None,
         };
         let seen = |account: &Account| account.user.status != UserStatus::Closed && caller.reach.covers(&account.user);
-        Ok(match found.filter(seen) {
-            Some(account) => Ok((caller, account)),
-            None => Err(AdminRefusal::Unknown),
-        })
+        Ok(found.filter(seen))
     }
 
-    /// The same, to change it: as far as can be told before the transaction that does.
-    async fn find_to_change(
-        &self,
-        call: ResourceCall<'_>,
-        change: UserChange<'_>,
-        permission: Permission,
-    ) -> Answer<(Caller, Account)> {
-        let (caller, account) = match self.find_for(call, change.user, permission).await? {
-            Ok(found) => found,
-            Err(refusal) => return Ok(Err(refusal)),
+    /// The account that is changed, as far as can be told before the transaction that does.
+    async fn find_to_change(&self, caller: Caller, change: UserChange<'_>) -> Answer<(Caller, Account)> {
+        let Some(account) = self.find_covered(&caller, change.user).await? else {
+            return Ok(Err(AdminRefusal::Unknown));
         };
         let allowed = match &caller.person {
             Some(person) => delegation::may_change(&person.user.id, &caller.reach, &account.user),
@@ -300,8 +288,7 @@ impl Provider {
 
     /// Counts a mail; true when there were too many.
     async fn is_spent_by(&self, caller: &Caller, account: &Account) -> Result<bool, ServiceError> {
-        let person = caller.person.as_ref().map_or("", |person| person.user.id.as_str());
-        let both = format!("{} {person} {}", caller.client, account.user.id);
+        let both = format!("{} {}", caller.name(), account.user.id);
         let key = self.counter_name("admin", "link", &both);
         Ok(matches!(self.short_lived.charge(&key, &[], &LINKS).await?, Charged::Refused { .. }))
     }

@@ -85,6 +85,11 @@ impl Upstreams {
         self.0.iter()
     }
 
+    /// Whether the address is in a domain of one of them.
+    pub(crate) fn own_address(&self, email: &str) -> bool {
+        self.0.iter().any(|party| party.settings.owns_address(email))
+    }
+
     /// The mail domains of each.
     pub(crate) fn list_domains(&self) -> BTreeMap<String, Vec<String>> {
         self.0.iter().map(|party| (party.settings.id.clone(), party.settings.domains.clone())).collect()

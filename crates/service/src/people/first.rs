@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::invite::POLICY;
 use super::roles::ROLES;
-use super::{Actor, PersonRefusal, change_event, check_name, read_email};
+use super::{Actor, Events, PersonRefusal, change_event, check_name, read_email, replace};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
@@ -47,7 +47,7 @@ struct Rows {
     account: Account,
     link: Link,
     another: bool,
-    created: AuditEvent,
+    events: Events,
     shown: AuditEvent,
 }
 
@@ -64,6 +64,9 @@ impl Provider {
             (Ok(email), Ok(name)) => (email, name),
             (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
         };
+        if self.upstreams.own_address(&email) {
+            return Ok(Err(PersonRefusal::Federated));
+        }
         let Some(life) = self.link_life(POLICY) else { return Ok(Err(PersonRefusal::NoPolicy(POLICY))) };
         let now = self.clock.now();
         let account = account_of(UserId::new(now, random()?), email, name, new.locale, now);
@@ -81,10 +84,10 @@ impl Provider {
             revoked_at: None,
         };
         let (user, operator) = (&account.user.id, Actor::Operator);
-        let mut created = change_event(user, AuditKind::AccountCreated, "created", None, operator, context, now)?;
-        created.detail.insert("role".to_owned(), Role::Administrator.as_str().into());
+        let mut events = Events::of(user, operator, context, now)?;
+        events.created.detail.insert("role".to_owned(), Role::Administrator.as_str().into());
         let shown = change_event(user, AuditKind::UserChanged, "link shown", None, operator, context, now)?;
-        let rows = Rows { account, link, another: new.another, created, shown };
+        let rows = Rows { account, link, another: new.another, events, shown };
         let written = self.db.write(async |tx| rows.write(tx, now).await).await.map_err(as_lost)?;
         Ok(written.map(|(user, created)| AdministratorMade {
             user,
@@ -101,11 +104,11 @@ impl Rows {
         tx.take_turn(ROLES).await?;
         let email = self.account.user.email.as_deref().unwrap_or_default();
         let mut known = tx.find_account_by_email(email).await?;
-        // One that somebody made under this address on a registration page is not whom the operator means.
+        let mut replaced = None;
         if let Some(found) = &known
-            && tx.delete_unclaimed(&found.user.id).await?
+            && tx.is_unclaimed(&found.user.id).await?
         {
-            known = None;
+            replaced = known.take();
         }
         if let Some(Err(refusal)) = known.as_ref().map(check_known) {
             return Ok(Err(refusal));
@@ -114,10 +117,16 @@ impl Rows {
         if !self.another && tx.role_is_held(Role::Administrator, Some(user)).await? {
             return Ok(Err(PersonRefusal::AdministratorThere));
         }
+        // Nothing refuses it any more but that it was proven just now: what is deleted stays deleted.
+        if let Some(found) = &replaced
+            && !replace(tx, found, &self.events.replaced).await?
+        {
+            return Ok(Err(PersonRefusal::EmailTaken));
+        }
         let mut events = Vec::new();
         if known.is_none() {
             tx.insert_account(&self.account).await?;
-            events.push(self.created.clone());
+            events.push(self.events.created.clone());
         }
         let link = Link { user: user.clone(), ..self.link.clone() };
         tx.insert_link(&link).await?;

@@ -1,12 +1,15 @@
 //! Invitations (R33): an account whose registration is still to be done, and a link to do it.
 
 use countersign_model::{
-    Account, AuditEvent, AuditKind, ClientId, KeyedHash, OrganizationId, Profile, Timestamp, User, UserId, UserStatus,
+    Account, AuditKind, Client, ClientId, KeyedHash, OrganizationId, Profile, Seconds, Timestamp, User, UserId,
+    UserStatus,
 };
 use countersign_store::{AnsweredRequest, Tx};
 
 use super::roles::ROLES;
-use super::{Actor, PersonRefusal, change_event, check_name, find_npi, locale_of, read_email, read_username};
+use super::{
+    Actor, Events, PersonRefusal, change_event, check_name, find_npi, locale_of, read_email, read_username, replace,
+};
 use crate::ServiceError;
 use crate::audit::RequestContext;
 use crate::clock::random;
@@ -15,6 +18,8 @@ use crate::links::NewLink;
 use crate::provider::Provider;
 
 pub(super) const POLICY: &str = "invitation";
+/// How long a request may be sent again under its key.
+const REMEMBERED: Seconds = Seconds::hours(24);
 
 /// Somebody to be invited.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +62,7 @@ pub(crate) enum Creation {
 struct NewGuest {
     guest: Guest,
     account: Account,
-    created: AuditEvent,
+    events: Events,
     link: PreparedEffects,
     /// Key of the request, and what it asked for.
     once: Option<(KeyedHash, AnsweredRequest)>,
@@ -83,7 +88,7 @@ impl Provider {
         if self.policies.set().get(POLICY).is_none() {
             return Ok(Err(PersonRefusal::NoPolicy(POLICY)));
         }
-        let guest = match self.read_guest(new).await? {
+        let guest = match self.read_guest(new, Actor::Operator).await? {
             Ok(guest) => guest,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -111,14 +116,14 @@ impl Provider {
         once: Option<(KeyedHash, KeyedHash)>,
         context: &RequestContext,
     ) -> Result<Result<Creation, PersonRefusal>, ServiceError> {
-        let guest = match self.read_guest(new).await? {
+        let guest = match self.read_guest(new, actor).await? {
             Ok(guest) => guest,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let now = self.clock.now();
         let account = guest.account(UserId::new(now, random()?), &new.locale, now);
         let user = account.user.id.clone();
-        let created = change_event(&user, AuditKind::AccountCreated, "created", None, actor, context, now)?;
+        let events = Events::of(&user, actor, context, now)?;
         let link = NewLink {
             user: user.clone(),
             policy: POLICY.to_owned(),
@@ -131,7 +136,7 @@ impl Provider {
         };
         let answered = |fingerprint| AnsweredRequest { fingerprint, made: user.to_string() };
         let once = once.map(|(key, fingerprint)| (key, answered(fingerprint)));
-        let rows = NewGuest { guest, account, created, link, once };
+        let rows = NewGuest { guest, account, events, link, once };
         // Who was faster under another key is found by the second try.
         match self.db.write(async |tx| rows.write(tx, actor, now).await).await.map_err(as_lost) {
             Err(ServiceError::Lost) => self.db.write(async |tx| rows.write(tx, actor, now).await).await,
@@ -172,10 +177,17 @@ impl Provider {
         Ok(if mailed { Ok(()) } else { Err(PersonRefusal::NoPolicy(POLICY)) })
     }
 
-    async fn read_guest(&self, new: &Invitation) -> Result<Result<Guest, PersonRefusal>, ServiceError> {
+    async fn read_guest(
+        &self,
+        new: &Invitation,
+        actor: Actor<'_>,
+    ) -> Result<Result<Guest, PersonRefusal>, ServiceError> {
+        // Others than operators invite to what an operator registered alone.
+        let any = matches!(actor, Actor::Operator);
+        let may_name = |client: &Client| !client.disabled && (any || client.registration.is_none());
         let client = match new.client.as_deref().map(str::parse::<ClientId>) {
             None => None,
-            Some(Ok(id)) if self.find_client(&id).await?.is_some_and(|client| !client.disabled) => Some(id),
+            Some(Ok(id)) if self.find_client(&id).await?.is_some_and(|client| may_name(&client)) => Some(id),
             Some(_) => return Ok(Err(PersonRefusal::ClientUnknown)),
         };
         let organizations = match &new.npi {
@@ -202,9 +214,8 @@ impl Provider {
     ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
         let now = self.clock.now();
         let account = guest.account(UserId::new(now, random()?), locale, now);
-        let (kind, actor) = (AuditKind::AccountCreated, Actor::Operator);
-        let created = change_event(&account.user.id, kind, "created", None, actor, context, now)?;
-        let written = self.db.write(async |tx| guest.write(tx, &account, &created).await).await;
+        let events = Events::of(&account.user.id, Actor::Operator, context, now)?;
+        let written = self.db.write(async |tx| guest.write(tx, &account, &events).await).await;
         written.map_err(as_lost)
     }
 }
@@ -216,6 +227,9 @@ impl NewGuest {
         actor: Actor<'_>,
         now: Timestamp,
     ) -> Result<Result<Creation, PersonRefusal>, ServiceError> {
+        if let Some((key, _)) = &self.once {
+            tx.forget_answered(key, now.minus(REMEMBERED)).await?;
+        }
         if let Some((key, request)) = &self.once
             && !tx.insert_answered(key, request, now).await?
         {
@@ -244,7 +258,7 @@ impl NewGuest {
             let unseen = refusal == PersonRefusal::Unknown;
             return Ok(Err(if unseen { PersonRefusal::OrganizationUnknown } else { refusal }));
         }
-        match self.guest.write(tx, &self.account, &self.created).await? {
+        match self.guest.write(tx, &self.account, &self.events).await? {
             Ok(Invited { created: true, .. }) => {}
             Ok(_) | Err(PersonRefusal::Registered | PersonRefusal::Disabled | PersonRefusal::Differs(_)) => {
                 return Ok(Err(PersonRefusal::Exists));
@@ -291,21 +305,28 @@ impl Guest {
         &self,
         tx: &mut Tx,
         new: &Account,
-        created: &AuditEvent,
+        events: &Events,
     ) -> Result<Result<Invited, PersonRefusal>, ServiceError> {
-        // One that somebody made under this address on a registration page is not whom the operator means.
-        if let Some(known) = tx.find_account_by_email(&self.email).await?
-            && !tx.delete_unclaimed(&known.user.id).await?
+        let known = tx.find_account_by_email(&self.email).await?;
+        if let Some(known) = &known
+            && !tx.is_unclaimed(&known.user.id).await?
         {
-            return Ok(self.check_known(&known));
+            return Ok(self.check_known(known));
         }
-        if let Some(username) = &self.username
+        let replaced = known.as_ref().and_then(|known| known.user.username.as_ref());
+        if let Some(username) = self.username.as_ref().filter(|username| replaced != Some(*username))
             && tx.username_exists(username).await?
         {
             return Ok(Err(PersonRefusal::UsernameTaken));
         }
+        // Nothing refuses it any more: what is deleted stays deleted.
+        if let Some(known) = &known
+            && !replace(tx, known, &events.replaced).await?
+        {
+            return Ok(self.check_known(known));
+        }
         tx.insert_account(new).await?;
-        tx.insert_audit_events(std::slice::from_ref(created)).await?;
+        tx.insert_audit_events(std::slice::from_ref(&events.created)).await?;
         Ok(Ok(Invited { user: new.user.id.clone(), created: true }))
     }
 

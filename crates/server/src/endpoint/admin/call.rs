@@ -4,7 +4,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::bearer::Refusal;
-use countersign_service::{AdminRefusal, PersonRefusal, RequestContext, ResourceCall, ServiceError, UserView};
+use countersign_protocol::delegation::Permission;
+use countersign_service::{
+    AdminCaller, AdminRefusal, PersonRefusal, RequestContext, ResourceCall, ServiceError, UserView,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -12,7 +15,7 @@ use utoipa::ToSchema;
 use crate::endpoint::resource::{self, Asked};
 use crate::error;
 use crate::node::Node;
-use crate::request;
+use crate::request::{self, Body};
 
 /// Longest key of a request, in characters.
 const MAX_KEY: usize = 200;
@@ -59,6 +62,14 @@ impl<'a> Call<'a> {
     /// As the use cases take it.
     pub fn resource(&self) -> ResourceCall<'_> {
         self.asked.call()
+    }
+
+    /// Who changes something: asked before the body is looked at, so that who may not learns nothing of it.
+    pub async fn enter(&self, permission: Permission) -> Told<AdminCaller> {
+        match self.node.provider.find_writer(self.resource(), permission).await {
+            Ok(found) => found.map_err(|refusal| Box::new(self.refuse(refusal))),
+            Err(failure) => Err(Box::new(error::program_failure(&failure))),
+        }
     }
 
     pub fn context(&self) -> &RequestContext {
@@ -168,16 +179,29 @@ impl<'a> Call<'a> {
     ) -> HttpResponse {
         let response = match found {
             Ok(Ok(told)) => tell(told),
-            Ok(Err(AdminRefusal::Token(refusal))) => return resource::refused(self.node, self.request, &refusal),
-            Ok(Err(AdminRefusal::Unknown)) => problem(StatusCode::NOT_FOUND, "there is no such thing"),
-            Ok(Err(AdminRefusal::KeyReused)) => {
-                problem(StatusCode::UNPROCESSABLE_ENTITY, "another request was made under this Idempotency-Key")
-            }
-            Ok(Err(AdminRefusal::Person(refusal))) => problem(status_of(&refusal), &refusal.to_string()),
+            Ok(Err(refusal)) => return self.refuse(refusal),
             Err(failure) => error::program_failure(&failure),
         };
         error::with_nonce(response, self.node, self.request)
     }
+
+    fn refuse(&self, refusal: AdminRefusal) -> HttpResponse {
+        let response = match refusal {
+            AdminRefusal::Token(refusal) => return resource::refused(self.node, self.request, &refusal),
+            AdminRefusal::Unknown => problem(StatusCode::NOT_FOUND, "there is no such thing"),
+            AdminRefusal::KeyReused => {
+                problem(StatusCode::UNPROCESSABLE_ENTITY, "another request was made under this Idempotency-Key")
+            }
+            AdminRefusal::Spent => problem(StatusCode::TOO_MANY_REQUESTS, "too many changes within an hour"),
+            AdminRefusal::Person(refusal) => problem(status_of(&refusal), &refusal.to_string()),
+        };
+        error::with_nonce(response, self.node, self.request)
+    }
+}
+
+/// The body, if it could be read.
+pub fn take(body: actix_web::Result<Body>) -> Told<Body> {
+    body.map_err(|error| Box::new(problem(error.as_response_error().status_code(), &error.to_string())))
 }
 
 /// A problem document.

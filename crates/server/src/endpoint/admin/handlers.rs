@@ -4,12 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_model::{AuditId, AuditKind, Timestamp, UserStatus};
+use countersign_protocol::delegation::Permission;
 use countersign_service::{AdminRefusal, AuditQuery, CreateUser, UserChange, UserQuery};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::call::{Call, Told};
+use super::call::{Call, Told, take};
 use super::document;
 use crate::endpoint::resource;
 use crate::error;
@@ -67,12 +68,14 @@ pub async fn list_users(node: Data<Node>, request: HttpRequest) -> HttpResponse 
     either(listed.await)
 }
 
-pub async fn create_user(node: Data<Node>, request: HttpRequest, body: Body) -> HttpResponse {
+pub async fn create_user(node: Data<Node>, request: HttpRequest, body: actix_web::Result<Body>) -> HttpResponse {
     let made = async {
         let call = Call::of(&node, &request)?;
+        let caller = call.enter(Permission::WriteUsers).await?;
+        let body = take(body)?;
         let new: CreateUser = call.body(&body)?;
         let once = call.key()?.map(|key| (key, &body[..]));
-        let made = node.provider.create_user(call.resource(), &new, once, call.context()).await;
+        let made = node.provider.create_user(&caller, &new, once, call.context()).await;
         Ok(call.tell_user(StatusCode::CREATED, made))
     };
     either(made.await)
@@ -86,34 +89,51 @@ pub async fn find_user(node: Data<Node>, path: Path<String>, request: HttpReques
     either(found.await)
 }
 
-pub async fn disable_user(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
-    either(set_status(&node, &path, &request, &body, UserStatus::Disabled).await)
+pub async fn disable_user(
+    node: Data<Node>,
+    path: Path<String>,
+    request: HttpRequest,
+    body: actix_web::Result<Body>,
+) -> HttpResponse {
+    either(set_status(&node, &path, &request, body, UserStatus::Disabled).await)
 }
 
-pub async fn enable_user(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
-    either(set_status(&node, &path, &request, &body, UserStatus::Active).await)
+pub async fn enable_user(
+    node: Data<Node>,
+    path: Path<String>,
+    request: HttpRequest,
+    body: actix_web::Result<Body>,
+) -> HttpResponse {
+    either(set_status(&node, &path, &request, body, UserStatus::Active).await)
 }
 
 async fn set_status(
     node: &Node,
     user: &str,
     request: &HttpRequest,
-    body: &[u8],
+    body: actix_web::Result<Body>,
     status: UserStatus,
 ) -> Told<HttpResponse> {
     let call = Call::of(node, request)?;
-    let (Reason { reason }, expected) = (call.body(body)?, call.expected()?);
+    let caller = call.enter(Permission::WriteUsers).await?;
+    let (Reason { reason }, expected) = (call.body(&take(body)?)?, call.expected()?);
     let change = UserChange { user, reason: &reason, expected: expected.as_deref() };
-    let done = node.provider.set_user_status(call.resource(), change, status, call.context()).await;
+    let done = node.provider.set_user_status(caller, change, status, call.context()).await;
     Ok(call.tell_user(StatusCode::OK, done))
 }
 
-pub async fn reset_user(node: Data<Node>, path: Path<String>, request: HttpRequest, body: Body) -> HttpResponse {
+pub async fn reset_user(
+    node: Data<Node>,
+    path: Path<String>,
+    request: HttpRequest,
+    body: actix_web::Result<Body>,
+) -> HttpResponse {
     let done = async {
         let call = Call::of(&node, &request)?;
-        let (Reason { reason }, expected) = (call.body(&body)?, call.expected()?);
+        let caller = call.enter(Permission::ResetUsers).await?;
+        let (Reason { reason }, expected) = (call.body(&take(body)?)?, call.expected()?);
         let change = UserChange { user: &path, reason: &reason, expected: expected.as_deref() };
-        let done = node.provider.reset_user(call.resource(), change, call.context()).await;
+        let done = node.provider.reset_user(caller, change, call.context()).await;
         Ok(call.tell_user(StatusCode::OK, done))
     };
     either(done.await)
@@ -122,9 +142,10 @@ pub async fn reset_user(node: Data<Node>, path: Path<String>, request: HttpReque
 pub async fn invite_user(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let done = async {
         let call = Call::of(&node, &request)?;
+        let caller = call.enter(Permission::WriteUsers).await?;
         let expected = call.expected()?;
         let change = UserChange { user: &path, reason: "", expected: expected.as_deref() };
-        let done = node.provider.invite_user(call.resource(), change, call.context()).await;
+        let done = node.provider.invite_user(caller, change, call.context()).await;
         Ok(call.tell_user(StatusCode::OK, done))
     };
     either(done.await)
@@ -141,8 +162,9 @@ pub async fn list_sessions(node: Data<Node>, path: Path<String>, request: HttpRe
 pub async fn end_session(node: Data<Node>, path: Path<(String, String)>, request: HttpRequest) -> HttpResponse {
     let ended = async {
         let call = Call::of(&node, &request)?;
+        let caller = call.enter(Permission::WriteUsers).await?;
         let (user, session) = path.into_inner();
-        Ok(call.tell_done(node.provider.end_user_session(call.resource(), &user, &session, call.context()).await))
+        Ok(call.tell_done(node.provider.end_user_session(caller, &user, &session, call.context()).await))
     };
     either(ended.await)
 }
