@@ -76,10 +76,18 @@ async fn press(agent: &UserAgent, page: &Answer, control: &str, typed: &[(&str, 
     agent.follow(answer).await
 }
 
-/// Registers by mail and password; where the browser is then.
-async fn register(agent: &UserAgent, link: &str) -> Answer {
+/// Registers by the mailed code and a password; where the browser is then.
+async fn register(node: &Node, agent: &UserAgent, link: &str) -> Answer {
     let landing = agent.follow(agent.get(link).await).await;
-    let method = press(agent, &landing, "continue", &[]).await;
+    assert!(landing.body.contains("a code will be sent to your email"), "{}", landing.body);
+    let mailbox = press(agent, &landing, "continue", &[]).await;
+    assert!(mailbox.body.contains("If the address is not yours"), "the link alone gets nowhere: {}", mailbox.body);
+    let inbox = node.demo.inbox();
+    let before = inbox.ids(EMAIL).await;
+    let sent = press(agent, &mailbox, "send", &[]).await;
+    let code = inbox.new_code(EMAIL, &before).await;
+    let verified = press(agent, &sent, "verify", &[("code", &code)]).await;
+    let method = press(agent, &verified, "continue", &[]).await;
     let password = press(agent, &method, "email", &[]).await;
     let fields = [("new_password", PASSWORD), ("confirm_password", PASSWORD)];
     let terms = press(agent, &password, "set", &fields).await;
@@ -110,7 +118,7 @@ async fn the_first_administrator_comes_from_an_empty_database_to_the_console() {
     assert!(!log.contains(token), "nor is it logged");
 
     let agent = UserAgent::new();
-    let account = register(&agent, link).await;
+    let account = register(&node, &agent, link).await;
     assert_eq!(account.url.path(), "/account", "{}", account.body);
     let setup = agent.get(&node.url("/setup")).await;
     assert!(setup.status == 200 && setup.body.contains("/setup/users"), "{} {}", setup.status, setup.body);

@@ -3,14 +3,16 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use countersign_model::{AuditKind, FactorKind, Role, UserStatus};
+use countersign_model::{AuditKind, FactorKind, Role, Seconds, UserStatus};
 use countersign_protocol::Params;
+use countersign_service::policy::language::{Destination, Entry, Switch};
+use countersign_service::policy::{Policy, PolicySet};
 use countersign_service::{
-    AdminRefusal, AdministratorMade, Attempt, AttemptResult, ImportFormat, Imported, Invitation, NewAdministrator,
+    AdminRefusal, AdministratorMade, Attempt, AttemptResult, ImportFormat, Imported, Invitation, LinkRule, NewAdministrator,
     PersonRefusal, Provider, RegistrationReset, RequestContext, ResourceCall, RoleChange, Timeline, TokenCall,
 };
 use countersign_tests::provider::{
-    ALICE, CLINIC, Credentials, DUCK, HOSPITAL, House, PORTAL_URI, Person, Seen, code_in, encode, register_client,
+    ALICE, CLINIC, Corporate, Credentials, DUCK, HOSPITAL, House, NodePlan, PORTAL_URI, Person, Seen, code_in, encode, register_client,
 };
 use countersign_tests::stores::race;
 use futures_util::future::join_all;
@@ -33,6 +35,9 @@ on_both_stores![
     the_first_administrator_registers_by_the_link_that_was_shown,
     of_many_who_are_made_the_first_administrator_at_once_one_is,
     of_many_browsers_that_use_the_shown_link_at_once_one_goes_on,
+    a_mistyped_address_makes_nobody_an_administrator,
+    a_link_counts_in_its_own_policy_alone,
+    nobody_is_made_an_administrator_at_an_address_that_signs_in_elsewhere,
 ];
 
 fn nowhere() -> RequestContext {
@@ -59,7 +64,7 @@ async fn try_password(node: &Provider, email: &str, password: &str) -> Seen {
 async fn a_timeline_tells_of_each_attempt_why_it_ended_and_no_secret(house: House) {
     let node = house.node().await;
     try_password(&node, "Alice@Example.com", "a-wrong-password").await.page();
-    house.clock.pass(countersign_model::Seconds::new(2));
+    house.clock.pass(Seconds::new(2));
     let mut person = Person::new();
     let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
     let verified = person.prove_mailbox(&house, &node, &page, HOSPITAL).await;
@@ -74,7 +79,7 @@ async fn a_timeline_tells_of_each_attempt_why_it_ended_and_no_secret(house: Hous
         "{:?}",
         told.steps
     );
-    house.clock.pass(countersign_model::Seconds::hours(5));
+    house.clock.pass(Seconds::hours(5));
     assert_eq!(only_attempt(&node, ALICE.0).await.result, AttemptResult::Abandoned);
 
     let told = only_attempt(&node, HOSPITAL.0).await;
@@ -401,7 +406,7 @@ async fn who_is_disabled_is_signed_out_and_the_timeline_says_why_they_cannot_sig
     assert!(refused.next.contains("countersign user enable"), "{}", refused.next);
     let again = node.disable_person(ALICE.0, "left the ward", &nowhere()).await.unwrap();
     assert_eq!(again.unwrap_err(), PersonRefusal::Already("disabled"));
-    house.clock.pass(countersign_model::Seconds::new(1));
+    house.clock.pass(Seconds::new(1));
     node.enable_person(ALICE.0, "came back", &nowhere()).await.unwrap().unwrap();
     try_password(&node, ALICE.0, ALICE.1).await.code();
     let reasons: Vec<Value> = house
@@ -543,6 +548,7 @@ async fn the_first_administrator_registers_by_the_link_that_was_shown(house: Hou
     assert!(house.outbox().await.is_empty(), "nothing is mailed");
     let again = make(&node, "root@example.com", false).await.unwrap();
     assert_eq!((again.created, &again.user), (false, &first.user));
+    assert_eq!(again.expires_at, house.clock.now().plus(Seconds::hours(1)), "it stands on a screen");
     assert_eq!(open_link(&node, &token_of(&first)).await.page().view.page, "link_expired");
     assert_eq!(make(&node, "second@example.com", false).await.unwrap_err(), PersonRefusal::AdministratorThere);
     let second = make(&node, "second@example.com", true).await.unwrap();
@@ -552,7 +558,11 @@ async fn the_first_administrator_registers_by_the_link_that_was_shown(house: Hou
     let mut person = Person::new();
     let answered = node.open_link(&token_of(&again), person.call()).await.unwrap();
     let landing = person.follow(&node, answered).await.page();
-    let method = person.press(&node, &landing, "continue", &[]).await.page();
+    let page = person.press(&node, &landing, "continue", &[]).await.page();
+    let mailbox = format!("user_id = '{}' AND kind = 'mailbox' AND value = 'root@example.com'", first.user);
+    assert_eq!((page.view.page.as_str(), house.count("factors", &mailbox).await), ("email_verify", 0));
+    let verified = person.prove_mailbox(&house, &node, &page, ("root@example.com", "")).await;
+    let method = person.press(&node, &verified, "continue", &[]).await.page();
     let password = person.press(&node, &method, "email", &[]).await.page();
     let typed = "seven quiet herons over the weir";
     let fields = [("new_password", typed), ("confirm_password", typed)];
@@ -560,7 +570,6 @@ async fn the_first_administrator_registers_by_the_link_that_was_shown(house: Hou
     person.press(&node, &terms, "accept", &[("accept", "on")]).await;
     let condition = format!("id = '{}' AND registered_at IS NOT NULL", first.user);
     assert_eq!(house.count("users", &condition).await, 1);
-    let mailbox = format!("user_id = '{}' AND kind = 'mailbox' AND value = 'root@example.com'", first.user);
     assert_eq!(house.count("factors", &mailbox).await, 1, "they can sign in by mail from now on");
     assert_eq!(open_link(&node, &token_of(&again)).await.page().view.page, "link_expired");
     assert_eq!(make(&node, "root@example.com", true).await.unwrap_err(), PersonRefusal::EmailTaken, "registered");
@@ -605,6 +614,87 @@ async fn of_many_browsers_that_use_the_shown_link_at_once_one_goes_on(house: Hou
     }
     let presses = people.iter_mut().zip(&pages).map(|(person, page)| person.press(&node, page, "continue", &[]));
     let seen: Vec<String> = join_all(presses).await.into_iter().map(|seen| seen.page().view.page).collect();
-    assert_eq!(seen.iter().filter(|page| *page == "login_method").count(), 1, "{seen:?}");
+    assert_eq!(seen.iter().filter(|page| *page == "email_verify").count(), 1, "{seen:?}");
     assert_eq!(seen.iter().filter(|page| *page == "link_expired").count(), MANY - 1, "{seen:?}");
+}
+
+/// Neither who holds the link without the mailbox nor who holds the mailbox without the link gets anywhere.
+async fn a_mistyped_address_makes_nobody_an_administrator(house: House) {
+    const MISTYPED: &str = "root@exmaple.com";
+    let node = house.node().await;
+    let made = make(&node, MISTYPED, false).await.unwrap();
+    let mut person = Person::new();
+    let answered = node.open_link(&token_of(&made), person.call()).await.unwrap();
+    let landing = person.follow(&node, answered).await.page();
+    let page = person.press(&node, &landing, "continue", &[]).await.page();
+    let mut page = person.press(&node, &page, "send", &[]).await.page();
+    for control in ["verify", "continue", "set", "email", "phone", "accept"] {
+        let typed = "seven quiet herons over the weir";
+        let fields = [("code", "000000"), ("new_password", typed), ("confirm_password", typed)];
+        page = person.press(&node, &page, control, &fields).await.page();
+        assert_eq!(page.view.page, "email_verify", "{control}");
+    }
+    for table in ["factors", "password_credentials", "browser_sessions"] {
+        assert_eq!(house.count(table, &format!("user_id = '{}'", made.user)).await, 0, "{table}");
+    }
+
+    // The stranger: a recovery, a new link, a registration of their own.
+    house.deliver(&node).await;
+    let letters = || house.relay.letters().into_iter().filter(|letter| letter.to == MISTYPED).collect::<Vec<_>>();
+    let before = letters().len();
+    let ways = ["forgot-password", "registration-reset"];
+    let client = json!({ "client_id": "ways", "countersign_policy": "lab", "countersign_policies": ways });
+    register_client(&node, client).await;
+    let mut stranger = Person::new();
+    let page = stranger.arrive_from(&node, "ways", "p=forgot-password").await.page();
+    stranger.press(&node, &page, "send", &[("email", MISTYPED)]).await.page();
+    let page = stranger.arrive_from(&node, "ways", "p=registration-reset").await.page();
+    stranger.press(&node, &page, "next", &[("username", MISTYPED)]).await.page();
+    house.deliver(&node).await;
+    let said: Vec<_> = letters().iter().skip(before).map(|letter| (letter.find_code(), letter.find_link())).collect();
+    assert!(said.iter().all(|said| *said == (None, None)), "{said:?}");
+    let registered = format!("id = '{}' AND registered_at IS NOT NULL", made.user);
+    assert_eq!(house.count("users", &registered).await, 0);
+    house.clock.pass(Seconds::hours(1));
+    assert_eq!(open_link(&node, &token_of(&made)).await.page().view.page, "link_expired");
+}
+
+async fn a_link_counts_in_its_own_policy_alone(house: House) {
+    let plan = house.plan();
+    let changed = |policy: &Policy| {
+        let mut policy = policy.clone();
+        let led_on = policy.id == "first-administrator";
+        if let (true, Some(cancel)) = (led_on, &mut policy.cancel) {
+            let carry = countersign_model::FactSet::EMPTY;
+            let (to, at) = ("invitation".to_owned(), cancel.at);
+            cancel.to = Destination::Switch(Switch { policy: to, optional: false, carry, otherwise: None, at });
+        }
+        if policy.id == "invitation" {
+            policy.entry.push(Entry::Switch);
+        }
+        policy
+    };
+    let policies = PolicySet::new(plan.policies.iter().map(changed).collect());
+    let node = house.node_with(NodePlan { policies, ..plan }).await;
+    let made = make(&node, "root@example.com", false).await.unwrap();
+    let mut person = Person::new();
+    let answered = node.open_link(&token_of(&made), person.call()).await.unwrap();
+    let landing = person.follow(&node, answered).await.page();
+    let other = person.press(&node, &landing, "cancel", &[]).await.page();
+    assert_eq!((other.view.policy.as_str(), other.view.page.as_str()), ("invitation", "link_landing"));
+    let next = person.press(&node, &other, "continue", &[]).await.page();
+    assert_eq!(next.view.page, "link_expired", "there it would prove the mailbox");
+    assert_eq!(house.count("links", "consumed_at IS NOT NULL").await, 0);
+}
+
+async fn nobody_is_made_an_administrator_at_an_address_that_signs_in_elsewhere(house: House) {
+    let corporate = Corporate::open(&house.clock).await;
+    let upstreams = vec![corporate.settings(LinkRule::Create, &["corp.example.com"])];
+    let node = house.node_with(NodePlan { upstreams, ..house.plan() }).await;
+    let before = house.count("users", "1 = 1").await;
+    for email in ["root@corp.example.com", "Root@Corp.Example.com"] {
+        assert_eq!(make(&node, email, false).await.unwrap_err(), PersonRefusal::Federated);
+    }
+    assert_eq!((house.count("users", "1 = 1").await, house.count("links", "1 = 1").await), (before, 0));
+    assert!(make(&node, "root@example.com", false).await.unwrap().created);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_model::{AuditKind, Seconds};
-use countersign_service::{Invitation, PersonRefusal, Provider, RequestContext};
+use countersign_service::{Invitation, NewAdministrator, PersonRefusal, Provider, RequestContext};
 use countersign_tests::provider::{House, PORTAL_SECRET, PORTAL_URI, Person};
 use secrecy::SecretString;
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 on_both_stores![
     an_abandoned_registration_is_in_nobodys_way,
     an_invitation_is_not_to_the_account_that_a_stranger_made,
+    an_administrator_takes_the_place_of_a_strangers_account_and_a_refused_one_does_not,
     what_was_never_completed_is_removed_after_a_while,
 ];
 
@@ -91,7 +92,7 @@ async fn an_invitation_is_not_to_the_account_that_a_stranger_made(house: House) 
     assert_eq!(named(&house).await, ["thief.name"], "who is refused deletes nothing");
     let invited = node.invite(&invitation, &RequestContext::default()).await.unwrap().unwrap();
     assert!(invited.created);
-    assert_eq!(house.count("audit_events", "detail LIKE '%replaced%'").await, 1);
+    assert_eq!(count_replaced(&house).await, 1);
     let sql = format!("email = '{VICTIM}' AND username IS NULL AND organization IS NULL AND id = '{}'", invited.user);
     assert_eq!(house.count("users", &sql).await, 1);
     assert_eq!(house.count("users", "username = 'thief.name'").await, 0);
@@ -100,6 +101,27 @@ async fn an_invitation_is_not_to_the_account_that_a_stranger_made(house: House) 
     house.clock.pass(Seconds::hours(49));
     register(&node, "thief.name", VICTIM).await;
     assert_eq!(house.count("users", &sql).await, 1);
+}
+
+async fn count_replaced(house: &House) -> usize {
+    let told = house.events(Some(AuditKind::UserChanged)).await;
+    told.iter().filter(|event| event.detail["change"] == "replaced").count()
+}
+
+async fn an_administrator_takes_the_place_of_a_strangers_account_and_a_refused_one_does_not(house: House) {
+    let node = open(&house).await;
+    let make = async |email: &str, another: bool| {
+        let new = NewAdministrator { email, name: "Vic Tim", locale: "en", another };
+        node.create_administrator(new, &RequestContext::default()).await.unwrap()
+    };
+    assert!(make("root@example.com", false).await.unwrap().created);
+    assert_eq!(register(&node, "thief.name", VICTIM).await, "registration_sent");
+    let users = house.count("users", "1 = 1").await;
+    assert_eq!(make(VICTIM, false).await.unwrap_err(), PersonRefusal::AdministratorThere);
+    assert_eq!((house.count("users", "1 = 1").await, named(&house).await), (users, vec!["thief.name".to_owned()]));
+    assert_eq!(count_replaced(&house).await, 0);
+    assert!(make(VICTIM, true).await.unwrap().created);
+    assert_eq!((house.count("users", "username = 'thief.name'").await, count_replaced(&house).await), (0, 1));
 }
 
 async fn what_was_never_completed_is_removed_after_a_while(house: House) {

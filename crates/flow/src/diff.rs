@@ -83,7 +83,7 @@ fn list_limits(policy: &Policy) -> Vec<String> {
             StepKind::Otp(otp) | StepKind::BindPhone(otp) | StepKind::BindEmail(otp) => {
                 Some(format!("{} digits for {} s", otp.code.digits, otp.code.ttl.get()))
             }
-            StepKind::Link { ttl } => Some(format!("link for {} s", ttl.get())),
+            StepKind::Link { ttl, .. } => Some(format!("link for {} s", ttl.get())),
             _ => None,
         };
         let all: Vec<String> = tries.into_iter().chain(sends).chain(locks).chain(code).collect();
@@ -115,6 +115,7 @@ fn describe(step: &Step) -> String {
             let revoked: Vec<&str> = revoke.iter().map(|what| what.as_str()).collect();
             format!(" revoking {}, telling by {}", revoked.join(", "), notify.as_deref().unwrap_or("nothing"))
         }
+        StepKind::Link { shown: true, .. } => " that is shown, not mailed".to_owned(),
         StepKind::Stop(stop) => format!(" with {}", stop.error),
         _ => String::new(),
     };

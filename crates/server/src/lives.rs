@@ -58,7 +58,7 @@ fn mailed<'p>(set: &PolicySet, policies: impl IntoIterator<Item = &'p Policy>) -
 
 fn link_ttl(policy: &Policy) -> Option<Seconds> {
     policy.steps.iter().find_map(|step| match step.kind {
-        StepKind::Link { ttl } => Some(ttl),
+        StepKind::Link { ttl, .. } => Some(ttl),
         _ => None,
     })
 }

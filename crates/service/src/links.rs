@@ -92,11 +92,21 @@ impl Provider {
         self.prepare_among(&visit, &[effect], people, now).await.map(Some)
     }
 
-    /// How long a link that begins `policy` lives; none: it begins with no link.
+    /// How long a mailed link that begins `policy` lives; none: it begins with no such link.
     pub(crate) fn link_life(&self, policy: &str) -> Option<Seconds> {
+        self.find_link_step(policy).filter(|(_, shown)| !shown).map(|(ttl, _)| ttl)
+    }
+
+    /// How long a link that begins `policy` and is shown, not mailed, lives; none: it begins with no such link.
+    pub(crate) fn shown_link_life(&self, policy: &str) -> Option<Seconds> {
+        self.find_link_step(policy).filter(|(_, shown)| *shown).map(|(ttl, _)| ttl)
+    }
+
+    /// Life of the link that begins `policy`, and whether it is shown.
+    fn find_link_step(&self, policy: &str) -> Option<(Seconds, bool)> {
         let policy = self.policies.set().get(policy).filter(|policy| policy.allows_entry(Entry::Link))?;
         match &policy.steps.get(policy.start)?.kind {
-            StepKind::Link { ttl } => Some(*ttl),
+            StepKind::Link { ttl, shown } => Some((*ttl, *shown)),
             _ => None,
         }
     }
@@ -177,8 +187,14 @@ impl Provider {
         postcard::from_bytes(&self.vault.open(Purpose::MailedLink, hash, sealed)?).ok()
     }
 
-    /// Whether the link a flow began with still holds. One that this very flow spent, before its node died, does.
-    pub(crate) async fn find_link_state(&self, visit: &Visit<'_>, now: Timestamp) -> Result<LinkState, ServiceError> {
+    /// Whether the link a flow began with still holds where the flow is: what it proves in one policy it need not prove in
+    /// another. One that this very flow spent, before its node died, does.
+    pub(crate) async fn find_link_state(
+        &self,
+        visit: &Visit<'_>,
+        policy: Option<&str>,
+        now: Timestamp,
+    ) -> Result<LinkState, ServiceError> {
         let Some(hash) = visit.link else { return Ok(LinkState::Unknown) };
         let key = visit.once_link();
         let (link, own) = self
@@ -187,6 +203,7 @@ impl Provider {
             .await?;
         Ok(match link {
             None => LinkState::Unknown,
+            Some(link) if policy != Some(link.policy.as_str()) => LinkState::Unknown,
             Some(link) if own => LinkState::Holds(link.user),
             Some(link) => state_of(&link, now),
         })

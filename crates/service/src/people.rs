@@ -125,6 +125,9 @@ pub enum PersonRefusal {
     /// The deployment's own policies lack it.
     #[error("no policy `{0}` begins with a mailed link")]
     NoPolicy(&'static str),
+    /// The deployment's own policies lack it.
+    #[error("no policy `{0}` begins with a link that is shown (`shown = true`)")]
+    NoShownLink(&'static str),
 }
 
 impl Provider {
@@ -144,7 +147,6 @@ impl Provider {
     }
 }
 
-/// What somebody did to another's account.
 /// What is told of an account that is made.
 struct Events {
     created: AuditEvent,
@@ -171,6 +173,7 @@ async fn replace(tx: &mut countersign_store::Tx, known: &Account, event: &AuditE
     Ok(true)
 }
 
+/// What somebody did to another's account.
 fn change_event(
     user: &UserId,
     kind: AuditKind,

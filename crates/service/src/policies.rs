@@ -45,6 +45,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "close-account.toml",
     "email.toml",
     "employees.toml",
+    "first-administrator.toml",
     "forgot-password.toml",
     "invitation.toml",
     "new-provider.toml",

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use countersign_model::{AuditKind, AuditOutcome, Seconds, UserId};
 use countersign_service::policy::language::{Entry, Purpose};
 use countersign_service::policy::{Policy, PolicySet, totp};
-use countersign_service::{FlowPage, Invitation, Provider, Response};
+use countersign_service::{FlowPage, Invitation, NewAdministrator, Provider, Response};
 use countersign_tests::provider::{Authenticator, Corporate, House, Operator, Person, Seen};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 /// What the owner's own sign-in promises, in which passkey and recovery codes are made.
@@ -208,6 +208,7 @@ impl<'a> Hunt<'a> {
         self.house.deliver(self.node).await;
         self.read().await;
         self.open_links().await;
+        self.find_shown_link().await;
         self.victim.own_mail = format!("registrant{number}@elsewhere.example");
         self.registers = true;
         self.tried.retain(|(place, _)| !place.starts_with("new-provider/"));
@@ -215,6 +216,19 @@ impl<'a> Hunt<'a> {
         (self.person, self.password, self.learned, self.tried) = kept;
         self.victim.own_mail = own_mail;
         self.registers = false;
+    }
+
+    /// On a screen he finds the link of an administrator whose mailbox he does not read.
+    async fn find_shown_link(&mut self) {
+        let email = format!("root{}@elsewhere.example", self.victim.number);
+        let new = NewAdministrator { email: &email, name: "Ruth Root", locale: "en", another: true };
+        let made = self.node.create_administrator(new, &self.person.context).await.unwrap().expect("made");
+        let token = made.link.expose_secret().rsplit('/').next().expect("a link").to_owned();
+        self.links.push_back((token, None));
+        self.open_links().await;
+        assert!(self.begun.contains("first-administrator"), "{}", self.trail());
+        let registered = format!("email = '{email}' AND registered_at IS NOT NULL");
+        assert_eq!(self.house.count("users", &registered).await, 0, "{}", self.trail());
     }
 
     /// Closes the account, if he can: at the very end, by the password he held and by the one he set.

@@ -319,15 +319,14 @@ impl<'a> Work<'a> {
 
     /// Nobody's account is changed before something of it is proven, and none is closed before what `require` asks is.
     fn check_effects(&mut self, place: &Place<'_, 'a>, step: &Step, state: State) {
-        let StepKind::Effect { effects } = &step.kind else { return };
         if state.own {
             return;
         }
-        let change = effects.iter().find(|effect| effect.changes_account());
-        if let (Some(effect), true) = (change, state.facts.is_empty()) {
-            let message = format!("`{effect}` reached with [], needs something proven of the account it changes");
+        if let Some(change) = find_change(step).filter(|_| !place.view.may_change(step, &state)) {
+            let message = format!("`{change}` reached with [], needs something proven of the account it changes");
             self.report(place, step.at, step.at, message, false);
         }
+        let StepKind::Effect { effects } = &step.kind else { return };
         if effects.contains(&EffectWord::CloseAccount) {
             self.slack.note(place, &state);
             for lack in list_unmet(place.view, &state, "`close_account`", self.today) {
@@ -370,6 +369,19 @@ impl<'a> Work<'a> {
             let (begin, visits) = (place.begin, place.visits);
             trace_out(begin, visits, place.last)
         });
+    }
+}
+
+/// The word for what `step` changes of an account, if it does.
+fn find_change(step: &Step) -> Option<String> {
+    match &step.kind {
+        StepKind::Effect { effects } => effects.iter().find(|effect| effect.changes_account()).map(ToString::to_string),
+        StepKind::SetPassword { .. }
+        | StepKind::BindPhone(_)
+        | StepKind::BindEmail(_)
+        | StepKind::BindTotp
+        | StepKind::BindPasskey => Some(step.kind.as_str().to_owned()),
+        _ => None,
     }
 }
 

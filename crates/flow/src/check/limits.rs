@@ -128,7 +128,7 @@ fn check_bounds(policy: &Policy, step: &Step, findings: &mut Vec<Finding>) {
     for lock in &step.limits.locks {
         check_lock(policy, step, lock, at, findings);
     }
-    if let StepKind::Link { ttl } = step.kind {
+    if let StepKind::Link { ttl, .. } = step.kind {
         if ttl > Seconds::new(7 * 24 * 3600) {
             let message = format!("the link of `{name}` lives over a week");
             findings.push(finding(policy, "E22", step.at, message));

@@ -79,7 +79,7 @@ fn list_unproven(set: &PolicySet, policy: &Policy) -> Vec<(usize, Vec<String>)> 
     found
 }
 
-/// Whether this way out means that something was proven.
+/// Whether this way out means that something was proven, or that whoever goes on was given a link to the account.
 fn is_proof(step: &Step, target: &Target) -> bool {
     let passed = step.find_route(Outcome::Ok).is_some_and(|ok| std::ptr::eq(ok, target));
     let adopts = |branch: &Branch| {
@@ -88,7 +88,7 @@ fn is_proof(step: &Step, target: &Target) -> bool {
     };
     match &step.kind {
         StepKind::Branch(branch) => adopts(branch),
-        kind => passed && kind.proves().is_some(),
+        kind => passed && (kind.proves().is_some() || matches!(kind, StepKind::Link { .. })),
     }
 }
 

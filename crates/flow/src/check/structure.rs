@@ -122,10 +122,15 @@ fn check_sent_links(set: &PolicySet, policy: &Policy, step: &Step, findings: &mu
     let StepKind::Effect { effects } = &step.kind else { return };
     for effect in effects {
         let EffectWord::SendLink { policy: to, at, .. } = effect else { continue };
-        if !set.get(to).is_some_and(|target| target.allows_entry(Entry::Link)) {
-            let message = format!("unknown target `{to}` of a link: no policy whose `entry` names `link`");
-            findings.push(finding(policy, "E04", *at, message));
-        }
+        let target = set.get(to).filter(|target| target.allows_entry(Entry::Link));
+        let message = match target {
+            None => format!("unknown target `{to}` of a link: no policy whose `entry` names `link`"),
+            Some(target) if begins_with_shown_link(target) => {
+                format!("`{to}` begins with a link that is shown: none is mailed for it")
+            }
+            Some(_) => continue,
+        };
+        findings.push(finding(policy, "E04", *at, message));
     }
 }
 
@@ -141,6 +146,14 @@ fn check_links(policy: &Policy, findings: &mut Vec<Finding>) {
         let message = "`entry` names `admin` without `link`: a link is what an administrator sends".to_owned();
         findings.push(finding(policy, "E04", policy.at, message));
     }
+    if policy.allows_entry(Entry::Admin) && begins_with_shown_link(policy) {
+        let message = "`entry` names `admin`, whose links are mailed, and the first step is a link that is shown";
+        findings.push(finding(policy, "E04", policy.at, message.to_owned()));
+    }
+}
+
+fn begins_with_shown_link(policy: &Policy) -> bool {
+    policy.steps.get(policy.start).is_some_and(|step| matches!(step.kind, StepKind::Link { shown: true, .. }))
 }
 
 /// Why a kind that runs in general does not run as declared.

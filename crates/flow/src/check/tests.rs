@@ -89,6 +89,30 @@ fn a_reset_of_a_finished_registration_by_its_mailbox_alone_is_e50() {
 }
 
 #[test]
+fn a_link_that_is_shown_proves_no_mailbox() {
+    let bare = changed("first-administrator", &[("then = \"mailbox\"", "then = \"method\"")]);
+    let lacks = "issue reached with ['password'], needs ['password','mailbox']";
+    assert!(bare.iter().any(|finding| finding.code == "E40" && finding.message.starts_with(lacks)), "{bare:#?}");
+    let early = bare.iter().any(|finding| finding.message.starts_with("`set_password` reached with []"));
+    assert!(early, "the machine refuses it there: {bare:#?}");
+    // Were it mailed, it would do.
+    let mailed = [("shown = true\n", ""), ("then = \"mailbox\"", "then = \"method\"")];
+    let errors = |findings: Vec<Finding>| findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+    assert_eq!(errors(changed("first-administrator", &mailed)).count(), 0);
+    let shown = changed("invitation", &[("ttl  = \"2d\"", "ttl  = \"2d\"\nshown = true")]);
+    assert!(shown.iter().any(|finding| finding.code == "E40" && finding.message.starts_with(lacks)), "{shown:#?}");
+    assert!(shown.iter().any(|finding| finding.code == "E04" && finding.message.contains("`admin`")), "{shown:#?}");
+}
+
+#[test]
+fn no_link_is_mailed_for_a_policy_whose_link_is_shown() {
+    let other = [("send_link:registration-link", "send_link:first-administrator")];
+    let findings = changed("registration-reset", &other);
+    let found = findings.iter().find(|finding| finding.code == "E04");
+    assert!(found.is_some_and(|finding| finding.message.contains("a link that is shown")), "{findings:#?}");
+}
+
+#[test]
 fn what_takes_two_factors_still_is_a_substitution() {
     let sets = list_least_sets(&folder(), TODAY);
     let phone: Vec<&LeastSet> = sets.iter().filter(|set| set.policy == "phone" && set.account == ["phone"]).collect();

@@ -243,10 +243,7 @@ impl<'a> View<'a> {
             StepKind::BindPasskey => Self::bind(state, AccountGuard::Passkey).give(item),
             StepKind::BindEmail(_) if self.policy.mailbox == MailboxRule::OnFile && !state.own => state.take(item),
             StepKind::BindEmail(_) => state.give(item),
-            StepKind::Link { .. } => {
-                let index = self.set.iter().position(|policy| policy.id == self.policy.id).unwrap_or_default();
-                state.take(item).take(Held::link(index))
-            }
+            StepKind::Link { .. } => state.take(item).take(self.own_link()),
             _ => state.take(item),
         };
         // Nobody else's name and secret count once something of an account is proven (`Run::is_wanted`).
@@ -261,9 +258,23 @@ impl<'a> View<'a> {
         match kind {
             StepKind::Terms { .. } => State { account: state.account.without(AccountGuard::TermsDue), ..state },
             StepKind::Form { .. } if names_account(self.policy, kind) => State { in_hand: true, ..state },
+            // A shown one: who holds it need not read the mailbox.
+            StepKind::Link { .. } => State { in_hand: true, ..state }.take(self.own_link()),
             StepKind::Effect { effects } => effects.iter().fold(state, |state, effect| self.apply(state, effect)),
             _ => state,
         }
+    }
+
+    /// The link that begins the policy.
+    fn own_link(&self) -> Held {
+        Held::link(self.set.iter().position(|policy| policy.id == self.policy.id).unwrap_or_default())
+    }
+
+    /// Whether something of the account is proven, or passing `step` proves it: the mail on file of whoever a link is for is
+    /// bound by the code that proves it.
+    pub(super) fn may_change(&self, step: &Step, state: &State) -> bool {
+        let is_on_file = matches!(step.kind, StepKind::BindEmail(_)) && self.policy.mailbox == MailboxRule::OnFile;
+        !state.facts.is_empty() || is_on_file && state.takes.has(self.own_link())
     }
 
     fn apply(&self, state: State, effect: &EffectWord) -> State {

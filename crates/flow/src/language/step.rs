@@ -73,10 +73,12 @@ pub enum StepKind {
     },
     /// Offers ways on.
     Choice(Choice),
-    /// Waits for a mailed link.
+    /// Waits for a link.
     Link {
         /// Life of the link.
         ttl: Seconds,
+        /// Whether it is shown to whoever has it made, and not mailed: it says whose account is meant, and proves nothing.
+        shown: bool,
     },
     /// Asks for a new password.
     SetPassword {
@@ -190,7 +192,7 @@ impl StepKind {
             Self::Password { .. } | Self::SetPassword { .. } => Some(Fact::Password),
             Self::Otp(otp) if otp.channels.contains(&Channel::Email) => Some(Fact::Mailbox),
             Self::Otp(_) | Self::BindPhone(_) => Some(Fact::Phone),
-            Self::Link { .. } | Self::BindEmail(_) => Some(Fact::Mailbox),
+            Self::Link { shown: false, .. } | Self::BindEmail(_) => Some(Fact::Mailbox),
             Self::Totp | Self::BindTotp => Some(Fact::Totp),
             Self::Passkey | Self::BindPasskey => Some(Fact::Passkey),
             Self::RecoveryCode => Some(Fact::RecoveryCode),

@@ -127,10 +127,10 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Life of a link that begins `policy`, as its `link` step says.
+/// Life of a mailed link that begins `policy`, as its `link` step says.
 fn find_ttl(set: &PolicySet, policy: &str) -> Option<Seconds> {
     set.get(policy)?.steps.iter().find_map(|step| match &step.kind {
-        StepKind::Link { ttl } => Some(*ttl),
+        StepKind::Link { ttl, shown: false } => Some(*ttl),
         _ => None,
     })
 }

@@ -1,4 +1,4 @@
-//! A mailed link: its page is a button, and only the button spends it, because mail scanners open links.
+//! A link: its page is a button, and only the button spends it, because mail scanners open links.
 
 use super::Here;
 use super::charge::list_tries;
@@ -58,10 +58,11 @@ impl<'a> Run<'a> {
             }
         });
         self.instance.identify(&user);
+        // One that was shown, and not mailed, says whose account is meant and no more.
         if let Some(fact) = step.kind.proves() {
             self.instance.prove(fact, self.now);
+            self.bind_own_mailbox(step)?;
         }
-        self.bind_own_mailbox(step)?;
         self.go(step, Outcome::Ok)
     }
 

@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
     /// Waits at the step; who has nothing on file that could be sent to does not get there.
     pub(super) fn enter_otp(&mut self, index: usize, step: &'a Step, otp: &Otp) -> Result<Entered<'a>, FlowError> {
         let aim = Aim::of(self.policy, step, otp);
-        if aim.binds() && self.proven_user().is_none() {
+        if aim.binds() && self.proven_user().is_none() && !self.goes_on_file(aim) {
             return if self.is_open() {
                 Err(FlowError::NotRunnable)
             } else {
@@ -129,9 +129,17 @@ impl<'a> Run<'a> {
         Ok(entered)
     }
 
+    /// Whether the code goes to the mail on file of the account in hand: it proves something of it by itself.
+    fn goes_on_file(&self, aim: Aim) -> bool {
+        let known = self.account().filter(|account| account.active && account.email.is_some());
+        let in_hand = self.instance.account.is_some() && known.is_some() && self.is_open();
+        in_hand && aim == (Aim::NewMailbox { on_file: true })
+    }
+
     pub(super) fn react_otp(&mut self, step: &'a Step, otp: &Otp, input: &Input) -> Result<Next, FlowError> {
         let aim = Aim::of(self.policy, step, otp);
-        if aim.binds() && self.proven_user().is_none() && !self.is_past_limit() {
+        let on_file = self.instance.fixed && self.goes_on_file(aim);
+        if aim.binds() && self.proven_user().is_none() && !on_file && !self.is_past_limit() {
             return Ok(self.refuse("account", "access_denied"));
         }
         let planned = plan(self.here(step), otp, input);
@@ -372,10 +380,15 @@ impl<'a> Run<'a> {
         if let (Aim::TypedEmail, Some(user)) = (aim, self.instance.candidate.clone()) {
             self.instance.identify(&user);
         }
+        let proves = step.kind.proves();
+        // What is bound is bound to an account of which something is proven: this, where nothing was before.
+        if let Some(fact) = proves.filter(|_| self.instance.facts.is_empty()) {
+            self.instance.prove(fact, at);
+        }
         if let (true, Some(to)) = (aim.binds(), self.instance.recipient.clone()) {
             self.bind_recipient(step, aim, to)?;
         }
-        if let Some(fact) = step.kind.proves() {
+        if let Some(fact) = proves {
             self.instance.prove(fact, at);
         }
         if challenge.channel != Channel::Email {

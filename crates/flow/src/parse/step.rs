@@ -70,7 +70,10 @@ fn read_kind(report: &mut Report, names: &Names, table: &mut Table, word: &str) 
         "recovery_code" => StepKind::RecoveryCode,
         "form" => StepKind::Form { fields: read_form(report, table) },
         "choice" => StepKind::Choice(read_choice(report, names, table)),
-        "link" => StepKind::Link { ttl: table.duration(report, "ttl").map_or(Seconds::minutes(20), |(span, _)| span) },
+        "link" => StepKind::Link {
+            ttl: table.duration(report, "ttl").map_or(Seconds::minutes(20), |(span, _)| span),
+            shown: table.flag(report, "shown").unwrap_or(false),
+        },
         "set_password" => StepKind::SetPassword {
             revoke: table.words(report, "revoke"),
             notify: read_template(report, table, "notify"),

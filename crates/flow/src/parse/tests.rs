@@ -116,7 +116,7 @@ risk = { kind = "branch", when = [{ if = "webhook:risk", then = "data" }, { if =
 corp = { kind = "federate", provider = "corp", on = { ok = "make", declined = "end" } }
 make = { kind = "effect", effect = ["create_account", "send_link:registration-link/account_registration", "unbind_totp", "replace_recovery_codes", "close_account", "revoke:sessions", "send:welcome", "audit:made", "webhook:risk"], on = { ok = "mail" } }
 data = { kind = "form", fields = ["npi", { name = "registration_code", validator = "npi_or_other" }, { name = "fax", required = false }], limits = { attempts = 5 }, on = { ok = "mail", spent = "end" } }
-mail = { kind = "link", ttl = "2d", limits = { sends = 3, lock = [{ scope = "target", after = 3, for = "1h" }, { scope = "ip", after = 30, for = "1h", backoff = 1, max = "1h" }] }, on = { ok = "secret" } }
+mail = { kind = "link", ttl = "2d", shown = true, limits = { sends = 3, lock = [{ scope = "target", after = 3, for = "1h" }, { scope = "ip", after = 30, for = "1h", backoff = 1, max = "1h" }] }, on = { ok = "secret" } }
 secret = { kind = "set_password", on = { ok = "number" } }
 number = { kind = "bind_phone", channel = ["sms", "voice"], voice = "keypad_match", show = "ask", submit = "auto", limits = { attempts = 5, sends = 4 }, on = { ok = "box", spent = "end", undeliverable = "end" } }
 box = { kind = "bind_email", unknown = "say", limits = { attempts = 5, sends = 4, budget = { sends = 5, per = "1h" } }, on = { ok = "app", spent = "end", change = "box" } }

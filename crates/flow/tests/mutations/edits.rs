@@ -213,9 +213,12 @@ impl Edits<'_> {
                 with("with a code of an hour", &["E22"], None, Some(Seconds::hours(1)));
                 with("with a code of five seconds", &["W22"], None, Some(Seconds::new(5)));
             }
-            if let StepKind::Link { .. } = step.kind {
+            if let StepKind::Link { ttl, shown } = step.kind {
                 self.add(format!("{name} with a link of a month"), &["E22"], |policy| {
-                    policy.steps[index].kind = StepKind::Link { ttl: Seconds::hours(24 * 30) };
+                    policy.steps[index].kind = StepKind::Link { ttl: Seconds::hours(24 * 30), shown };
+                });
+                self.add(format!("{name} with a link that is shown"), HOLE, |policy| {
+                    policy.steps[index].kind = StepKind::Link { ttl, shown: true };
                 });
             }
         }

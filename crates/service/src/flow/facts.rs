@@ -91,7 +91,7 @@ impl Provider {
         if facts.charges.iter().any(|verdict| matches!(verdict, ChargeVerdict::Refused { .. })) {
             return Ok((facts, learnt));
         }
-        let mut account = self.find_named(visit, needs, &mut facts, now).await?;
+        let mut account = self.find_named(visit, needs, policy.map(|policy| policy.id.as_str()), &mut facts, now).await?;
         if needs.verify_password {
             (facts.password, learnt.rehash) = self.verify_password(account.as_ref(), input).await?;
         }
@@ -131,16 +131,17 @@ impl Provider {
         Ok(())
     }
 
-    /// The account in question: the one the machine names, or the one a mailed link was sent to.
+    /// The account in question: the one the machine names, or the one a link is for.
     async fn find_named(
         &self,
         visit: &Visit<'_>,
         needs: &Needs,
+        policy: Option<&str>,
         facts: &mut Facts,
         now: Timestamp,
     ) -> Result<Option<Account>, ServiceError> {
         if needs.link {
-            facts.link = self.find_link_state(visit, now).await?;
+            facts.link = self.find_link_state(visit, policy, now).await?;
         }
         let linked = match &facts.link {
             LinkState::Holds(user) => Some(AccountKey::Id(user.clone())),

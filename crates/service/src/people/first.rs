@@ -7,7 +7,6 @@ use countersign_model::{Account, AuditEvent, AuditKind, Link, Profile, Role, Tim
 use countersign_store::Tx;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::invite::POLICY;
 use super::roles::ROLES;
 use super::{Actor, Events, PersonRefusal, change_event, check_name, read_email, replace};
 use crate::ServiceError;
@@ -15,6 +14,8 @@ use crate::audit::RequestContext;
 use crate::clock::random;
 use crate::effects::as_lost;
 use crate::provider::Provider;
+
+const POLICY: &str = "first-administrator";
 
 /// An administrator to be made.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +54,8 @@ struct Rows {
 
 impl Provider {
     /// Makes an account without a password that holds the role Administrator, and a link to register it by the policy
-    /// `invitation`. Done again before the registration is complete, it makes another link. Of several at once one is the
-    /// first.
+    /// `first-administrator`, which has the mailbox proven by a code: nobody mailed the link. Done again before the
+    /// registration is complete, it makes another link. Of several at once one is the first.
     pub async fn create_administrator(
         &self,
         new: NewAdministrator<'_>,
@@ -67,7 +68,7 @@ impl Provider {
         if self.upstreams.own_address(&email) {
             return Ok(Err(PersonRefusal::Federated));
         }
-        let Some(life) = self.link_life(POLICY) else { return Ok(Err(PersonRefusal::NoPolicy(POLICY))) };
+        let Some(life) = self.shown_link_life(POLICY) else { return Ok(Err(PersonRefusal::NoShownLink(POLICY))) };
         let now = self.clock.now();
         let account = account_of(UserId::new(now, random()?), email, name, new.locale, now);
         let token = SecretString::from(URL_SAFE_NO_PAD.encode(random::<32>()?));
@@ -128,9 +129,9 @@ impl Rows {
             tx.insert_account(&self.account).await?;
             events.push(self.events.created.clone());
         }
-        let link = Link { user: user.clone(), ..self.link.clone() };
-        tx.insert_link(&link).await?;
-        tx.revoke_links(user, POLICY, &link.hash, now).await?;
+        // Of every policy: what was mailed or shown before may prove more than this one does.
+        tx.revoke_links_of_user(user, now).await?;
+        tx.insert_link(&Link { user: user.clone(), ..self.link.clone() }).await?;
         events.push(AuditEvent { subject: Some(user.clone()), ..self.shown.clone() });
         tx.insert_audit_events(&events).await?;
         Ok(Ok((user.clone(), known.is_none())))

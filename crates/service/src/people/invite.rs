@@ -17,7 +17,7 @@ use crate::effects::{PreparedEffects, as_lost, mailbox_of};
 use crate::links::NewLink;
 use crate::provider::Provider;
 
-pub(super) const POLICY: &str = "invitation";
+const POLICY: &str = "invitation";
 /// How long a request may be sent again under its key.
 const REMEMBERED: Seconds = Seconds::hours(24);
 

@@ -180,6 +180,78 @@ fn a_link_is_spent_by_its_button_and_identifies() {
     assert_eq!(issued.acr, "urn:countersign:acr:password-phone");
 }
 
+/// Behind the button of the link that `create-admin` shows.
+fn behind_shown_link(set: crate::PolicySet) -> (Driver, Next) {
+    let mut driver = Driver::new(set);
+    let account = &mut driver.accounts[0];
+    (account.registration_incomplete, account.has_password, account.mailbox) = (true, false, None);
+    driver.enter("first-administrator", Entry::Link);
+    driver.link = LinkState::Holds(user(1));
+    let next = driver.press("continue");
+    (driver, next)
+}
+
+#[test]
+fn a_link_that_was_shown_proves_nothing_and_the_mailed_code_does() {
+    let (mut driver, _) = behind_shown_link(all_shipped());
+    let binds = |effect: &Effect| matches!(effect, Effect::BindFactor { .. });
+    assert!(driver.did(|effect| *effect == Effect::ConsumeLink) && !driver.did(binds));
+    assert_eq!((driver.instance().account(), driver.instance().facts().len()), (Some(&user(1)), 0));
+    assert_eq!((driver.view().page.as_str(), driver.view().fields.len()), ("email_verify", 0), "the mail on file");
+    driver.press("send");
+    let code = driver.last_code();
+    driver.verify(if code == "111111" { "222222" } else { "111111" });
+    assert_eq!((driver.notice(), driver.instance().facts().len()), ("wrong", 0));
+    driver.verify(&code);
+    assert!(driver.instance().facts().is_empty() && !driver.did(binds));
+    driver.press("continue");
+    let email = driver.accounts[0].email.clone().unwrap();
+    assert!(
+        driver.did(|effect| matches!(effect, Effect::BindFactor { binding: Binding::Mailbox(to), .. } if *to == email))
+    );
+    assert!(driver.did(|effect| matches!(effect, Effect::HoldRegistration { .. })));
+    assert_eq!(driver.view().page, "login_method");
+    driver.press("email");
+    let Next::Issue(issued) = set(&mut driver) else { panic!("not issued") };
+    assert_eq!(fact_set(&issued.facts).iter().collect::<Vec<_>>(), [Fact::Password, Fact::Mailbox]);
+    assert!(driver.did(|effect| matches!(effect, Effect::CompleteRegistration { .. })));
+}
+
+/// The policy of the shown link, with its code left out.
+fn without_code(then: &str) -> crate::PolicySet {
+    let path = "../../config/policies/first-administrator.toml";
+    let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (from, to) = ("then = \"mailbox\"", format!("then = \"{then}\""));
+    assert!(text.contains(from));
+    let others = list_shipped().into_iter().filter(|policy| policy.id != "first-administrator");
+    let bare = crate::parse(path, &text.replace(from, &to)).unwrap();
+    crate::PolicySet::new(others.chain([bare]).collect())
+}
+
+#[test]
+fn behind_a_shown_link_nothing_is_changed_of_which_nothing_is_proven() {
+    let ended = Next::Return { error: "access_denied" };
+    let (mut password, next) = behind_shown_link(without_code("email_password"));
+    assert_eq!(next, Next::Page);
+    assert_eq!(set(&mut password), ended);
+    assert!(!password.did(|effect| matches!(effect, Effect::SetPassword { .. })));
+    let (unbinds, next) = behind_shown_link(without_code("drop_phone"));
+    assert_eq!(next, ended);
+    assert!(!unbinds.did(|effect| matches!(effect, Effect::UnbindFactor { .. })));
+    let (_, next) = behind_shown_link(without_code("terms_due"));
+    assert!(matches!(next, Next::Return { error: "unmet_authentication_requirements" }), "{next:?}");
+}
+
+#[test]
+fn an_account_without_a_mail_on_file_binds_none_by_a_shown_link() {
+    let mut driver = Driver::new(all_shipped());
+    let account = &mut driver.accounts[0];
+    (account.registration_incomplete, account.mailbox, account.email) = (true, None, None);
+    driver.enter("first-administrator", Entry::Link);
+    driver.link = LinkState::Holds(user(1));
+    assert!(!matches!(driver.try_post(&Input::press("continue")), Ok(Next::Page)));
+}
+
 #[test]
 fn expired_and_used_links_lead_to_what_to_do() {
     for state in [LinkState::Expired, LinkState::Used, LinkState::Unknown, LinkState::Holds(user(8))] {
