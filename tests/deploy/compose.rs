@@ -55,8 +55,20 @@ fn nothing_but_the_proxy_is_published_and_nothing_may_write_where_it_need_not() 
             assert!(!is_secret || is_file, "{name}: {variable}");
         }
     }
-    for network in ["edge", "stores"] {
+    for network in ["edge", "mail", "stores"] {
         assert_eq!(compose["networks"][network]["internal"], true, "{network}");
     }
+    // The relay is somebody else's image: it reaches the nodes alone, and not by the way they reach others.
+    let on = |network: &str| {
+        let is_on = |(_, service): &(&String, &Value)| service["networks"].get(network).is_some();
+        services.iter().filter(is_on).map(|(name, _)| name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(on("mail"), ["mail", "node-1", "node-2"]);
+    assert_eq!(on("outside-mail"), ["mail"]);
+    assert_eq!(on("stores"), ["migrate", "node-1", "node-2", "postgres", "redis"]);
+    assert_eq!(on("edge"), ["node-1", "node-2", "proxy"]);
+    let edge = compose["networks"]["edge"]["ipam"]["config"][0]["subnet"].as_str().unwrap();
+    let config = fs::read_to_string(deployed("compose/countersign.toml")).unwrap();
+    assert!(config.contains(&format!("proxy_networks = [\"{edge}\"]")), "the proxy is believed, and nobody else");
     assert!(compose["services"]["proxy"]["networks"].get("stores").is_none(), "the proxy reaches no store");
 }

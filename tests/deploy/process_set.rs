@@ -101,6 +101,8 @@ impl Places {
             ("host = \"mail\"\nport = 587".to_owned(), format!("host = \"127.0.0.1\"\nport = {}", self.port("mail"))),
             ("listen 8443".to_owned(), format!("listen {}", self.authority("https"))),
             ("listen 8000".to_owned(), format!("listen {}", self.authority("http"))),
+            ("172.30.7.0/24".to_owned(), "127.0.0.0/8".to_owned()),
+            (format!("https://{HOST}$"), format!("https://{HOST}:{}$", self.port("https"))),
             (format!("https://{HOST}\""), format!("https://{HOST}:{}\"", self.port("https"))),
             ("/run/secrets/".to_owned(), format!("{folder}/secrets/")),
             ("/etc/nginx/".to_owned(), format!("{folder}/")),
@@ -455,8 +457,13 @@ async fn the_processes_of_the_compose_file_sign_people_in_across_nodes() {
     let discovery = Answer::to(set.http.get(set.url("/.well-known/openid-configuration"))).await;
     assert_eq!((discovery.status, &discovery.json()["issuer"]), (200, &set.issuer.clone().into()));
     assert!(discovery.headers.contains_key("strict-transport-security") || discovery.header("server") == "nginx");
-    let plain = Answer::to(http().get(format!("http://{}/account", set.places.authority("http")))).await;
-    assert_eq!((plain.status, plain.header("location")), (308, "https://127.0.0.1/account"));
+    for host in [HOST, "evil.example.com"] {
+        let plain = http().get(format!("http://{}/account?a=b", set.places.authority("http"))).header("host", host);
+        let plain = Answer::to(plain).await;
+        assert_eq!((plain.status, plain.header("location")), (308, &*set.url("/account?a=b")), "{host}");
+    }
+    let stranger = set.http.get(set.url("/jwks")).header("host", "evil.example.com").send().await;
+    assert!(stranger.is_err(), "another name is answered: {stranger:?}");
     let form = [("grant_type", "client_credentials"), ("scope", "jobs.read")];
     let issued = Answer::to(set.token_request(MACHINE, &form)).await;
     assert_eq!(issued.status, 200, "{}", issued.body);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign_service::{Provider, Switchboard};
 
+use crate::config::Network;
 use crate::cookie::CookieJar;
 use crate::page::Pages;
 
@@ -22,6 +23,8 @@ pub struct Node {
     pub cookies: CookieJar,
     /// Whether forwarded headers are believed.
     pub behind_proxy: bool,
+    /// Whose; none: everybody's.
+    pub proxy_networks: Vec<Network>,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
     /// The metadata, serialized once.

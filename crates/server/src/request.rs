@@ -1,7 +1,6 @@
 //! What a request says of itself: its id, its address, its language, its parameters.
 
 use std::net::{IpAddr, SocketAddr};
-
 use std::ops::Deref;
 use std::pin::Pin;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use countersign_protocol::{CertificateThumbprint, ErrorCode, OAuthError, Params,
 use countersign_service::{ClientCall, RequestContext};
 use tracing_actix_web::RequestId;
 
+use crate::config::Network;
 use crate::cors::NamedClient;
 use crate::node::Node;
 use crate::page::{Brand, Locale, LocaleHints, choose_locale};
@@ -62,13 +62,19 @@ pub fn context(node: &Node, request: &HttpRequest) -> RequestContext {
     RequestContext { request_id, address: address(node, request), user_agent, certificate }
 }
 
-/// The peer's address; behind a proxy the last one that the proxy added, since a client may write the others.
+/// The peer's address; of a proxy the last one that it added, since a client may write the others.
 fn address(node: &Node, request: &HttpRequest) -> Option<String> {
     let forwarded = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
     let reported = forwarded.and_then(|list| parse_address(list.rsplit(',').next()?.trim()));
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let address = if node.behind_proxy { reported.or(peer) } else { peer };
+    let is_proxy = node.behind_proxy && is_proxy(peer, &node.proxy_networks);
+    let address = if is_proxy { reported.or(peer) } else { peer };
     address.map(|address| address.to_canonical().to_string())
+}
+
+/// Whether `peer` is in one of the proxies' networks; where none is named, every peer is a proxy.
+fn is_proxy(peer: Option<IpAddr>, networks: &[Network]) -> bool {
+    networks.is_empty() || peer.is_some_and(|peer| networks.iter().any(|network| network.contains(peer)))
 }
 
 /// An address as proxies write it: alone, with a port, or in brackets.
@@ -194,6 +200,15 @@ pub fn form(request: &HttpRequest, body: &[u8]) -> Result<Params, OAuthError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_in_no_network_of_the_proxies_is_none() {
+        let edge = [Network::try_from("172.30.7.0/24".to_owned()).unwrap()];
+        let peer = |text: &str| Some(text.parse().unwrap());
+        assert!(is_proxy(peer("172.30.7.2"), &edge) && is_proxy(peer("::ffff:172.30.7.2"), &edge));
+        assert!(!is_proxy(peer("172.30.9.2"), &edge) && !is_proxy(None, &edge));
+        assert!(is_proxy(peer("172.30.9.2"), &[]));
+    }
 
     #[test]
     fn addresses_are_read_in_every_form_that_proxies_write() {

@@ -313,6 +313,7 @@ pub(crate) async fn run_node(
         brand: config.pages.brand.clone(),
         cookies: CookieJar { secure: config.server.is_secure() },
         behind_proxy: config.server.behind_proxy,
+        proxy_networks: config.server.proxy_networks.clone(),
         body_timeout: Duration::from_secs(config.server.request_timeout),
         metadata: Document::new(&provider.metadata()),
         provider: Arc::clone(&provider),

@@ -7,6 +7,7 @@ use countersign_protocol::Issuer;
 use serde::Deserialize;
 use url::Url;
 
+use super::network::Network;
 use super::{ConfigError, refuse};
 
 /// Listeners and what they accept.
@@ -32,6 +33,9 @@ pub struct Server {
     pub tls_key_file: Option<PathBuf>,
     /// Whether forwarded headers are believed.
     pub behind_proxy: bool,
+    /// Whose forwarded headers are believed; none: everybody's.
+    #[serde(default)]
+    pub proxy_networks: Vec<Network>,
     /// Threads; none: one per core.
     pub workers: Option<usize>,
     /// Bytes of a request body.
@@ -60,6 +64,11 @@ impl Server {
         }
         if self.listen.contains(&self.management_listen) {
             return refuse("server.management_listen must not be an address of the provider");
+        }
+        if !self.proxy_networks.is_empty() && !self.behind_proxy {
+            return refuse(
+                "server.proxy_networks needs server.behind_proxy: nobody's forwarded addresses are believed",
+            );
         }
         self.check_certificates()
     }
