@@ -20,6 +20,7 @@ on_both_stores!(
     a_webhook_is_given_every_entry_once_and_in_order,
     what_a_sink_refuses_is_given_again,
     a_sink_that_takes_fewer_at_once_is_given_fewer,
+    a_sink_that_takes_nothing_is_left_alone_by_every_node_for_a_while,
     of_two_nodes_one_feeds_and_the_other_goes_on_when_it_dies,
     rsyslog_is_given_what_happened_while_it_was_down,
 );
@@ -105,6 +106,7 @@ async fn what_a_sink_refuses_is_given_again(house: House) {
     let feed = feed(&node, &sink, EntryForm::Ocsf);
     for _ in 0..2 {
         assert!(matches!(feed.feed().await.unwrap(), Fed::Refused { why, .. } if why == "temporary: HTTP 503"));
+        house.clock.pass(Seconds::minutes(1));
     }
     assert!(matches!(feed.feed().await.unwrap(), Fed::Gave(_)));
     let lines = lines(&told);
@@ -121,10 +123,33 @@ async fn a_sink_that_takes_fewer_at_once_is_given_fewer(house: House) {
     let mut fed = Vec::new();
     while fed.last() != Some(&Fed::Everything) {
         fed.push(feed.feed().await.unwrap());
+        house.clock.pass(Seconds::minutes(1));
         assert!(fed.len() < 100, "{fed:?}");
     }
     assert!(matches!(&fed[0], Fed::Refused { why, .. } if why == "permanent: HTTP 413"), "{fed:?}");
     assert_eq!(places(&lines(&told)), (0..node.log_size().await.unwrap()).collect::<Vec<_>>());
+}
+
+async fn a_sink_that_takes_nothing_is_left_alone_by_every_node_for_a_while(house: House) {
+    let nodes = [node(&house, 10).await, house.node().await];
+    let (sink, told) = webhook(usize::MAX).await;
+    let feeds = [feed(&nodes[0], &sink, EntryForm::Entry), feed(&nodes[1], &sink, EntryForm::Entry)];
+    // Seconds at which one of them asked it.
+    let mut asked = Vec::new();
+    for second in 0..600 {
+        // Whoever was refused last asks last.
+        let turn = asked.len() % 2;
+        for feed in [&feeds[turn], &feeds[1 - turn]] {
+            match feed.feed().await.unwrap() {
+                Fed::Refused { .. } => asked.push(second),
+                fed => assert_eq!(fed, Fed::Elsewhere),
+            }
+        }
+        house.clock.pass(Seconds::new(1));
+    }
+    let pauses: Vec<i32> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.is_sorted() && pauses[0] == 1 && pauses.last() == Some(&60), "{pauses:?}");
+    assert!(lines(&told).is_empty());
 }
 
 async fn of_two_nodes_one_feeds_and_the_other_goes_on_when_it_dies(house: House) {
@@ -170,20 +195,16 @@ async fn rsyslog_is_given_what_happened_while_it_was_down(house: House) {
     let before = node.log_size().await.unwrap();
     assert_eq!(feed.feed().await.unwrap(), Fed::Gave(usize::try_from(before).unwrap()));
     // It has read them; writing them down is its own next step.
-    while (receiver.messages().len() as u64) < before {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    receiver.wait_for(usize::try_from(before).unwrap()).await;
     receiver.kill();
     happen(&house, 100, 200).await;
     node.place_audit_events().await.unwrap();
     assert!(matches!(feed.feed().await.unwrap(), Fed::Refused { waiting: 100, .. }));
     receiver.go_on().await;
+    house.clock.pass(Seconds::new(1));
     assert_eq!(feed.feed().await.unwrap(), Fed::Gave(100));
     let entries = node.list_log_entries(0, 1000, EntryForm::Entry).await.unwrap();
-    while receiver.messages().len() < entries.len() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    for (message, (position, entry)) in receiver.messages().iter().zip(&entries) {
+    for (message, (position, entry)) in receiver.wait_for(entries.len()).await.iter().zip(&entries) {
         let kind = serde_json::from_str::<Value>(entry).unwrap()["kind"].as_str().unwrap().to_owned();
         let told = format!(r#"id.example countersign {kind} {{"position":{position},"entry":{entry}}}"#);
         assert!(message.ends_with(&told) && message.starts_with("audit "), "{message} is not {told}");

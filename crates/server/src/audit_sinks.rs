@@ -38,9 +38,10 @@ async fn keep(feed: AuditFeed) {
                 LOOK
             }
             Ok(Fed::Elsewhere) => LOOK,
+            // When it is tried again, by this node or another, stands in the database.
             Ok(Fed::Refused { why, waiting }) => {
                 tell_waiting(&feed, waiting);
-                complain(&feed, &why, pause)
+                complain(&feed, &why, Duration::ZERO)
             }
             Ok(Fed::Ahead { given, entries }) => {
                 let why = format!("was given {given} entries and there are {entries}: see docs/AUDIT.md on restoring");

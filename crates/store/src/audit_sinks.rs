@@ -41,6 +41,14 @@ impl Tx {
         rows.into_iter().next().map(count).transpose()
     }
 
+    /// `holder` gives its turn back: nobody has one before `until`.
+    pub async fn rest_sink(&mut self, name: &str, holder: &str, until: Timestamp) -> Result<(), StoreError> {
+        let held = audit_sinks::name.eq(name).and(audit_sinks::holder.eq(holder));
+        let query = diesel::update(audit_sinks::table.filter(held))
+            .set((audit_sinks::holder.eq(""), audit_sinks::held_until.eq(until.as_millis())));
+        on!(self, |c| query.execute(c).await).map(drop)
+    }
+
     /// The sink has everything before `to`; `holder`'s turn is over. False when it was over before: another goes on.
     pub async fn advance_sink(&mut self, name: &str, holder: &str, from: u64, to: u64) -> Result<bool, StoreError> {
         let held = audit_sinks::name.eq(name).and(audit_sinks::holder.eq(holder));

@@ -1,9 +1,15 @@
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::time::{interval, timeout};
 
 use super::{Running, free_port};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(20);
 
 /// rsyslog, taking messages over TLS and writing what they say into a file.
 pub struct Rsyslog {
@@ -36,9 +42,13 @@ impl Rsyslog {
         command.args(["-n", "-f"]).arg(self.folder.path().join("rsyslog.conf"));
         command.arg("-i").arg(self.folder.path().join("pid"));
         self.process = Some(Running::start("rsyslogd", &mut command));
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        let mut ticks = interval(POLL);
+        let listening = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                ticks.tick().await;
+            }
+        };
+        timeout(PATIENCE, listening).await.expect("rsyslog listens");
     }
 
     /// Kills it, as a crash does.
@@ -51,6 +61,21 @@ impl Rsyslog {
     /// The certificate that its clients must trust.
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("certificate.pem")
+    }
+
+    /// What it was told, once it has written down `count` messages.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn wait_for(&self, count: usize) -> Vec<String> {
+        let mut ticks = interval(POLL);
+        let writing = async {
+            while self.messages().len() < count {
+                ticks.tick().await;
+            }
+        };
+        timeout(PATIENCE, writing).await.expect("rsyslog writes down what it was told");
+        self.messages()
     }
 
     /// What it was told, message by message.

@@ -20,6 +20,8 @@ const BATCH: u32 = 500;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a node keeps its turn; longer than a sink may take.
 const TURN: Seconds = Seconds::new(60);
+/// The longest pause before a sink that took nothing is tried again, by whatever node.
+const LONGEST_PAUSE: u32 = 60;
 
 /// How an entry is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -76,13 +78,15 @@ pub struct AuditFeed {
     holder: String,
     /// Entries handed over next: fewer where the sink refused as many, until it has everything.
     batch: AtomicU32,
+    /// Seconds of rest that this node gave it last: 0 once it took something.
+    pause: AtomicU32,
 }
 
 impl AuditFeed {
     /// A feed of the sink `name`, under which the database keeps how far it is.
     pub fn new(provider: Arc<Provider>, name: String, sink: AuditSink, form: EntryForm) -> Result<Self, ServiceError> {
         let holder = crate::clock::random::<8>()?.map(|byte| format!("{byte:02x}")).concat();
-        Ok(Self { provider, name, sink, form, holder, batch: AtomicU32::new(BATCH) })
+        Ok(Self { provider, name, sink, form, holder, batch: AtomicU32::new(BATCH), pause: AtomicU32::new(0) })
     }
 
     /// Its name.
@@ -111,8 +115,13 @@ impl AuditFeed {
             if !error.is_retryable() {
                 self.batch.store((batch / 2).max(1), Ordering::Relaxed);
             }
+            let pause = (self.pause.load(Ordering::Relaxed) * 2).clamp(1, LONGEST_PAUSE);
+            self.pause.store(pause, Ordering::Relaxed);
+            let until = self.provider.clock.now().plus(Seconds::new(pause));
+            self.provider.db.write(async |tx| tx.rest_sink(name, holder, until).await).await?;
             return Ok(Fed::Refused { why: error.to_string(), waiting: entries - first });
         }
+        self.pause.store(0, Ordering::Relaxed);
         let next = first + lines.len() as u64;
         let advance = self.provider.db.write(async |tx| tx.advance_sink(name, holder, first, next).await);
         Ok(if advance.await? { Fed::Gave(lines.len()) } else { Fed::Elsewhere })
