@@ -398,6 +398,41 @@ async fn sessions_are_listed_and_ended_and_people_come_in_pages() {
 }
 
 #[tokio::test]
+async fn what_is_read_and_what_is_refused_is_audited_with_its_caller() {
+    let provider = Provider::start().await;
+    let token = own_token(&provider).await;
+    let alice = text(&find(&provider, &token, "alice@example.com").await, "id").to_owned();
+    let reads = || TABLE.iter().filter(|(method, ..)| *method == "GET");
+    for (method, path, _) in reads() {
+        try_route(&provider, (method, path), &token, &alice).await;
+        try_route(&provider, (method, path), "no.such.token", &alice).await;
+    }
+    let read = get(&provider, "/audit/events?kind=admin.read&limit=200", &token).await;
+    assert!(!read.body.contains("alice@example.com"), "{}", read.body);
+    let events = read.json()["events"].as_array().unwrap().clone();
+    let what = |event: &Value| text(&event["detail"], "what").to_owned();
+    let told: BTreeSet<String> = events.iter().map(what).collect();
+    let whats = "audit client clients keys organizations policies proofs sessions user users";
+    assert_eq!(told.into_iter().collect::<Vec<_>>().join(" "), whats);
+    // The search for Alice, the routes but for the timeline's, and this very reading.
+    assert_eq!(events.len(), reads().count() + 1, "{events:#?}");
+    for event in &events {
+        assert_eq!((&event["client"], &event["detail"]["by"]), (&"robot".into(), &"client".into()), "{event}");
+        let is_hers = ["user", "sessions"].contains(&what(event).as_str());
+        assert_eq!(event["subject"] == alice.as_str(), is_hers, "{event}");
+    }
+    assert_eq!(events[0]["detail"]["filter"], json!({"kind": "admin.read"}));
+    assert!(events.iter().any(|event| event["detail"]["filter"] == json!({"search": "given"})), "{events:#?}");
+
+    let taken = json!({"email": "alice@example.com", "name": "Alice"});
+    assert_problem(&post(&provider, "/users", &token, &taken).await, 409);
+    let refused = get(&provider, "/audit/events?kind=account.created&limit=1", &token).await.json();
+    let refused = &refused["events"][0];
+    assert_eq!((&refused["outcome"], &refused["client"]), (&"failure".into(), &"robot".into()), "{refused}");
+    assert!(refused["detail"]["reason"].is_string() && refused["subject"].is_null(), "{refused}");
+}
+
+#[tokio::test]
 async fn a_caller_changes_no_more_than_its_budget_of_an_hour() {
     let provider = Provider::start().await;
     let token = own_token(&provider).await;
@@ -405,7 +440,9 @@ async fn a_caller_changes_no_more_than_its_budget_of_an_hour() {
     for _ in 0..120 {
         assert_problem(&post(&provider, &path, &token, &body).await, 404);
     }
-    assert_problem(&post(&provider, &path, &token, &body).await, 429);
+    let spent = post(&provider, &path, &token, &body).await;
+    assert_problem(&spent, 429);
+    assert!(spent.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{:?}", spent.headers);
     assert_eq!(get(&provider, "/users", &token).await.status, 200, "it may look");
 }
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use countersign_model::{AuditKind, FactorKind, Role, Seconds, UserStatus};
 use countersign_protocol::Params;
+use countersign_protocol::delegation::Permission;
 use countersign_service::policy::language::{Destination, Entry, Switch};
 use countersign_service::policy::{Policy, PolicySet};
 use countersign_service::{
-    AdminRefusal, AdministratorMade, Attempt, AttemptResult, ImportFormat, Imported, Invitation, LinkRule, NewAdministrator,
-    PersonRefusal, Provider, RegistrationReset, RequestContext, ResourceCall, RoleChange, Timeline, TokenCall,
+    AdminCaller, AdminRefusal, AdministratorMade, Attempt, AttemptResult, CreateUser, ImportFormat, Imported,
+    Invitation, LinkRule, NewAdministrator, PersonRefusal, Provider, RegistrationReset, RequestContext, ResourceCall,
+    RoleChange, Timeline, TokenCall, UserChange, UserView,
 };
 use countersign_tests::provider::{
-    ALICE, CLINIC, Corporate, Credentials, DUCK, HOSPITAL, House, NodePlan, PORTAL_URI, Person, Seen, code_in, encode, register_client,
+    ALICE, CLINIC, Corporate, Credentials, DUCK, HOSPITAL, House, NodePlan, PORTAL_URI, Person, Seen, code_in, encode,
+    register_client,
 };
 use countersign_tests::stores::race;
 use futures_util::future::join_all;
@@ -38,6 +41,8 @@ on_both_stores![
     a_mistyped_address_makes_nobody_an_administrator,
     a_link_counts_in_its_own_policy_alone,
     nobody_is_made_an_administrator_at_an_address_that_signs_in_elsewhere,
+    a_request_that_is_sent_again_is_answered_within_the_reach_of_its_caller,
+    an_invitation_is_told_of_when_it_is_mailed_and_not_otherwise,
 ];
 
 fn nowhere() -> RequestContext {
@@ -187,6 +192,72 @@ fn status(refusal: Result<Timeline, AdminRefusal>) -> u16 {
         Err(AdminRefusal::Unknown) => 404,
         Err(other) => panic!("{other:?}"),
     }
+}
+
+/// Who changes something by the admin API with this token.
+async fn writer(node: &Provider, token: &str) -> AdminCaller {
+    let (authorization, query) = (format!("Bearer {token}"), Params::default());
+    let call = admin_call(Some(&authorization), &query);
+    node.find_writer(call, Permission::WriteUsers).await.unwrap().expect("may write")
+}
+
+/// The account of a new nurse of ward 7, by a request that has a key.
+async fn create_nurse(node: &Provider, token: &str) -> Result<UserView, AdminRefusal> {
+    let new = CreateUser {
+        email: "new.nurse@example.com".to_owned(),
+        name: "New Nurse".to_owned(),
+        username: None,
+        organization_npi: Some("1234567893".to_owned()),
+        client: None,
+        locale: None,
+    };
+    let caller = writer(node, token).await;
+    node.create_user(&caller, &new, Some(("key", b"asked")), &nowhere()).await.unwrap()
+}
+
+async fn a_request_that_is_sent_again_is_answered_within_the_reach_of_its_caller(house: House) {
+    let node = house.node().await;
+    register_desk(&node, "desk", "openid users.read users.write").await;
+    let own = node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let other = node.create_organization("Ward 8", "1245319599", &SecretString::from("code-two")).await.unwrap();
+    let role = |npi| RoleChange { who: CLINIC.0, role: Role::ProviderAdministrator, npi: Some(npi), reason: "wards" };
+    for npi in ["1234567893", "1245319599"] {
+        node.grant_role(role(npi), &nowhere()).await.unwrap().unwrap();
+    }
+    let token = persons_token(&house, &node, CLINIC, "desk", "openid+users.write").await;
+    let made = create_nurse(&node, &token).await.unwrap();
+    assert_eq!(create_nurse(&node, &token).await.unwrap().id, made.id);
+    // The caller looks after another organization still, and not after this one.
+    node.revoke_role(role("1234567893"), &nowhere()).await.unwrap().unwrap();
+    assert!(matches!(create_nurse(&node, &token).await, Err(AdminRefusal::Unknown)), "out of reach");
+    let nurse = "WHERE email = 'new.nurse@example.com'";
+    house.database.raw(&format!("UPDATE users SET organization = '{other}' {nurse}")).await.unwrap();
+    assert_eq!(create_nurse(&node, &token).await.unwrap().id, made.id);
+    house.database.raw(&format!("UPDATE users SET status = 'closed' {nurse}")).await.unwrap();
+    assert!(matches!(create_nurse(&node, &token).await, Err(AdminRefusal::Unknown)), "closed");
+    assert_eq!(house.count("users", &format!("organization IN ('{own}', '{other}')")).await, 1);
+}
+
+async fn an_invitation_is_told_of_when_it_is_mailed_and_not_otherwise(house: House) {
+    let node = house.node().await;
+    register_desk(&node, "desk", "openid users.read users.write").await;
+    node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let token = token(&node, "desk", "grant_type=client_credentials&scope=users.write").await;
+    let made = create_nurse(&node, &token).await.unwrap();
+    let invite = async || {
+        let change = UserChange { user: &made.id, reason: "", expected: None };
+        node.invite_user(writer(&node, &token).await, change, &nowhere()).await
+    };
+    let told = async || {
+        let changes = house.events(Some(AuditKind::UserChanged)).await;
+        changes.iter().filter(|event| event.detail["change"] == "invited again").count()
+    };
+    house.database.raw("ALTER TABLE links RENAME TO links_away").await.unwrap();
+    assert!(invite().await.is_err());
+    house.database.raw("ALTER TABLE links_away RENAME TO links").await.unwrap();
+    assert_eq!(told().await, 0);
+    invite().await.unwrap().unwrap();
+    assert_eq!((told().await, house.count("links", "revoked_at IS NULL").await), (1, 1));
 }
 
 async fn set_roles(house: &House, email: &str, roles: &Value) {

@@ -69,6 +69,7 @@ impl Class {
             Kind::ClientChanged => Self::EntityManagement(UPDATE, "client"),
             Kind::OrganizationChanged => Self::EntityManagement(UPDATE, "organization"),
             Kind::TimelineRead => Self::EntityManagement(READ, "timeline"),
+            Kind::AdminRead => Self::EntityManagement(READ, "records"),
             Kind::ConsentGiven | Kind::ConsentDenied => Self::EntityManagement(UPDATE, "consent"),
             Kind::ConsentWithdrawn => Self::EntityManagement(DELETE, "consent"),
             Kind::KeyCreated => Self::EntityManagement(CREATE, "key"),

@@ -81,6 +81,8 @@ audit_kinds! {
     UserChanged = "user.changed",
     /// Somebody of the help desk read what is on record of a person.
     TimelineRead = "timeline.read",
+    /// Somebody read by the admin API.
+    AdminRead = "admin.read",
     /// An account was made.
     AccountCreated = "account.created",
     /// An account was closed by its person.

@@ -138,7 +138,7 @@ fn set_retry_after(response: &mut HttpResponse, error: &ServiceError) {
     }
 }
 
-fn set_header(response: &mut HttpResponse, name: &HeaderName, value: &str) {
+pub fn set_header(response: &mut HttpResponse, name: &HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name.clone(), value);
     }

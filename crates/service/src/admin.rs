@@ -1,10 +1,12 @@
 //! The use cases of the admin API: who shows a token of ours looks after people, and looks at the deployment.
 //!
-//! Every one of them begins with [`Provider::find_caller`](crate::Provider::find_caller), those that change
-//! something with [`Provider::find_writer`](crate::Provider::find_writer); every account is found within the caller's reach, so that one
-//! out of it and one that is not there are answered alike; and every change asks again in its own transaction.
+//! Those that read write down who reads what, those that change something begin with
+//! [`Provider::find_writer`](crate::Provider::find_writer), which counts; every account is found within the caller's
+//! reach, so that one out of it and one that is not there are answered alike; and every change asks again in its own
+//! transaction.
 
 mod caller;
+mod reading;
 mod records;
 mod users;
 mod view;

@@ -133,7 +133,8 @@ async fn read_record(tx: &mut Tx, user: &UserId) -> Result<Record, StoreError> {
     }
     let in_flows = tx.list_events_of_flows(&flows).await?;
     // Who read it is for the audit, not for who reads it next.
-    let told = |event: &AuditEvent| event.flow.is_none() && event.kind != AuditKind::TimelineRead;
+    let is_reading = |event: &AuditEvent| matches!(event.kind, AuditKind::TimelineRead | AuditKind::AdminRead);
+    let told = |event: &AuditEvent| event.flow.is_none() && !is_reading(event);
     let mut events: Vec<AuditEvent> = own.into_iter().filter(told).collect();
     events.reverse();
     // Of a flow in which somebody else signed in after them, what is the other's stays untold.

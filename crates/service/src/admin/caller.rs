@@ -26,7 +26,10 @@ pub enum AdminRefusal {
     /// Another request was carried out under this key.
     KeyReused,
     /// The caller changed too much within an hour.
-    Spent,
+    Spent {
+        /// When to come back.
+        retry_after: Seconds,
+    },
     /// Nothing was done for a person, and this is why.
     Person(PersonRefusal),
 }
@@ -102,9 +105,10 @@ impl Provider {
             Err(refusal) => return Ok(Err(AdminRefusal::Token(refusal))),
         };
         let key = self.counter_name("admin", "deed", &caller.name());
-        let charged = self.short_lived.charge(&key, &[], &DEEDS).await?;
-        let is_spent = matches!(charged, Charged::Refused { .. });
-        Ok(if is_spent { Err(AdminRefusal::Spent) } else { Ok(caller) })
+        Ok(match self.short_lived.charge(&key, &[], &DEEDS).await? {
+            Charged::Refused { retry_after } => Err(AdminRefusal::Spent { retry_after }),
+            Charged::Allowed { .. } => Ok(caller),
+        })
     }
 
     /// Who shows the token of `call`, if it lets them do what `permission` is.

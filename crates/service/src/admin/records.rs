@@ -4,15 +4,19 @@ use countersign_model::{AuditId, AuditKind, ClientId, Timestamp, UserId};
 use countersign_protocol::delegation::{Permission, Reach};
 use countersign_store::AuditFilter;
 
-use super::users::refused;
+use super::reading::Reading;
 use super::view::{
     AuditPage, ClientList, EventView, KeyList, KeyView, OrganizationList, OrganizationView, PolicyList, PolicyView,
     ProofList, ProofView, RegisteredClient,
 };
 use super::{AdminRefusal, Answer};
+use crate::audit::RequestContext;
 use crate::provider::Provider;
 use crate::resource_access::ResourceCall;
 use crate::secrets::hex;
+
+/// Longest id of a token that is told of, in bytes.
+const LONGEST_JTI: usize = 64;
 
 /// Which entries of the audit to list; none of a field: any.
 #[derive(Clone, Debug, Default)]
@@ -37,9 +41,22 @@ pub struct AuditQuery {
 
 impl Provider {
     /// A page of the audit, the newest first.
-    pub async fn list_events(&self, call: ResourceCall<'_>, query: &AuditQuery) -> Answer<AuditPage> {
-        if let Err(refusal) = self.find_caller(call, Permission::ReadAudit).await? {
-            return Ok(refused(refusal));
+    pub async fn list_events(
+        &self,
+        call: ResourceCall<'_>,
+        query: &AuditQuery,
+        context: &RequestContext,
+    ) -> Answer<AuditPage> {
+        let reading = Reading::of("audit")
+            .narrowed("kind", query.kind.map(AuditKind::as_str))
+            .narrowed("subject", query.subject.as_ref())
+            .narrowed("client", query.client.as_ref())
+            .narrowed("jti", query.jti.as_deref().map(tell_jti))
+            .narrowed("since", query.since.map(Timestamp::as_secs))
+            .narrowed("until", query.until.map(Timestamp::as_secs))
+            .narrowed("after", query.after.as_ref().map(|(_, id)| id));
+        if let Err(refusal) = self.find_reader(call, Permission::ReadAudit, reading, context).await? {
+            return Ok(Err(refusal));
         }
         let filter = AuditFilter {
             kind: query.kind,
@@ -59,9 +76,10 @@ impl Provider {
     }
 
     /// The entries about a token with their proofs against the newest checkpoint.
-    pub async fn prove_events(&self, call: ResourceCall<'_>, jti: &str) -> Answer<ProofList> {
-        if let Err(refusal) = self.find_caller(call, Permission::ReadAudit).await? {
-            return Ok(refused(refusal));
+    pub async fn prove_events(&self, call: ResourceCall<'_>, jti: &str, context: &RequestContext) -> Answer<ProofList> {
+        let reading = Reading::of("proofs").narrowed("jti", Some(tell_jti(jti)));
+        if let Err(refusal) = self.find_reader(call, Permission::ReadAudit, reading, context).await? {
+            return Ok(Err(refusal));
         }
         let proven = self.prove_token(jti).await?;
         if proven.is_empty() {
@@ -71,18 +89,24 @@ impl Provider {
     }
 
     /// Every client, by id.
-    pub async fn tell_clients(&self, call: ResourceCall<'_>) -> Answer<ClientList> {
-        if let Err(refusal) = self.find_caller(call, Permission::ReadClients).await? {
-            return Ok(refused(refusal));
+    pub async fn tell_clients(&self, call: ResourceCall<'_>, context: &RequestContext) -> Answer<ClientList> {
+        if let Err(refusal) = self.find_reader(call, Permission::ReadClients, Reading::of("clients"), context).await? {
+            return Ok(Err(refusal));
         }
         let clients = self.list_clients().await?;
         Ok(Ok(ClientList { clients: clients.into_iter().map(RegisteredClient::of).collect() }))
     }
 
     /// One client.
-    pub async fn tell_client(&self, call: ResourceCall<'_>, client: &str) -> Answer<RegisteredClient> {
-        if let Err(refusal) = self.find_caller(call, Permission::ReadClients).await? {
-            return Ok(refused(refusal));
+    pub async fn tell_client(
+        &self,
+        call: ResourceCall<'_>,
+        client: &str,
+        context: &RequestContext,
+    ) -> Answer<RegisteredClient> {
+        let reading = Reading::of("client").narrowed("client", client.parse::<ClientId>().ok());
+        if let Err(refusal) = self.find_reader(call, Permission::ReadClients, reading, context).await? {
+            return Ok(Err(refusal));
         }
         let found = match client.parse::<ClientId>() {
             Ok(client) => self.db.read(async |tx| tx.find_client(&client).await).await?,
@@ -92,10 +116,15 @@ impl Provider {
     }
 
     /// The provider groups that the caller sees.
-    pub async fn tell_organizations(&self, call: ResourceCall<'_>) -> Answer<OrganizationList> {
-        let caller = match self.find_caller(call, Permission::ReadOrganizations).await? {
+    pub async fn tell_organizations(
+        &self,
+        call: ResourceCall<'_>,
+        context: &RequestContext,
+    ) -> Answer<OrganizationList> {
+        let reading = Reading::of("organizations");
+        let caller = match self.find_reader(call, Permission::ReadOrganizations, reading, context).await? {
             Ok(caller) => caller,
-            Err(refusal) => return Ok(refused(refusal)),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let mut organizations = self.list_organizations().await?;
         if let Reach::Organizations(own) = &caller.reach {
@@ -105,17 +134,18 @@ impl Provider {
     }
 
     /// The published signing keys, as this node knows them.
-    pub async fn tell_keys(&self, call: ResourceCall<'_>) -> Answer<KeyList> {
-        if let Err(refusal) = self.find_caller(call, Permission::ReadKeys).await? {
-            return Ok(refused(refusal));
+    pub async fn tell_keys(&self, call: ResourceCall<'_>, context: &RequestContext) -> Answer<KeyList> {
+        if let Err(refusal) = self.find_reader(call, Permission::ReadKeys, Reading::of("keys"), context).await? {
+            return Ok(Err(refusal));
         }
         Ok(Ok(KeyList { keys: self.signing_keys().iter().map(KeyView::of).collect() }))
     }
 
     /// The policies that this node runs.
-    pub async fn tell_policies(&self, call: ResourceCall<'_>) -> Answer<PolicyList> {
-        if let Err(refusal) = self.find_caller(call, Permission::ReadPolicies).await? {
-            return Ok(refused(refusal));
+    pub async fn tell_policies(&self, call: ResourceCall<'_>, context: &RequestContext) -> Answer<PolicyList> {
+        if let Err(refusal) = self.find_reader(call, Permission::ReadPolicies, Reading::of("policies"), context).await?
+        {
+            return Ok(Err(refusal));
         }
         let policies = self.policies.set().iter().map(|policy| PolicyView {
             id: policy.id.clone(),
@@ -124,4 +154,11 @@ impl Provider {
         });
         Ok(Ok(PolicyList { policies: policies.collect() }))
     }
+}
+
+/// What the audit tells of a token that was asked about: its id, unless somebody sent the token itself.
+fn tell_jti(asked: &str) -> &str {
+    let is_id =
+        asked.len() <= LONGEST_JTI && asked.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_id { asked } else { "given" }
 }

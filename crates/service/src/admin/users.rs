@@ -1,12 +1,12 @@
 //! People by the admin API: found, made, disabled, enabled, reset, invited again, signed out.
 
 use countersign_model::{Account, AuditKind, AuditOutcome, OrganizationId, Seconds, SessionId, UserId, UserStatus};
-use countersign_protocol::bearer::Refusal;
 use countersign_protocol::delegation::{self, Permission, Reach};
 use countersign_store::{Charged, CounterLimit, PeopleFilter};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::reading::Reading;
 use super::view::{SessionList, SessionView, UserPage, UserView};
 use super::{AdminRefusal, Answer, Caller};
 use crate::ServiceError;
@@ -65,10 +65,21 @@ pub struct UserChange<'a> {
 
 impl Provider {
     /// A page of the accounts that the caller sees, by name.
-    pub async fn list_users(&self, call: ResourceCall<'_>, query: &UserQuery) -> Answer<UserPage> {
-        let caller = match self.find_caller(call, Permission::ReadUsers).await? {
+    pub async fn list_users(
+        &self,
+        call: ResourceCall<'_>,
+        query: &UserQuery,
+        context: &RequestContext,
+    ) -> Answer<UserPage> {
+        // What was searched for may be an address: that it was is told, and no more.
+        let reading = Reading::of("users")
+            .narrowed("organization", query.organization.as_ref())
+            .narrowed("status", query.status.map(UserStatus::as_str))
+            .narrowed("after", query.after.as_ref())
+            .narrowed("search", query.search.as_ref().map(|_| "given"));
+        let caller = match self.find_reader(call, Permission::ReadUsers, reading, context).await? {
             Ok(caller) => caller,
-            Err(refusal) => return Ok(refused(refusal)),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let filter = PeopleFilter {
             organizations: narrow(&caller.reach, query.organization.as_ref()),
@@ -98,14 +109,19 @@ impl Provider {
     }
 
     /// One account.
-    pub async fn find_user(&self, call: ResourceCall<'_>, user: &str) -> Answer<UserView> {
-        let found = self.find_seen(call, user).await?;
+    pub async fn find_user(&self, call: ResourceCall<'_>, user: &str, context: &RequestContext) -> Answer<UserView> {
+        let found = self.find_seen(call, user, "user", context).await?;
         Ok(found.map(|account| UserView::of(&account)))
     }
 
     /// The live sessions of one person.
-    pub async fn list_user_sessions(&self, call: ResourceCall<'_>, user: &str) -> Answer<SessionList> {
-        let account = match self.find_seen(call, user).await? {
+    pub async fn list_user_sessions(
+        &self,
+        call: ResourceCall<'_>,
+        user: &str,
+        context: &RequestContext,
+    ) -> Answer<SessionList> {
+        let account = match self.find_seen(call, user, "sessions", context).await? {
             Ok(account) => account,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -175,7 +191,13 @@ impl Provider {
                 Ok(account.map(|account| UserView::of(&account)).ok_or(AdminRefusal::Unknown))
             }
             Ok(Creation::OtherRequest) => Ok(Err(AdminRefusal::KeyReused)),
-            Err(refusal) => Ok(Err(refusal.into())),
+            // Who asks for addresses and names that are taken leaves a trace.
+            Err(refusal) => {
+                let event = audit::event(context, self.clock.now(), AuditKind::AccountCreated, AuditOutcome::Failure)?;
+                let event = Actor::Caller(caller).describe(event.detail("reason", refusal.to_string()));
+                self.write_events(&[event.build()]).await?;
+                Ok(Err(refusal.into()))
+            }
         }
     }
 
@@ -236,13 +258,24 @@ impl Provider {
         self.answer_change(done, &account.user.id).await
     }
 
-    /// The account of `user`, if it is one whom the caller of `call` sees.
-    async fn find_seen(&self, call: ResourceCall<'_>, user: &str) -> Answer<Account> {
+    /// The account of `user`, if it is one whom the caller of `call` sees, of which they read `what`.
+    async fn find_seen(
+        &self,
+        call: ResourceCall<'_>,
+        user: &str,
+        what: &'static str,
+        context: &RequestContext,
+    ) -> Answer<Account> {
         let caller = match self.find_caller(call, Permission::ReadUsers).await? {
             Ok(caller) => caller,
-            Err(refusal) => return Ok(refused(refusal)),
+            Err(refusal) => return Ok(Err(AdminRefusal::Token(refusal))),
         };
-        Ok(self.find_covered(&caller, user).await?.ok_or(AdminRefusal::Unknown))
+        let found = self.find_covered(&caller, user).await?;
+        let whose = found.as_ref().map(|account| &account.user.id);
+        let named = user.parse::<UserId>().ok();
+        let reading = Reading::of(what).about(whose).narrowed("user", named.as_ref());
+        self.note_reading(&caller, reading, context).await?;
+        Ok(found.ok_or(AdminRefusal::Unknown))
     }
 
     /// The account of `user`, if it is one whom `caller` sees.
@@ -292,10 +325,6 @@ impl Provider {
         let key = self.counter_name("admin", "link", &both);
         Ok(matches!(self.short_lived.charge(&key, &[], &LINKS).await?, Charged::Refused { .. }))
     }
-}
-
-pub(super) fn refused<T>(refusal: Refusal) -> Result<T, AdminRefusal> {
-    Err(AdminRefusal::Token(refusal))
 }
 
 /// The organizations that are looked in: the one that was asked for, if it is within reach.

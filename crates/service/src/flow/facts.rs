@@ -91,7 +91,8 @@ impl Provider {
         if facts.charges.iter().any(|verdict| matches!(verdict, ChargeVerdict::Refused { .. })) {
             return Ok((facts, learnt));
         }
-        let mut account = self.find_named(visit, needs, policy.map(|policy| policy.id.as_str()), &mut facts, now).await?;
+        let mut account =
+            self.find_named(visit, needs, policy.map(|policy| policy.id.as_str()), &mut facts, now).await?;
         if needs.verify_password {
             (facts.password, learnt.rehash) = self.verify_password(account.as_ref(), input).await?;
         }

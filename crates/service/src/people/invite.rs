@@ -156,16 +156,6 @@ impl Provider {
         }
         let (user, now) = (&account.user.id, self.clock.now());
         let sent = change_event(user, AuditKind::UserChanged, "invited again", None, actor, context, now)?;
-        let written = self.db.write(async |tx| {
-            if let Err(refusal) = actor.may_still(tx, user, now).await? {
-                return Ok(Err(refusal));
-            }
-            tx.insert_audit_events(std::slice::from_ref(&sent)).await?;
-            Ok::<_, ServiceError>(Ok(()))
-        });
-        if let Err(refusal) = written.await? {
-            return Ok(Err(refusal));
-        }
         let link = NewLink {
             user: user.clone(),
             policy: POLICY.to_owned(),
@@ -173,8 +163,20 @@ impl Provider {
             client: None,
             locale: locale_of(account).to_owned(),
         };
-        let mailed = self.mail_link(&link, context).await?;
-        Ok(if mailed { Ok(()) } else { Err(PersonRefusal::NoPolicy(POLICY)) })
+        let Some(mailed) = self.prepare_mailed_link(&link, None, context, now).await? else {
+            return Ok(Err(PersonRefusal::NoPolicy(POLICY)));
+        };
+        let written = self.db.write(async |tx| {
+            if let Err(refusal) = actor.may_still(tx, user, now).await? {
+                return Ok(Err(refusal));
+            }
+            tx.insert_audit_events(std::slice::from_ref(&sent)).await?;
+            mailed.write(tx, now).await?;
+            Ok::<_, ServiceError>(Ok(()))
+        });
+        let written = written.await.map_err(as_lost);
+        self.outbox.notify_one();
+        written
     }
 
     async fn read_guest(

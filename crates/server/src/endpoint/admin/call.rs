@@ -1,7 +1,7 @@
 //! A request to the admin API: its token, parameters and body; its answer, or the problem instead (RFC 9457).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::delegation::Permission;
@@ -192,7 +192,11 @@ impl<'a> Call<'a> {
             AdminRefusal::KeyReused => {
                 problem(StatusCode::UNPROCESSABLE_ENTITY, "another request was made under this Idempotency-Key")
             }
-            AdminRefusal::Spent => problem(StatusCode::TOO_MANY_REQUESTS, "too many changes within an hour"),
+            AdminRefusal::Spent { retry_after } => {
+                let mut spent = problem(StatusCode::TOO_MANY_REQUESTS, "too many changes within an hour");
+                error::set_header(&mut spent, &RETRY_AFTER, &retry_after.get().to_string());
+                spent
+            }
             AdminRefusal::Person(refusal) => problem(status_of(&refusal), &refusal.to_string()),
         };
         error::with_nonce(response, self.node, self.request)

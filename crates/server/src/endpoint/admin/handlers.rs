@@ -1,5 +1,7 @@
 //! The routes' handlers: parse, call, answer.
 
+use std::sync::OnceLock;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -7,7 +9,7 @@ use countersign_model::{AuditId, AuditKind, Timestamp, UserStatus};
 use countersign_protocol::delegation::Permission;
 use countersign_service::{AdminRefusal, AuditQuery, CreateUser, UserChange, UserQuery};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::call::{Call, Told, take};
@@ -33,7 +35,9 @@ fn either(told: Told<HttpResponse>) -> HttpResponse {
 }
 
 pub async fn openapi() -> HttpResponse {
-    error::json(StatusCode::OK, &document::openapi())
+    // Nobody shows a token for it: it is made once.
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    error::json(StatusCode::OK, DOCUMENT.get_or_init(document::openapi))
 }
 
 pub async fn timeline(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
@@ -63,7 +67,7 @@ pub async fn list_users(node: Data<Node>, request: HttpRequest) -> HttpResponse 
             after: call.parameter("after", |text| text.parse().ok())?,
             limit: call.limit()?,
         };
-        Ok(call.tell(StatusCode::OK, node.provider.list_users(call.resource(), &query).await))
+        Ok(call.tell(StatusCode::OK, node.provider.list_users(call.resource(), &query, call.context()).await))
     };
     either(listed.await)
 }
@@ -84,7 +88,7 @@ pub async fn create_user(node: Data<Node>, request: HttpRequest, body: actix_web
 pub async fn find_user(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let found = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell_user(StatusCode::OK, node.provider.find_user(call.resource(), &path).await))
+        Ok(call.tell_user(StatusCode::OK, node.provider.find_user(call.resource(), &path, call.context()).await))
     };
     either(found.await)
 }
@@ -154,7 +158,7 @@ pub async fn invite_user(node: Data<Node>, path: Path<String>, request: HttpRequ
 pub async fn list_sessions(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let listed = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.list_user_sessions(call.resource(), &path).await))
+        Ok(call.tell(StatusCode::OK, node.provider.list_user_sessions(call.resource(), &path, call.context()).await))
     };
     either(listed.await)
 }
@@ -183,7 +187,7 @@ pub async fn list_events(node: Data<Node>, request: HttpRequest) -> HttpResponse
             after: call.parameter("after", read_place)?,
             limit: call.limit()?,
         };
-        Ok(call.tell(StatusCode::OK, node.provider.list_events(call.resource(), &query).await))
+        Ok(call.tell(StatusCode::OK, node.provider.list_events(call.resource(), &query, call.context()).await))
     };
     either(listed.await)
 }
@@ -197,7 +201,7 @@ fn read_place(text: &str) -> Option<(Timestamp, AuditId)> {
 pub async fn prove_events(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let proven = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.prove_events(call.resource(), &path).await))
+        Ok(call.tell(StatusCode::OK, node.provider.prove_events(call.resource(), &path, call.context()).await))
     };
     either(proven.await)
 }
@@ -205,7 +209,7 @@ pub async fn prove_events(node: Data<Node>, path: Path<String>, request: HttpReq
 pub async fn list_clients(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     let listed = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.tell_clients(call.resource()).await))
+        Ok(call.tell(StatusCode::OK, node.provider.tell_clients(call.resource(), call.context()).await))
     };
     either(listed.await)
 }
@@ -213,7 +217,7 @@ pub async fn list_clients(node: Data<Node>, request: HttpRequest) -> HttpRespons
 pub async fn find_client(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let found = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.tell_client(call.resource(), &path).await))
+        Ok(call.tell(StatusCode::OK, node.provider.tell_client(call.resource(), &path, call.context()).await))
     };
     either(found.await)
 }
@@ -221,7 +225,7 @@ pub async fn find_client(node: Data<Node>, path: Path<String>, request: HttpRequ
 pub async fn list_organizations(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     let listed = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.tell_organizations(call.resource()).await))
+        Ok(call.tell(StatusCode::OK, node.provider.tell_organizations(call.resource(), call.context()).await))
     };
     either(listed.await)
 }
@@ -229,7 +233,7 @@ pub async fn list_organizations(node: Data<Node>, request: HttpRequest) -> HttpR
 pub async fn list_keys(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     let listed = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.tell_keys(call.resource()).await))
+        Ok(call.tell(StatusCode::OK, node.provider.tell_keys(call.resource(), call.context()).await))
     };
     either(listed.await)
 }
@@ -237,7 +241,7 @@ pub async fn list_keys(node: Data<Node>, request: HttpRequest) -> HttpResponse {
 pub async fn list_policies(node: Data<Node>, request: HttpRequest) -> HttpResponse {
     let listed = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.tell_policies(call.resource()).await))
+        Ok(call.tell(StatusCode::OK, node.provider.tell_policies(call.resource(), call.context()).await))
     };
     either(listed.await)
 }
