@@ -42,19 +42,25 @@ async fn log_out(portal: Data<Portal>, request: HttpRequest) -> HttpResponse {
     response
 }
 
-/// With a state, this is the provider's answer, which must be to this browser's own logout.
+/// With a state, this is the provider's answer, which must be to this browser's own logout. Without one nothing is
+/// known of the session there.
 async fn show_signed_out(portal: Data<Portal>, request: HttpRequest) -> HttpResponse {
     let query = form_urlencoded::parse(request.query_string().as_bytes());
     let mut states = query.filter(|(name, _)| name == "state").map(|(_, value)| value);
-    let Some(state) = states.next() else { return portal.pages.render(StatusCode::OK, "signed_out.html", json!({})) };
+    let Some(state) = states.next() else { return render(&portal, false) };
     let is_own = |known: &String| verify_slices_are_equal(known.as_bytes(), state.as_bytes()).is_ok();
     if !find_cookie(&request, LOGOUT).is_some_and(|known| is_own(&known)) || states.next().is_some() {
         let message = "This sign-out was begun in another browser, or is over already.";
         return portal.show_problem(&Problem::new(StatusCode::BAD_REQUEST, "unknown_state", message));
     }
-    let mut page = portal.pages.render(StatusCode::OK, "signed_out.html", json!({}));
+    let mut page = render(&portal, true);
     match page.add_cookie(&portal.ended_cookie(LOGOUT.into())) {
         Ok(()) => page,
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
+}
+
+/// `everywhere`: at the provider too.
+fn render(portal: &Portal, everywhere: bool) -> HttpResponse {
+    portal.pages.render(StatusCode::OK, "signed_out.html", json!({ "everywhere": everywhere }))
 }

@@ -374,7 +374,8 @@ async fn the_browser_comes_back_to_the_page_of_its_own_sign_out() {
     }
     let page = browser.get(&back(&state)).await;
     assert_eq!(page.status(), 200);
-    assert!(page.text().await.unwrap().contains("You are signed out"));
+    let text = page.text().await.unwrap();
+    assert!(text.contains("You are signed out") && text.contains("and of its sign-in service"), "{text}");
     assert_eq!(problem(browser.get(&back(&state)).await).await, (400, "unknown_state".into()), "once");
 }
 
@@ -389,7 +390,9 @@ async fn a_provider_without_logout_leaves_the_portals_own() {
         assert_eq!((answer.status().as_u16(), location(&answer)), (303, "/signed-out"));
         assert!(browser.cookies.lock().unwrap().is_empty());
     }
-    assert!(browser.get("/signed-out").await.text().await.unwrap().contains("href=\"/login\">Sign in"));
+    let page = browser.get("/signed-out").await.text().await.unwrap();
+    assert!(page.contains("href=\"/login\">Sign in") && page.contains("may still know you"), "{page}");
+    assert!(!page.contains("and of its sign-in service"), "nobody asked the provider: {page}");
 }
 
 #[tokio::test]
