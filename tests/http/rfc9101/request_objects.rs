@@ -80,6 +80,7 @@ async fn an_object_that_does_not_hold_is_no_request() {
         ("another audience", "invalid_request_object", with("aud", json!("https://other.example.com"))),
         ("expired", "invalid_request_object", with("exp", json!(now() - 60))),
         ("not yet", "invalid_request_object", with("nbf", json!(now() + 300))),
+        ("made in the future", "invalid_request_object", with("iat", json!(now() + 300))),
         ("nested (RFC 9101, 4)", "invalid_request_object", with("request", json!("x"))),
         ("nested by name", "invalid_request_object", with("request_uri", json!("urn:x"))),
         ("bad inside", "invalid_request", with("prompt", json!("none login"))),

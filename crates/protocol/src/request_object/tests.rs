@@ -96,6 +96,9 @@ fn an_object_of_somebody_else_or_for_somebody_else_is_refused() {
         ("exp", json!("soon")),
         ("nbf", json!(NOW.as_secs() + 31)),
         ("nbf", json!(NOW.as_secs() + 61)),
+        ("iat", json!(NOW.as_secs() + 31)),
+        ("iat", json!(NOW.as_secs() + 86_400)),
+        ("iat", json!("now")),
     ];
     for (name, value) in cases {
         assert_eq!(code(signer.open(&changed(name, value.clone()))), ErrorCode::InvalidRequestObject, "{name} {value}");
@@ -104,6 +107,8 @@ fn an_object_of_somebody_else_or_for_somebody_else_is_refused() {
         ("nbf", json!(NOW.as_secs() + 8)),
         ("nbf", json!(NOW.as_secs() + 30)),
         ("exp", json!(NOW.as_secs() - 29)),
+        ("iat", json!(NOW.as_secs() + 30)),
+        ("iat", json!(NOW.as_secs() - 86_400)),
         ("aud", json!(["x", "https://op.example"])),
         ("iss", Value::Null),
     ] {
@@ -163,6 +168,10 @@ fn message_signing_is_strict_about_time_and_audience_fapi2_5_3_1() {
     ] {
         assert!(signer.open_as(&client, TYPE, &changed(name, value)).is_err(), "{name}");
     }
+    // The hour counts from `nbf`; `iat` may be left out, and is as good as its clock.
+    let made = |at: i64| signer.open_as(&client, TYPE, &changed("iat", json!(NOW.as_secs() + at)));
+    assert!(made(0).is_ok() && made(-3700).is_ok() && made(10).is_ok());
+    assert_eq!(code(made(61)), ErrorCode::InvalidRequestObject);
 }
 
 proptest! {
