@@ -40,12 +40,15 @@ fn is_anybody(client: &Client) -> bool {
     client.application_type == ApplicationType::Native && client.is_public()
 }
 
-/// Whether everything that is asked for was allowed.
+/// Whether everything that is asked for was allowed. A claim of no scope says nothing of the person, who is not asked.
 fn covers(known: &Consent, request: &AuthorizationRequest) -> bool {
     let has = |known: &[String], asked: &[String]| asked.iter().all(|one| known.contains(one));
+    let of_person = |claims: &[String]| -> Vec<String> {
+        claims.iter().filter(|claim| scopes::covering(claim).is_some()).cloned().collect()
+    };
     request.scope.is_subset(&known.scope)
-        && has(&known.claims.userinfo, &request.claims.userinfo)
-        && has(&known.claims.id_token, &request.claims.id_token)
+        && has(&known.claims.userinfo, &of_person(&request.claims.userinfo))
+        && has(&known.claims.id_token, &of_person(&request.claims.id_token))
         && has(&known.resources, &request.resources)
 }
 

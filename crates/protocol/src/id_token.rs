@@ -60,7 +60,7 @@ pub fn claims(account: &Account, grant: &Grant, terms: &Terms<'_>, now: Timestam
     let authentication = &grant.authentication;
     let mut claims = userinfo::named(account, &grant.claims.id_token);
     if terms.tied.access_token.is_none() && terms.tied.code.is_none() {
-        claims.extend(userinfo::claims(account, authentication, &grant.scope, &[]));
+        claims.extend(userinfo::claims(account, authentication, &grant.scope, &[], terms.naming));
     }
     let hash = |text: Option<&str>| Some(json!(left_half_hash(terms.algorithm?, text?)));
     let own = [

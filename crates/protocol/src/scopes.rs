@@ -16,6 +16,9 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Every value that speaks of a person: meaningless for a client on its own behalf.
 pub const OF_A_PERSON: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
 
+/// The claim that says how somebody signed in, and nothing of who they are: of no scope.
+pub const ACR: &str = "acr";
+
 /// Claims released by scope (OpenID Connect Core, 5.4).
 pub const CLAIMS: [(&str, &[&str]); 4] = [
     (

@@ -1,23 +1,29 @@
 //! Claims about a person (OpenID Connect Core, 5.1, 5.3 and 5.4).
 
 use countersign_model::account::PostalAddress;
-use countersign_model::{Account, Authentication, ClientId, FactorKind, Scope};
+use countersign_model::{Account, Authentication, ClientId, FactorKind, PolicyNaming, Scope};
 use serde_json::{Map, Value, json};
 
+use crate::id_token::told_acr;
 use crate::issuer::Issuer;
-use crate::scopes;
+use crate::scopes::{self, ACR};
 
 /// The UserInfo response: `sub` always, as the client's tokens have it, then what `scope` stands for and what was asked
-/// for by name; a claim without a value is left out (Core, 5.3.2).
+/// for by name; a claim without a value is left out (Core, 5.3.2). `acr` is that of the ID token, and told only to who
+/// asked for it here (5.5): it speaks of a sign-in, of which UserInfo knows by the token alone.
 pub fn claims(
     account: &Account,
     authentication: &Authentication,
     scope: &Scope,
     requested: &[String],
+    naming: &PolicyNaming,
 ) -> Map<String, Value> {
     let by_scope = scopes::CLAIMS.iter().filter(|(value, _)| scope.contains(value)).flat_map(|(_, claims)| *claims);
     let wanted: Vec<&str> = by_scope.copied().chain(requested.iter().map(String::as_str)).collect();
     let mut claims = collect(account, &wanted);
+    if !authentication.is_hearsay() && requested.iter().any(|name| name == ACR) {
+        claims.insert(ACR.to_owned(), json!(told_acr(authentication, naming)));
+    }
     claims.insert("sub".to_owned(), json!(authentication.subject()));
     claims
 }

@@ -35,7 +35,8 @@ impl Provider {
         // What the request asked for by name was for its own client, not for who holds an exchanged token.
         let is_own = claims.client().as_ref() == Some(&grant.client);
         let by_name = if is_own { grant.claims.userinfo.as_slice() } else { &[] };
-        let released = userinfo::claims(&found.account, &grant.authentication, &claims.scope(), by_name);
+        let (scope, naming) = (claims.scope(), &client.policy_naming);
+        let released = userinfo::claims(&found.account, &grant.authentication, &scope, by_name, naming);
         self.dress(released, &client, self.clock.now()).await.map(Ok)
     }
 

@@ -262,7 +262,7 @@ pub async fn iss(world: &World, _: &str) {
 }
 
 fn essential(acr: &str) -> String {
-    json!({"id_token": {"acr": {"values": [acr], "essential": true}}}).to_string()
+    json!({"id_token": {"acr": {"values": [acr], "essential": true}}, "userinfo": {"acr": null}}).to_string()
 }
 
 /// The policy of its own that reaches each.
@@ -309,7 +309,7 @@ pub async fn acr(world: &World, acr: &str) {
         assert_eq!(peek(text(&tokens, token))["acr"], acr, "{token}");
     }
     let info = world.provider.userinfo(text(&tokens, "access_token")).await.json();
-    assert_eq!(info["sub"], peek(text(&tokens, "id_token"))["sub"]);
+    assert_eq!((&info["sub"], info["acr"].as_str()), (&peek(text(&tokens, "id_token"))["sub"], Some(acr)));
 }
 
 const DONALDS_PHONE: &str = "+12025553661";

@@ -3,7 +3,7 @@
 use countersign_model::{Client, RequestedClaims};
 use serde_json::{Map, Value};
 
-use crate::scopes;
+use crate::scopes::{self, ACR};
 
 /// The longest accepted value, in bytes.
 pub(super) const MAX_BYTES: usize = 8 * 1024;
@@ -19,7 +19,8 @@ pub(super) struct ClaimsParameter {
 
 /// Parses `text`; none: not a JSON object of objects, too long, or two different subjects demanded.
 ///
-/// A claim is kept if the client may ask for the scope that covers it; every other one is ignored.
+/// A claim is kept if the client may ask for the scope that covers it, and for UserInfo `acr`, which every ID token has;
+/// every other one is ignored.
 pub(super) fn parse(text: &str, client: &Client) -> Option<ClaimsParameter> {
     if text.len() > MAX_BYTES {
         return None;
@@ -30,9 +31,11 @@ pub(super) fn parse(text: &str, client: &Client) -> Option<ClaimsParameter> {
     if userinfo.values().chain(id_token.values()).any(|request| !is_well_formed(request)) {
         return None;
     }
-    let (acr_values, essential_acr) = acr(id_token.get("acr"));
+    let (acr_values, essential_acr) = acr(id_token.get(ACR));
+    let own = userinfo.contains_key(ACR).then(|| ACR.to_owned());
+    let told = names(&userinfo, client).chain(own).collect();
     Some(ClaimsParameter {
-        requested: RequestedClaims { userinfo: names(&userinfo, client), id_token: names(&id_token, client) },
+        requested: RequestedClaims { userinfo: told, id_token: names(&id_token, client).collect() },
         subject: subject(&userinfo, &id_token)?,
         acr_values,
         essential_acr,
@@ -59,9 +62,9 @@ fn is_well_formed(request: &Value) -> bool {
     }
 }
 
-fn names(claims: &Map<String, Value>, client: &Client) -> Vec<String> {
-    let may_see = |claim: &str| scopes::covering(claim).is_some_and(|scope| client.scope.contains(scope));
-    claims.keys().filter(|claim| may_see(claim)).cloned().collect()
+fn names(claims: &Map<String, Value>, client: &Client) -> impl Iterator<Item = String> {
+    let may_see = move |claim: &str| scopes::covering(claim).is_some_and(|scope| client.scope.contains(scope));
+    claims.keys().filter(move |claim| may_see(claim)).cloned()
 }
 
 /// Values demanded of a claim: `value` first, then `values`, texts only.

@@ -424,6 +424,14 @@ fn claims_are_kept_by_name_as_far_as_the_client_may_see_them_core_5_5() {
 }
 
 #[test]
+fn acr_may_be_asked_of_userinfo_which_demands_nothing_core_5_5() {
+    let claims = r#"{"userinfo":{"acr":{"essential":true,"values":["urn:a"]}},"id_token":{"acr":null}}"#;
+    let request = authorize(&client(), &[("claims", claims)]).unwrap();
+    assert_eq!(request.claims, RequestedClaims { userinfo: vec!["acr".to_owned()], id_token: vec![] });
+    assert!(request.essential_acr.is_empty() && request.acr_values.is_empty(), "5.5.1.1 speaks of the ID token");
+}
+
+#[test]
 fn an_essential_acr_is_told_from_a_voluntary_one_core_5_5_1_1() {
     let claims = r#"{"id_token":{"acr":{"essential":true,"value":"urn:a"}}}"#;
     let request = authorize(&client(), &[("claims", claims)]).unwrap();

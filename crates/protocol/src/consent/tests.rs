@@ -36,6 +36,11 @@ fn what_was_allowed_is_asked_once() {
     let by_name = |name: &str| format!(r#"{{"userinfo":{{"{name}":null}}}}"#);
     assert_eq!(decided(&client, &[("claims", &by_name("name"))], Some(&known)), ConsentDecision::Given);
     assert_eq!(decided(&client, &[("claims", &by_name("birthdate"))], Some(&known)), ConsentDecision::Ask);
+    assert_eq!(
+        decided(&client, &[("claims", &by_name("acr"))], Some(&known)),
+        ConsentDecision::Given,
+        "not of a person"
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn with_factor(kind: FactorKind, value: &str) -> Account {
 }
 
 fn value(account: &Account, scope_text: &str) -> Value {
-    Value::Object(claims(account, &authentication(), &scope(scope_text), &[]))
+    Value::Object(claims(account, &authentication(), &scope(scope_text), &[], &PolicyNaming::default()))
 }
 
 #[test]
@@ -57,7 +57,8 @@ fn every_claim_of_a_scope_can_be_found_where_it_has_a_value() {
     ] {
         *field = every();
     }
-    let claims = claims(&full, &authentication(), &scope("profile email address phone"), &[]);
+    let every_scope = scope("profile email address phone");
+    let claims = claims(&full, &authentication(), &every_scope, &[], &PolicyNaming::default());
     for name in scopes::CLAIMS.iter().flat_map(|(_, names)| *names) {
         assert!(claims.contains_key(*name), "{name}");
     }
@@ -83,5 +84,22 @@ fn a_phone_told_is_verified_only_when_it_is_the_bound_one() {
 fn claims_asked_for_by_name_are_added_and_sub_is_never_replaced() {
     let names = ["email", "sub", "nonsense"].map(str::to_owned);
     let expected = json!({ "sub": user_id(), "email": "alice@example.com" });
-    assert_eq!(Value::Object(claims(&account(), &authentication(), &scope("openid"), &names)), expected);
+    let told = claims(&account(), &authentication(), &scope("openid"), &names, &PolicyNaming::default());
+    assert_eq!(Value::Object(told), expected);
+}
+
+#[test]
+fn acr_is_that_of_the_id_token_and_told_to_who_asked_for_it_here_core_5_5() {
+    let told = |authentication: &Authentication, naming: &PolicyNaming, names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        claims(&account(), authentication, &scope("openid profile"), &names, naming).get("acr").cloned()
+    };
+    let plain = PolicyNaming::default();
+    assert_eq!(told(&authentication(), &plain, &["acr"]), Some(json!("urn:acr:email")));
+    assert_eq!(told(&authentication(), &plain, &["email"]), None);
+    let named = PolicyNaming { acr: true, ..PolicyNaming::default() };
+    assert_eq!(told(&authentication(), &named, &["acr"]), Some(json!("email")), "as its ID tokens name it");
+    let known = authentication();
+    let spoken = Authentication::hearsay(known.user, known.session, NOW);
+    assert_eq!(told(&spoken, &plain, &["acr"]), None, "nobody proved anything here");
 }
