@@ -539,6 +539,27 @@ fn the_configuration_is_judged_by_the_yardstick_that_is_asked_for() {
     assert_exit(&report(&["--fail-on", "fapi1"]), 2, "no such yardstick");
 }
 
+/// A switch that is turned off later: the client that has the part already goes on, and is named.
+#[test]
+fn who_keeps_what_was_switched_off_is_named_by_the_report() {
+    let node = Node::new("");
+    assert_exit(&node.run(&["migrate"]), 0, "migrate");
+    let clients = r#"[{"client_id": "keeper", "redirect_uris": ["https://keeper.example/cb"], "subject_type": "pairwise"},
+        {"client_id": "plain", "redirect_uris": ["https://plain.example/cb"]}]"#;
+    fs::write(node.folder.path().join("new.json"), clients).unwrap();
+    assert_exit(&node.run(&["client", "add", "new.json"]), 0, "add");
+    let report = || node.run(&["config", "report", "--fail-on", "protocol"]);
+    let on = report();
+    assert_exit(&on, 0, "it is on");
+    assert!(out(&on).contains("What is off in [protocol]: nothing deviates"), "{}", out(&on));
+    node.change("[database]", "[protocol]\npairwise = false\n[database]");
+    let off = report();
+    assert_exit(&off, 1, "and then off");
+    let told = "What is off in [protocol]: 1 deviation\n  must   pairwise client keeper: It still knows";
+    assert!(out(&off).contains(told), "{}", out(&off));
+    assert_exit(&node.run(&["client", "add", "new.json"]), 1, "nobody else gets it");
+}
+
 #[test]
 fn clients_are_added_listed_and_given_another_secret() {
     let node = Node::new("");

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use countersign_model::{ClientKeys, Feature};
+use countersign_model::{ClientKeys, Feature, Seconds};
+use countersign_protocol::report::{Configuration, Yardstick, judge};
 use countersign_protocol::{AssertionIssuer, Features, Naming, Params, client_assertion};
 use countersign_service::policy::PolicySet;
 use countersign_service::{
@@ -500,6 +501,18 @@ fn is_advertised(node: &Provider, (member, value): (&str, &str)) -> bool {
     }
 }
 
+/// What a client keeps that registered it: nothing of it is asked for where it could be refused.
+const KEPT: [Feature; 4] = [Feature::SecurityProfiles, Feature::SignedUserinfo, Feature::Encryption, Feature::Pairwise];
+
+/// Whether the report says that the client `name` keeps the feature of that name, which is off.
+async fn is_kept(node: &Provider, features: Features, name: &str) -> bool {
+    let (minute, hour) = (Seconds::minutes(1), Seconds::hours(1));
+    let judged = Configuration { is_https: true, features, code: minute, access_token: hour, mutual_tls: false };
+    let told = judge(&judged, &node.list_clients().await.unwrap()).into_iter();
+    let mut told = told.filter(|told| told.yardstick == Yardstick::Protocol && told.section == name);
+    told.any(|told| told.client.as_deref() == Some(name))
+}
+
 #[test]
 fn every_feature_works_where_it_is_on_and_for_whom_it_is_on() {
     countersign_tests::stores::block_on(async {
@@ -529,6 +542,9 @@ fn every_feature_works_where_it_is_on_and_for_whom_it_is_on() {
             let expected = if fresh == UNREGISTRABLE { UNREGISTRABLE } else { line.off };
             see(format!("{name} off, of a new client"), &fresh, expected);
             assert_ne!(fresh, "works", "{name} is off");
+            // Who goes on with what it registered before is named by the report.
+            let named = is_kept(&without, features, name).await;
+            assert_eq!(named, KEPT.contains(&line.feature), "{name}, kept by a client");
             if !line.advertised.0.is_empty() {
                 let said = [&everything, &without].map(|node| is_advertised(node, line.advertised));
                 assert_eq!(said, [true, false], "{name} is advertised");

@@ -1,6 +1,6 @@
-//! Judges a configuration and its clients against OAuth 2.1, RFC 9700 and FAPI 2.0: a table of rules, each with the
-//! section it comes from. What this provider always does (exact redirect URIs, S256 alone, no password grant, no token
-//! in a query, `iss` in every answer) needs no rule.
+//! Judges a configuration and its clients against OAuth 2.1, RFC 9700 and FAPI 2.0, and the clients against what is off:
+//! tables of rules, each with the section it comes from. What this provider always does (exact redirect URIs, S256
+//! alone, no password grant, no token in a query, `iss` in every answer) needs no rule.
 
 mod rules;
 
@@ -21,11 +21,14 @@ pub enum Yardstick {
     /// FAPI 2.0 Security Profile (Final).
     #[serde(rename = "fapi2")]
     Fapi2,
+    /// The deployment's own `[protocol]`: a switch is the section.
+    #[serde(rename = "protocol")]
+    Protocol,
 }
 
 impl Yardstick {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::OAuth21, Self::Rfc9700, Self::Fapi2];
+    pub const ALL: [Self; 4] = [Self::OAuth21, Self::Rfc9700, Self::Fapi2, Self::Protocol];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Yardstick {
             Self::OAuth21 => "oauth2.1",
             Self::Rfc9700 => "rfc9700",
             Self::Fapi2 => "fapi2",
+            Self::Protocol => "protocol",
         }
     }
 
@@ -59,7 +63,7 @@ pub struct Deviation {
     pub yardstick: Yardstick,
     /// Its section.
     pub section: &'static str,
-    /// How much it weighs.
+    /// How much it weighs; what is off is a MUST.
     pub weight: Weight,
     /// The client; none: the provider itself.
     pub client: Option<String>,
@@ -88,7 +92,9 @@ pub fn judge(configuration: &Configuration, clients: &[Client]) -> Vec<Deviation
     let mut deviations: Vec<Deviation> = provider.map(|rule| rule.deviation(None)).collect();
     for client in clients.iter().filter(|client| !client.disabled) {
         let broken = rules::OF_A_CLIENT.iter().filter(|rule| (rule.deviates)(client));
-        deviations.extend(broken.map(|rule| rule.deviation(Some(client.id.to_string()))));
+        let kept = rules::KEPT_BY_A_CLIENT.iter().filter(|(feature, _)| !configuration.features.has(*feature));
+        let kept = kept.map(|(_, rule)| rule).filter(|rule| (rule.deviates)(client));
+        deviations.extend(broken.chain(kept).map(|rule| rule.deviation(Some(client.id.to_string()))));
     }
     deviations
 }

@@ -531,13 +531,14 @@ pub enum ConfigCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// Judge it and the registered clients against OAuth 2.1, RFC 9700 and FAPI 2.0.
+    /// Judge it and the registered clients against OAuth 2.1, RFC 9700 and FAPI 2.0, and name the clients that keep what
+    /// is off.
     Report {
         /// The form of the report.
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
-        /// End with 1 when something deviates from these: `oauth2.1`, `rfc9700`, `fapi2`, each of which may be followed
-        /// by `:should` to count recommendations too.
+        /// End with 1 when something deviates from these: `oauth2.1`, `rfc9700`, `fapi2`, `protocol` (a client keeps what
+        /// is off), each of which may be followed by `:should` to count recommendations too.
         #[arg(long, value_name = "YARDSTICK", value_delimiter = ',')]
         fail_on: Vec<FailOn>,
         /// Where the configuration is.
@@ -573,7 +574,7 @@ impl FromStr for FailOn {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, weight) = text.split_once(':').unwrap_or((text, "must"));
         let yardstick = Yardstick::from_name(name).filter(|_| matches!(weight, "must" | "should"));
-        let yardstick = yardstick.ok_or("one of oauth2.1, rfc9700, fapi2, alone or with :should")?;
+        let yardstick = yardstick.ok_or("one of oauth2.1, rfc9700, fapi2, protocol, alone or with :should")?;
         Ok(Self { yardstick, should: weight == "should" })
     }
 }

@@ -1,9 +1,9 @@
 //! The table of rules.
 
-use countersign_model::{AuthMethod, Client, RefreshRule, Seconds, SigningAlgorithm};
+use countersign_model::{AuthMethod, Client, Feature, RefreshRule, Seconds, SigningAlgorithm, SubjectType};
 
 use super::Weight::{Must, Should};
-use super::Yardstick::{Fapi2, OAuth21, Rfc9700};
+use super::Yardstick::{Fapi2, OAuth21, Protocol, Rfc9700};
 use super::{Configuration, Deviation, Weight, Yardstick};
 use crate::token::{jwt_bearer, token_exchange};
 
@@ -149,6 +149,39 @@ pub(super) const OF_A_CLIENT: &[Rule<Client>] = &[
     rule((Fapi2, "5.3.2.1", Should), "Its refresh tokens are rotated: keep them, they are bound already.", |client| {
         client.allows_grant("refresh_token") && client.refresh == RefreshRule::Rotate && client.profile.is_none()
     }),
+];
+
+/// What a client goes on with that registered it before it was switched off: every other switch acts where the part is
+/// used. To take these away would rename its people, send in clear what it wanted sealed, or hold it to less.
+pub(super) const KEPT_BY_A_CLIENT: &[(Feature, Rule<Client>)] = &[
+    (
+        Feature::SecurityProfiles,
+        rule((Protocol, "security_profiles", Must), "It is still held to a security profile.", |client| {
+            client.profile.is_some()
+        }),
+    ),
+    (
+        Feature::SignedUserinfo,
+        rule((Protocol, "signed_userinfo", Must), "UserInfo is still signed for it: register it without.", |client| {
+            client.responses.userinfo_alg.is_some()
+        }),
+    ),
+    (
+        Feature::Encryption,
+        rule(
+            (Protocol, "encryption", Must),
+            "ID tokens or UserInfo are still encrypted for it: register it without.",
+            |client| client.responses.id_token_encryption.is_some() || client.responses.userinfo_encryption.is_some(),
+        ),
+    ),
+    (
+        Feature::Pairwise,
+        rule(
+            (Protocol, "pairwise", Must),
+            "It still knows people by identifiers of its own: register it anew, and it knows them by other ones.",
+            |client| client.subject_type == SubjectType::Pairwise,
+        ),
+    ),
 ];
 
 fn uses_code(client: &Client) -> bool {

@@ -1,7 +1,10 @@
-use countersign_model::{AuthMethod, Client, RefreshRule, ResponseRules, Seconds, SecurityProfile, SigningAlgorithm};
+use countersign_model::{
+    AuthMethod, Client, Encryption, Feature, RefreshRule, ResponseRules, Seconds, SecurityProfile, SigningAlgorithm,
+    SubjectType,
+};
 
 use super::Weight::{Must, Should};
-use super::Yardstick::{Fapi2, OAuth21, Rfc9700};
+use super::Yardstick::{Fapi2, OAuth21, Protocol, Rfc9700};
 use super::{Configuration, Deviation, Weight, Yardstick, judge, rules};
 use crate::features::Features;
 use crate::testing::{client, public_client};
@@ -173,6 +176,43 @@ fn each_loosened_client_is_found_and_named_and_nothing_else() {
         let named = |deviation: &Deviation| deviation.client.as_deref() == Some("loose");
         assert!(judge(&SAFE, &[fapi_client(), client]).iter().all(named), "{case}");
     }
+}
+
+/// Clients that registered something before it was switched off.
+fn keepers() -> Vec<(Feature, Client)> {
+    let plain = || Client { profile: None, ..fapi_client() };
+    let responses = |responses: ResponseRules| Client { responses, ..plain() };
+    let none = ResponseRules::default;
+    let encryption = || Some(Encryption { alg: "ECDH-ES".to_owned(), enc: "A256GCM".to_owned() });
+    vec![
+        (Feature::SecurityProfiles, fapi_client()),
+        (Feature::SignedUserinfo, responses(ResponseRules { userinfo_alg: Some(SigningAlgorithm::ES256), ..none() })),
+        (Feature::Encryption, responses(ResponseRules { id_token_encryption: encryption(), ..none() })),
+        (Feature::Encryption, responses(ResponseRules { userinfo_encryption: encryption(), ..none() })),
+        (Feature::Pairwise, Client { subject_type: SubjectType::Pairwise, ..plain() }),
+    ]
+}
+
+#[test]
+fn whoever_keeps_what_was_switched_off_is_named_and_nobody_else() {
+    let keepers = keepers();
+    for feature in Feature::ALL {
+        let mut features = Features::ALL;
+        *features.switch(*feature) = false;
+        let off = Configuration { features, ..SAFE };
+        for (kept, keeper) in &keepers {
+            let told = |configuration: &Configuration| {
+                let all =
+                    judge(configuration, &[Client { id: "keeper".parse().unwrap(), ..keeper.clone() }]).into_iter();
+                let own = all.filter(|deviation| deviation.yardstick == Protocol);
+                own.map(|told| (told.section, told.weight, told.client)).collect::<Vec<_>>()
+            };
+            let named = (kept.as_str(), Must, Some("keeper".to_owned()));
+            assert_eq!(told(&off), if kept == feature { vec![named] } else { vec![] }, "{feature:?} {kept:?}");
+            assert!(told(&Configuration { features: Features::ALL, ..SAFE }).is_empty(), "{kept:?} is on");
+        }
+    }
+    assert!(rules::KEPT_BY_A_CLIENT.iter().all(|(feature, _)| keepers.iter().any(|(kept, _)| kept == feature)));
 }
 
 /// A rule that no case breaks is one that nobody knows to work.

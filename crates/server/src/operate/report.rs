@@ -1,4 +1,5 @@
-//! `countersign config report`: the configuration and its clients against OAuth 2.1, RFC 9700 and FAPI 2.0.
+//! `countersign config report`: the configuration and its clients against OAuth 2.1, RFC 9700 and FAPI 2.0,
+//! and the clients against what is off.
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ const fn title(yardstick: Yardstick) -> &'static str {
         Yardstick::OAuth21 => "OAuth 2.1",
         Yardstick::Rfc9700 => "RFC 9700",
         Yardstick::Fapi2 => "FAPI 2.0 Security Profile",
+        Yardstick::Protocol => "What is off in [protocol]",
     }
 }
 
