@@ -14,6 +14,7 @@ on_both_stores![
     of_a_hundred_redemptions_of_a_code_one_wins_and_its_family_is_revoked,
     of_a_hundred_uses_of_a_refresh_token_one_wins_and_nobody_is_logged_out,
     a_lost_answer_is_given_anew_on_whatever_node,
+    tabs_that_wake_up_after_a_lost_answer_are_no_thieves,
     tabs_with_stale_copies_of_their_own_are_never_logged_out_and_a_reuse_costs_its_family_alone,
     a_code_lives_for_a_minute,
     once_means_once_though_the_short_lived_store_lost_everything,
@@ -107,6 +108,23 @@ async fn a_lost_answer_is_given_anew_on_whatever_node(house: House) {
     house.clock.pass(Seconds::new(31));
     assert_eq!(refresh(&nodes[0], &held).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
     assert_eq!(house.count("grants", "revoked_at IS NULL").await, 0, "half a minute later it is a reuse");
+}
+
+/// The lid was closed while an answer was under way. Hours later two tabs wake up with what they have in common.
+async fn tabs_that_wake_up_after_a_lost_answer_are_no_thieves(house: House) {
+    let nodes = [house.node().await, house.node().await];
+    let tokens = redeem(&nodes[0], &offline_code(&house).await).await.unwrap().unwrap();
+    let held = tokens["refresh_token"].as_str().unwrap();
+    assert!(refresh(&nodes[0], held).await.unwrap().is_ok(), "nobody heard it");
+    house.clock.pass(Seconds::hours(3));
+    let got = refresh(&nodes[1], held).await.unwrap().unwrap();
+    assert!(userinfo(&nodes[1], got["access_token"].as_str().unwrap()).await.is_ok());
+    house.clock.pass(Seconds::new(29));
+    assert_eq!(refresh(&nodes[0], held).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 1, "the other tab's request was under way");
+    house.clock.pass(Seconds::new(1));
+    assert_eq!(refresh(&nodes[0], held).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    assert_eq!(house.count("grants", "revoked_at IS NULL").await, 0, "that is a reuse");
 }
 
 /// Six tabs wake up one after the other, each with the copy it had before any of them refreshed, at whatever node; every

@@ -74,7 +74,9 @@ fn judge<'a>(token: &RefreshToken, successor: Option<&'a RefreshToken>, parallel
             Verdict::Reuse("a successor that was given up as lost is in use")
         };
     }
-    let Some(consumed_at) = token.consumed_at else { return Verdict::First };
+    if token.consumed_at.is_none() {
+        return Verdict::First;
+    }
     if parallel {
         return Verdict::Tab("the refresh token is being used by another request");
     }
@@ -82,7 +84,8 @@ fn judge<'a>(token: &RefreshToken, successor: Option<&'a RefreshToken>, parallel
         Some(successor) if successor.consumed_at.is_none() && successor.revoked_at.is_none() => {
             match successor.access_used_at {
                 None => Verdict::AnswerLost(successor),
-                Some(_) if now < consumed_at.plus(TABS) => Verdict::Tab("the successor is another tab's"),
+                // From when it was served last: who wakes up after a lost answer has tabs, too.
+                Some(_) if now < successor.created_at.plus(TABS) => Verdict::Tab("the successor is another tab's"),
                 Some(_) => Verdict::Reuse("spent already, and the access token that came of it is in use"),
             }
         }

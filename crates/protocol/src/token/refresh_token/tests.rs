@@ -39,6 +39,9 @@ fn a_used_token_works_again_while_its_successors_are_unused() {
     assert_eq!(verdict_of(&spent, &refreshed, later(1)), "reuse");
     let (spent, shown) = used(|next| next.access_used_at = Some(later(1)));
     assert_eq!((verdict_of(&spent, &shown, later(29)), verdict_of(&spent, &shown, later(30))), ("tab", "reuse"));
+    // An answer that was lost was given anew long afterwards.
+    let (spent, anew) = used(|next| (next.created_at, next.access_used_at) = (later(5000), Some(later(5001))));
+    assert_eq!((verdict_of(&spent, &anew, later(5029)), verdict_of(&spent, &anew, later(5030))), ("tab", "reuse"));
     assert_eq!(judge(&spent, None, false, NOW), Verdict::Reuse("the refresh token was spent already"));
 }
 
@@ -212,6 +215,65 @@ fn a_client_of_that_rule_keeps_its_token_if_a_thief_could_do_nothing_with_it() {
     assert_eq!(family.tokens[0].0.scope, scope("openid"));
 }
 
+/// Tabs that keep what they hold in one place: each sends what it finds there once that is old, and writes down what it
+/// gets.
+struct Tabs {
+    family: Family,
+    store: KeyedHash,
+    stored_at: Timestamp,
+    under_way: Vec<Sent>,
+}
+
+/// A refresh that a tab has sent.
+struct Sent {
+    token: KeyedHash,
+    arrives_at: Timestamp,
+    answer_lost: bool,
+}
+
+impl Tabs {
+    fn new() -> Self {
+        Self { family: Family::new(), store: [0; 32], stored_at: NOW.minus(TABS), under_way: vec![] }
+    }
+
+    fn send(&mut self, takes: u32, answer_lost: bool) {
+        if self.family.now >= self.stored_at.plus(TABS) {
+            let arrives_at = self.family.now.plus(Seconds::new(takes));
+            self.under_way.push(Sent { token: self.store, arrives_at, answer_lost });
+        }
+    }
+
+    fn wait(&mut self, seconds: u32) {
+        let end = self.family.now.plus(Seconds::new(seconds));
+        self.under_way.sort_by_key(|sent| sent.arrives_at);
+        while self.under_way.first().is_some_and(|sent| sent.arrives_at <= end) {
+            let sent = self.under_way.remove(0);
+            self.family.now = sent.arrives_at;
+            if let (Ok(next), false) = (self.family.refresh(&sent.token, false), sent.answer_lost) {
+                (self.store, self.stored_at) = (next, self.family.now);
+            }
+        }
+        self.family.now = end;
+    }
+}
+
+/// What such tabs do next.
+#[derive(Clone, Debug)]
+enum Step {
+    Send { takes: u32, answer_lost: bool },
+    ShowAccess,
+    Wait(u32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..TABS.get(), any::<bool>()).prop_map(|(takes, answer_lost)| Step::Send { takes, answer_lost }),
+        2 => Just(Step::ShowAccess),
+        2 => (0_u32..40).prop_map(Step::Wait),
+        1 => (0_u32..10_000).prop_map(Step::Wait),
+    ]
+}
+
 /// What a holder does next, and how long after the last thing.
 #[derive(Clone, Debug)]
 enum Deed {
@@ -296,25 +358,70 @@ proptest! {
         prop_assert!(family.refresh(&held, false).is_ok());
     }
 
-    /// A thief with a copy and its victim both go on, in any order and with any pauses of half a minute and more: as
-    /// soon as both have, the family is dead.
+    /// Tabs that share what they hold, whenever they wake up: requests under way overtake each other, answers are lost,
+    /// access tokens shown. Nobody takes them for a thief, and if they hear the answers they stay signed in.
+    #[test]
+    fn tabs_of_one_store_never_end_its_family_at_any_delay(steps in proptest::collection::vec(step(), 1..60)) {
+        let heard = !steps.iter().any(|step| matches!(step, Step::Send { answer_lost: true, .. }));
+        let mut tabs = Tabs::new();
+        for step in steps {
+            match step {
+                Step::Send { takes, answer_lost } => tabs.send(takes, answer_lost),
+                Step::ShowAccess => {
+                    tabs.family.show_access(&tabs.store);
+                }
+                Step::Wait(seconds) => tabs.wait(seconds),
+            }
+            prop_assert!(!tabs.family.revoked);
+            prop_assert_eq!(tabs.family.live(), 1);
+        }
+        tabs.wait(TABS.get());
+        prop_assert!(!heard || tabs.family.refresh(&tabs.store, false).is_ok());
+    }
+
+    /// Two that each hold a copy: while nobody used what came of it, it works for either, however late; as soon as one
+    /// of them went on with a successor, it is a reuse.
+    #[test]
+    fn copies_work_while_no_successor_was_used_and_end_the_family_once_one_was(
+        pauses in proptest::collection::vec(0_u32..20_000, 1..20),
+        late in 0_u32..20_000,
+    ) {
+        let mut family = Family::new();
+        for pause in pauses {
+            prop_assert!(family.refresh(&[0; 32], false).is_ok());
+            prop_assert!(!family.revoked);
+            prop_assert_eq!(family.live(), 1);
+            family.wait(pause);
+        }
+        let last = [family.made; 32];
+        prop_assert!(family.refresh(&last, false).is_ok());
+        family.wait(late);
+        prop_assert_eq!(family.refresh(&[0; 32], false), Err(ErrorCode::InvalidGrant));
+        prop_assert!(family.revoked);
+    }
+
+    /// A thief with a copy and its victim both go on, in any order and with any pauses of half a minute and more,
+    /// whether they show their access tokens or not: as soon as both have tried, the family is dead.
     #[test]
     fn a_thief_and_his_victim_are_found_out(
-        turns in proptest::collection::vec((any::<bool>(), 31_u32..1000), 1..20),
+        turns in proptest::collection::vec((any::<bool>(), any::<bool>(), 31_u32..1000), 1..20),
     ) {
         let mut family = Family::new();
         let mut held = [[0; 32]; 2];
-        let mut served = [false; 2];
-        for (thief, pause) in turns {
+        let mut tried = [false; 2];
+        for (thief, shows, pause) in turns {
             let who = usize::from(thief);
+            tried[who] = true;
             if let Ok(next) = family.refresh(&held[who], false) {
                 held[who] = next;
-                served[who] = true;
+                if shows {
+                    family.show_access(&next);
+                }
             }
             family.wait(pause);
         }
         // Whoever comes last, the two never both hold a token that works.
-        if served == [true, true] {
+        if tried == [true, true] {
             let first = family.refresh(&held[0], false).is_ok();
             let second = family.refresh(&held[1], false).is_ok();
             prop_assert!(!(first && second));
