@@ -11,7 +11,7 @@ use countersign_service::{
     RequestContext, TokenCall,
 };
 use countersign_tests::client_key::ClientKey;
-use countersign_tests::provider::{House, NodePlan, Person, Seen, encode, serve_json};
+use countersign_tests::provider::{House, NodePlan, Person, Seen, encode, serve_as};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -41,9 +41,13 @@ struct Site {
 
 impl Site {
     async fn open() -> Self {
+        Self::open_as("application/json").await
+    }
+
+    async fn open_as(media_type: &'static str) -> Self {
         let (served, read) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
         let (shown, count) = (Arc::clone(&served), Arc::clone(&read));
-        let address = serve_json(move |_| {
+        let address = serve_as(media_type, move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             shown.lock().unwrap().clone()
         })
@@ -189,6 +193,26 @@ fn whatever_is_fetched_is_bounded() {
             }
         });
         join_all(tried).await;
+    });
+}
+
+/// OAuth Client ID Metadata Document, 4: what people may leave at a host, as texts and pictures, describes no client.
+#[test]
+fn a_document_counts_where_it_is_served_as_json() {
+    countersign_tests::provider::run(countersign_tests::provider::Pair::Embedded, async |house: House| {
+        let node = open_node(&house, true).await;
+        for (media_type, counts) in [
+            ("application/json; charset=utf-8", true),
+            ("Application/Client-Metadata+JSON", true),
+            ("text/plain", false),
+            ("image/svg+xml", false),
+            ("", false),
+        ] {
+            let site = Site::open_as(media_type).await;
+            let id = format!("{}/client.json", site.address);
+            site.publish(200, &document(&id).to_string());
+            assert_eq!((meets(&node, &id).await, site.count()), (counts, 1), "{media_type}");
+        }
     });
 }
 

@@ -21,7 +21,7 @@ pub use house::{CHEAP, House, NodePlan, Pair, run};
 pub use person::{Person, Seen, code_in, form, parameter};
 pub use phones::{GENUINE, Operator, Phones, Rung};
 pub use relay::{Letter, Relay, Temper};
-pub use web::{Asked, serve_json};
+pub use web::{Asked, serve_as, serve_json};
 
 /// A mail address and its password.
 pub type Credentials = (&'static str, &'static str);

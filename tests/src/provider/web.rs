@@ -23,23 +23,38 @@ pub struct Asked {
 /// # Panics
 /// When there is no port.
 pub async fn serve_json(answer: impl Fn(&Asked) -> Option<(u16, String)> + Send + Sync + 'static) -> String {
+    serve_as("application/json", answer).await
+}
+
+/// The same, as another media type.
+///
+/// # Panics
+/// When there is no port.
+pub async fn serve_as(
+    media_type: &'static str,
+    answer: impl Fn(&Asked) -> Option<(u16, String)> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
     let port = listener.local_addr().expect("address").port();
     let answer = Arc::new(answer);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let answer = Arc::clone(&answer);
-            tokio::spawn(async move { serve_one(stream, &*answer).await });
+            tokio::spawn(async move { serve_one(stream, media_type, &*answer).await });
         }
     });
     format!("http://127.0.0.1:{port}")
 }
 
-async fn serve_one(stream: TcpStream, answer: &(dyn Fn(&Asked) -> Option<(u16, String)> + Send + Sync)) {
+async fn serve_one(
+    stream: TcpStream,
+    media_type: &str,
+    answer: &(dyn Fn(&Asked) -> Option<(u16, String)> + Send + Sync),
+) {
     let mut stream = BufReader::new(stream);
     let Some(asked) = read_request(&mut stream).await else { return };
     let Some((status, body)) = answer(&asked) else { return std::future::pending().await };
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\n");
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {media_type}\r\nconnection: close\r\n");
     let response = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     let _ = stream.write_all(response.as_bytes()).await;
     let _ = stream.shutdown().await;

@@ -198,25 +198,45 @@ fn unsigned_id_tokens_are_for_the_code_flow_alone_and_registered_where_they_are_
         assert_eq!(describe(&client, Map::new())["id_token_signed_response_alg"], "none");
     }
     let device = "urn:ietf:params:oauth:grant-type:device_code";
-    for refused in [
-        serde_json::json!({"response_types": ["code id_token"], "grant_types": ["authorization_code", "implicit"]}),
-        serde_json::json!({"response_types": ["id_token"], "grant_types": ["implicit"]}),
-        serde_json::json!({"response_types": ["code", "id_token"], "grant_types": ["authorization_code", "implicit"]}),
-        serde_json::json!({"grant_types": ["authorization_code", device]}),
-        serde_json::json!({"jwks_uri": "https://rp.example/jwks", "id_token_encrypted_response_alg": "ECDH-ES"}),
-        serde_json::json!({"countersign_off": ["unsigned_id_tokens"]}),
-        serde_json::json!({"userinfo_signed_response_alg": "HS256"}),
-        serde_json::json!({"authorization_signed_response_alg": "none"}),
-        serde_json::json!({"introspection_signed_response_alg": "none"}),
-        serde_json::json!({"countersign_access_token_alg": "none"}),
-        serde_json::json!({
-            "countersign_profile": "fapi2_security", "token_endpoint_auth_method": "private_key_jwt",
-            "jwks_uri": "https://rp.example/jwks", "dpop_bound_access_tokens": true,
-            "countersign_access_token_alg": "PS256",
-        }),
-    ] {
+    let refusals = [
+        (
+            "code flow alone",
+            serde_json::json!({"response_types": ["code id_token"], "grant_types": ["authorization_code", "implicit"]}),
+        ),
+        ("code flow alone", serde_json::json!({"response_types": ["id_token"], "grant_types": ["implicit"]})),
+        (
+            "code flow alone",
+            serde_json::json!({
+                "response_types": ["code", "id_token"], "grant_types": ["authorization_code", "implicit"],
+            }),
+        ),
+        ("code flow alone", serde_json::json!({"grant_types": ["authorization_code", device]})),
+        (
+            "signed before it is encrypted",
+            serde_json::json!({"jwks_uri": "https://rp.example/jwks", "id_token_encrypted_response_alg": "ECDH-ES"}),
+        ),
+        ("none is not supported here", serde_json::json!({"countersign_off": ["unsigned_id_tokens"]})),
+        ("algorithm HS256", serde_json::json!({"userinfo_signed_response_alg": "HS256"})),
+        ("algorithm none", serde_json::json!({"authorization_signed_response_alg": "none"})),
+        ("algorithm none", serde_json::json!({"introspection_signed_response_alg": "none"})),
+        ("algorithm none", serde_json::json!({"countersign_access_token_alg": "none"})),
+        (
+            "signed ID tokens",
+            serde_json::json!({
+                "countersign_profile": "fapi2_security", "token_endpoint_auth_method": "private_key_jwt",
+                "jwks_uri": "https://rp.example/jwks", "dpop_bound_access_tokens": true,
+                "countersign_access_token_alg": "PS256",
+            }),
+        ),
+    ];
+    for (why, refused) in refusals {
         let error = register(Registrant::Operator, "", &ask(refused.clone())).unwrap_err();
-        assert_eq!(error.code, "invalid_client_metadata", "{refused}");
+        assert_eq!(
+            (error.code, error.why.contains(why)),
+            ("invalid_client_metadata", true),
+            "{refused}: {}",
+            error.why
+        );
     }
     let capabilities = Capabilities::default();
     let rules =
