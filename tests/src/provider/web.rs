@@ -18,7 +18,8 @@ pub struct Asked {
     pub body: String,
 }
 
-/// Serves JSON on 127.0.0.1 until the runtime ends; none: never answers. The address without a slash at the end.
+/// Serves JSON on 127.0.0.1 until the runtime ends; none: never answers. A redirect leads to what is its body. The
+/// address without a slash at the end.
 ///
 /// # Panics
 /// When there is no port.
@@ -55,7 +56,8 @@ async fn serve_one(
     let Some(asked) = read_request(&mut stream).await else { return };
     let Some((status, body)) = answer(&asked) else { return std::future::pending().await };
     let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {media_type}\r\nconnection: close\r\n");
-    let response = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    let place = if (300..400).contains(&status) { format!("location: {body}\r\n") } else { String::new() };
+    let response = format!("{head}{place}content-length: {}\r\n\r\n{body}", body.len());
     let _ = stream.write_all(response.as_bytes()).await;
     let _ = stream.shutdown().await;
 }
