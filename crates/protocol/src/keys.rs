@@ -2,12 +2,17 @@
 
 pub mod schedule;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding, RsaKeyPair,
+};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{KeyId, SigningAlgorithm, SigningKey, Timestamp};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use secrecy::zeroize::Zeroizing;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -33,19 +38,53 @@ pub enum KeyError {
 pub struct PrivateKey {
     id: KeyId,
     algorithm: SigningAlgorithm,
-    encoding: EncodingKey,
+    pair: Arc<Pair>,
+}
+
+/// Read once: reading an RSA key takes about as long as signing with it, and jsonwebtoken reads it for every signature.
+enum Pair {
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+    Ecdsa(EcdsaKeyPair),
+    Eddsa(Ed25519KeyPair),
+}
+
+impl Pair {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let (random, failed) = (SystemRandom::new(), |_| KeyError::Signing);
+        match self {
+            Self::Rsa(pair, padding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*padding, &random, message, &mut signature).map_err(failed)?;
+                Ok(signature)
+            }
+            Self::Ecdsa(pair) => Ok(pair.sign(&random, message).map_err(failed)?.as_ref().to_vec()),
+            Self::Eddsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+        }
+    }
+}
+
+/// The protected header of what is signed here (RFC 7515, 4.1).
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'a str,
+    alg: &'static str,
+    kid: &'a str,
 }
 
 impl PrivateKey {
     /// From PKCS#8 DER; checks that the key is one of `algorithm`.
     pub fn from_pkcs8(algorithm: SigningAlgorithm, id: KeyId, pkcs8: &[u8]) -> Result<Self, KeyError> {
         public_members(algorithm, pkcs8)?;
-        let encoding = match algorithm {
-            SigningAlgorithm::RS256 | SigningAlgorithm::PS256 => rsa_encoding_key(pkcs8)?,
-            SigningAlgorithm::ES256 => EncodingKey::from_ec_der(pkcs8),
-            SigningAlgorithm::EdDSA => EncodingKey::from_ed_der(pkcs8),
+        let rsa = |padding| RsaKeyPair::from_pkcs8(pkcs8).map(|pair| Pair::Rsa(pair, padding));
+        let pair = match algorithm {
+            SigningAlgorithm::RS256 => rsa(&RSA_PKCS1_SHA256),
+            SigningAlgorithm::PS256 => rsa(&RSA_PSS_SHA256),
+            SigningAlgorithm::ES256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Pair::Ecdsa)
+            }
+            SigningAlgorithm::EdDSA => Ed25519KeyPair::from_pkcs8(pkcs8).map(Pair::Eddsa),
         };
-        Ok(Self { id, algorithm, encoding })
+        Ok(Self { id, algorithm, pair: Arc::new(pair.map_err(|_| KeyError::Unusable)?) })
     }
 
     /// Its `kid`.
@@ -60,10 +99,14 @@ impl PrivateKey {
 
     /// `claims` as a compact JWS with the header `typ` given, `alg` and `kid`.
     pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, KeyError> {
-        let mut header = Header::new(algorithm(self.algorithm));
-        header.typ = Some(typ.to_owned());
-        header.kid = Some(self.id.to_string());
-        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| KeyError::Signing)
+        let header = Header { typ, alg: self.algorithm.as_str(), kid: self.id.as_str() };
+        let mut token = part(&header)?;
+        token.push('.');
+        token.push_str(&part(claims)?);
+        let signature = self.pair.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 }
 
@@ -132,17 +175,9 @@ const fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     }
 }
 
-/// jsonwebtoken wants PKCS#1; it finds it inside a PKCS#8 PEM.
-fn rsa_encoding_key(pkcs8: &[u8]) -> Result<EncodingKey, KeyError> {
-    let body = Zeroizing::new(STANDARD.encode(pkcs8));
-    let mut pem = Zeroizing::new(String::with_capacity(body.len() * 2 + 64));
-    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-    for line in body.as_bytes().chunks(64) {
-        pem.push_str(std::str::from_utf8(line).map_err(|_| KeyError::Unusable)?);
-        pem.push('\n');
-    }
-    pem.push_str("-----END PRIVATE KEY-----\n");
-    EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| KeyError::Unusable)
+/// Header or claims as they stand in a JWS (RFC 7515, 7.1).
+fn part<T: Serialize>(value: &T) -> Result<String, KeyError> {
+    serde_json::to_vec(value).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|_| KeyError::Signing)
 }
 
 fn public_members(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Map<String, Value>, KeyError> {
