@@ -20,6 +20,7 @@ mod foreign_provider;
 mod from_b2c;
 mod indistinguishable;
 mod key_rotation;
+mod load;
 mod logs;
 mod management;
 mod openid_client;
