@@ -604,9 +604,10 @@ fn a_diff_counts_what_runs_in_redis_and_says_where_it_cannot() {
     let diff = ["policy", "diff", old.path().to_str().unwrap(), new.path().to_str().unwrap()];
     let node = Node::new("");
     assert_exit(&node.run(&["migrate"]), 0, "migrate");
-    let refused = node.run(&diff);
-    assert_exit(&refused, 1, "in process");
-    assert!(err(&refused).contains("short_lived.store is in_process"), "{}", err(&refused));
+    let in_process = node.run(&diff);
+    assert_exit(&in_process, 1, "a difference");
+    let line = "running instances: not counted: short_lived.store is in_process";
+    assert!(out(&in_process).contains("email: changed") && out(&in_process).contains(line), "{}", out(&in_process));
 
     let url =
         std::env::var("COUNTERSIGN_TEST_REDIS_URL").expect("COUNTERSIGN_TEST_REDIS_URL is not set: run ./tests/run");
@@ -619,4 +620,39 @@ fn a_diff_counts_what_runs_in_redis_and_says_where_it_cannot() {
     assert_exit(&counted, 1, "a difference");
     let line = "  running instances: 0, 0 of them on the old version; kill: they start anew";
     assert!(out(&counted).lines().any(|told| told == line), "{}{}", out(&counted), err(&counted));
+}
+
+#[test]
+fn a_diff_is_told_where_nothing_can_be_counted_and_no_failure_looks_like_a_difference() {
+    let shipped = fs::read_to_string(Path::new(HERE).join("../config/policies/email.toml")).unwrap();
+    let (old, new) = (policies(&[]), policies(&[("email.toml", &shipped.replacen("attempts = 5", "attempts = 9", 1))]));
+    let (old, new) = (old.path().to_str().unwrap(), new.path().to_str().unwrap());
+    let (same, other) = (["policy", "diff", old, old], ["policy", "diff", old, new]);
+    let cluster = std::env::var("COUNTERSIGN_TEST_REDIS_CLUSTER_URL").expect("no cluster: run ./tests/run");
+    let urls: Vec<&str> = cluster.split(',').collect();
+    for (lines, why) in [
+        (format!("mode = \"cluster\"\nurls = {urls:?}"), "a cluster does not list its keys"),
+        ("urls = [\"redis://127.0.0.1:1\"]".to_owned(), "redis"),
+    ] {
+        let node = Node::new(&format!("[short_lived]\nstore = \"redis\"\n{lines}"));
+        assert_exit(&node.run(&["migrate"]), 0, "migrate");
+        assert_exit(&node.run(&same), 0, why);
+        let told = node.run(&other);
+        assert_exit(&told, 1, why);
+        let counted = out(&told).lines().find(|line| line.contains("running instances")).unwrap().to_owned();
+        assert!(counted.starts_with("  running instances: not counted: ") && counted.contains(why), "{counted}");
+        let told: Value = serde_json::from_str(&out(&node.run(&[other.as_slice(), &["--json"]].concat()))).unwrap();
+        let counted = told[0]["instances"]["unknown"].as_str().unwrap();
+        assert!(counted.contains(why), "{told}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lost = run(folder.path(), &["policy", "diff", old, new, "--config", "nowhere.toml"]);
+    assert_exit(&lost, 1, "no such configuration");
+    assert!(out(&lost).contains("email: changed") && out(&lost).contains("not counted: "), "{}", out(&lost));
+    let broken = policies(&[("email.toml", "no TOML")]);
+    for (old, new) in [("nowhere", new), (old, "nowhere"), (broken.path().to_str().unwrap(), new)] {
+        let refused = run(folder.path(), &["policy", "diff", old, new]);
+        assert_exit(&refused, 2, "nothing to compare");
+        assert!(out(&refused).is_empty() && !err(&refused).is_empty(), "{}", out(&refused));
+    }
 }

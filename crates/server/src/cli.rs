@@ -118,13 +118,14 @@ pub enum PolicyCommand {
     /// before the flow does.
     Run(RunArgs),
     /// Tell what changes between two versions: factors, limits, paths lost and gained, and with --config how many running
-    /// instances it concerns; exit 1 when something does.
+    /// instances it concerns; exit 1 when something does, 2 when a version cannot be read.
     Diff {
         /// The old file or folder.
         old: PathBuf,
         /// The new file or folder.
         new: PathBuf,
-        /// A configuration with a Redis: how many running instances the edit would pin, restart or kill.
+        /// A configuration with a Redis: how many running instances the edit would pin, restart or kill. Where they cannot be
+        /// counted, as in a cluster, the rest is told all the same, and why.
         #[command(flatten)]
         config: ConfigArgs,
         /// As JSON.

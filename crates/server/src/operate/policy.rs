@@ -1,4 +1,4 @@
-//! `countersign policy`: check, draw, paths, run, diff, fmt. Exit 0: fine; 1: a finding.
+//! `countersign policy`: check, draw, paths, run, diff, fmt. Exit 0: fine; 1: a finding; 2, of `diff`: nothing to compare.
 
 mod run;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{ConfigArgs, PolicyCommand};
 use crate::config::ShortLivedKind;
-use crate::{say, serve};
+use crate::{say, say_error, serve};
 
 /// Runs one command.
 pub async fn policy(command: PolicyCommand) -> Result<ExitCode, String> {
@@ -42,6 +42,16 @@ fn load_parsed(paths: Vec<PathBuf>) -> Result<PolicySet, String> {
     let unread = checked.set.iter().next().is_none();
     let words: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
     if unread { Err(words.join("\n")) } else { Ok(checked.set) }
+}
+
+/// All of them; the findings where one does not parse.
+fn load_whole(path: PathBuf) -> Result<PolicySet, String> {
+    let checked = load(vec![path])?;
+    if checked.set.iter().count() < checked.texts.len() {
+        let words: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+        return Err(words.join("\n"));
+    }
+    Ok(checked.set)
 }
 
 /// What `check` looks at: the policies with what is around them, in a configuration or as shipped.
@@ -127,9 +137,16 @@ fn list(set: &PolicySet, policy: &Policy, json: bool) {
     say(&Value::from(all.iter().map(tell).collect::<Vec<_>>()).to_string());
 }
 
+/// Exit 2 where there is nothing to compare: 1 says that something changed.
 async fn compare(old: PathBuf, new: PathBuf, config: &ConfigArgs, json: bool) -> Result<ExitCode, String> {
-    let (old, new) = (load_parsed(vec![old])?, load_parsed(vec![new])?);
-    let running = count_running(config).await?;
+    let (old, new) = match load_whole(old).and_then(|old| Ok((old, load_whole(new)?))) {
+        Ok(both) => both,
+        Err(why) => {
+            say_error(&why);
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let running = if config.config.is_none() { Counted::NotAsked } else { Counted::from(count_running(config).await) };
     let mut told: Vec<Value> = Vec::new();
     for policy in new.iter() {
         match old.get(&policy.id) {
@@ -141,7 +158,7 @@ async fn compare(old: PathBuf, new: PathBuf, config: &ConfigArgs, json: bool) ->
                         "policy": policy.id, "change": "changed", "factors": change.factors, "limits": change.limits,
                         "steps": change.steps, "settings": change.settings, "lost": change.lost,
                         "gained": change.gained, "on_edit": policy.on_edit.as_str(),
-                        "instances": tell_running(running.as_ref(), before),
+                        "instances": tell_running(&running, before),
                     }));
                 }
             }
@@ -149,7 +166,7 @@ async fn compare(old: PathBuf, new: PathBuf, config: &ConfigArgs, json: bool) ->
     }
     let gone = old.iter().filter(|policy| new.get(&policy.id).is_none());
     told.extend(gone.map(|policy| {
-        let instances = tell_running(running.as_ref(), policy);
+        let instances = tell_running(&running, policy);
         json!({"policy": policy.id, "change": "gone", "on_edit": "restart", "instances": instances})
     }));
     let code = if told.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -161,22 +178,39 @@ async fn compare(old: PathBuf, new: PathBuf, config: &ConfigArgs, json: bool) ->
     Ok(code)
 }
 
-/// The running instances of a configuration; none without one. Those of an in-process store are the node's alone.
-async fn count_running(config: &ConfigArgs) -> Result<Option<RunningFlows>, String> {
-    if config.config.is_none() {
-        return Ok(None);
+/// What is known of the running instances.
+enum Counted {
+    /// No configuration was named.
+    NotAsked,
+    /// They could not be counted: why.
+    Failed(String),
+    /// So many.
+    Flows(RunningFlows),
+}
+
+impl From<Result<RunningFlows, String>> for Counted {
+    fn from(counted: Result<RunningFlows, String>) -> Self {
+        counted.map_or_else(Self::Failed, Self::Flows)
     }
+}
+
+/// The running instances of a configuration. Those of an in-process store are the node's alone.
+async fn count_running(config: &ConfigArgs) -> Result<RunningFlows, String> {
     let config = super::load(config)?;
     if config.short_lived.store == ShortLivedKind::InProcess {
         return Err("short_lived.store is in_process: nobody but `serve` knows what runs there".to_owned());
     }
-    let running = serve::build_provider(&config).await?.count_running().await;
-    running.map(Some).map_err(|error| format!("the running instances could not be counted: {error}"))
+    let provider = serve::build_provider(&config).await?;
+    provider.count_running().await.map_err(|error| error.to_string())
 }
 
 /// How many instances of a policy there are, and how many of them on this version.
-fn tell_running(running: Option<&RunningFlows>, version: &Policy) -> Value {
-    let Some(running) = running else { return Value::from("unknown") };
+fn tell_running(running: &Counted, version: &Policy) -> Value {
+    let running = match running {
+        Counted::NotAsked => return Value::from("unknown"),
+        Counted::Failed(why) => return json!({ "unknown": why }),
+        Counted::Flows(running) => running,
+    };
     let versions = || running.versions.iter();
     let same = versions().filter(|(known, _)| known.digest == version.digest);
     let of_policy = versions().filter(|(known, _)| known.policy == version.id || known.digest == version.digest);
@@ -203,7 +237,8 @@ fn tell_change(change: &Value) {
 
 fn tell_instances(instances: &Value, on_edit: &str) -> String {
     let (Some(all), Some(of_old)) = (instances["all"].as_u64(), instances["of_old"].as_u64()) else {
-        return "not counted; --config names the deployment".to_owned();
+        let why = instances["unknown"].as_str().map(|why| format!("not counted: {why}"));
+        return why.unwrap_or_else(|| "not counted; --config names the deployment".to_owned());
     };
     let least = if instances["at_least"] == true { "at least " } else { "" };
     let then = if on_edit == "pin" { "they finish on the version they began with" } else { "they start anew" };
