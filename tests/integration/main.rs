@@ -4,6 +4,7 @@
 mod architecture;
 mod fuzz;
 mod protocol_rules;
+mod requirements;
 mod servers;
 mod short_lived;
 mod store;

@@ -5,7 +5,8 @@ use std::path::Path;
 /// The rules of each section.
 const SECTIONS: [(&str, usize); 3] = [("2.1", 29), ("2.2", 23), ("2.3", 20)];
 
-fn read(path: &str) -> Option<String> {
+/// A file of the repository.
+pub fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)).ok()
 }
 
@@ -48,20 +49,24 @@ fn every_rule_of_the_protocol_has_a_test_and_every_test_is_there() {
         assert!(!section.is_empty() && !tests.is_empty(), "{number} has no source or no test");
         for (file, name) in tests {
             let text = read(file).unwrap_or_else(|| panic!("{number}: there is no {file}"));
-            let is_there = [format!("fn {name}("), format!("fn {name}<")].iter().any(|head| text.contains(head));
-            assert!(is_there, "{number}: there is no {name} in {file}");
+            assert!(has_function(&text, name), "{number}: there is no {name} in {file}");
             assert!(is_run(file, &text, name), "{number}: {name} of {file} is no test");
         }
     }
 }
 
+/// Whether a file has a function of this name.
+pub fn has_function(text: &str, name: &str) -> bool {
+    [format!("fn {name}("), format!("fn {name}<")].iter().any(|head| text.contains(head))
+}
+
 /// A test of its own, one of both stores, or a module of a conformance plan.
-fn is_run(file: &str, text: &str, name: &str) -> bool {
+pub fn is_run(file: &str, text: &str, name: &str) -> bool {
     let head = text.split(&format!("fn {name}(")).next().unwrap_or_default();
     let attributes: Vec<&str> = head.lines().rev().take(6).collect();
     let marked = attributes.iter().take_while(|line| !line.trim().is_empty()).any(|line| line.contains("test]"));
     let in_property = text.contains("proptest! {") && attributes.iter().any(|line| line.contains("test]"));
-    let listed = text.contains("on_both_stores![") && text.contains(&format!("    {name},"));
+    let listed = text.contains("on_both_stores!") && text.contains(&format!("    {name},"));
     let plans = || ["plans.rs", "fapi2_plans.rs"].map(|plan| read(&format!("tests/conformance/{plan}")));
     let module = file.starts_with("tests/conformance/")
         && plans()
