@@ -143,8 +143,8 @@ const TABLE: &[Line] = &table! {
     "require_pushed_authorization_requests": ["false"], authorization::unpushed; NONE, nothing;
     "authorization_response_iss_parameter_supported": YES, authorization::iss; NONE, nothing;
     "acr_values_supported": [
-        "urn:countersign:acr:federated", "urn:countersign:acr:passkey", "urn:countersign:acr:password",
-        "urn:countersign:acr:password-email", "urn:countersign:acr:password-phone",
+        "urn:countersign:acr:federated", "urn:countersign:acr:federated-totp", "urn:countersign:acr:passkey",
+        "urn:countersign:acr:password", "urn:countersign:acr:password-email", "urn:countersign:acr:password-phone",
         "urn:countersign:acr:password-recovery", "urn:countersign:acr:password-totp",
         "urn:countersign:acr:step-up-totp",
     ], authorization::acr; ["urn:countersign:acr:magic", "0", "phr"], authorization::no_acr;

@@ -81,8 +81,17 @@ async fn enter_by_app(provider: &Provider) -> UserAgent {
 
 /// What an authenticator app with this seed shows now.
 pub fn app_code(base32: &str) -> String {
+    code_of_step(base32, 0)
+}
+
+/// What it shows next, which is good already: where the code of now is spent.
+pub fn next_app_code(base32: &str) -> String {
+    code_of_step(base32, 1)
+}
+
+fn code_of_step(base32: &str, ahead: i64) -> String {
     let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
-    countersign_flow::totp::code_at(&seed(base32), now / 30).unwrap()
+    countersign_flow::totp::code_at(&seed(base32), now / 30 + ahead).unwrap()
 }
 
 /// The bytes of a base32 seed (RFC 4648, 6).

@@ -1,8 +1,10 @@
 //! Sign-in at an upstream provider: who is let in, and that it happens once.
 
-use countersign_model::Seconds;
+use countersign_model::{Role, Seconds};
+use countersign_service::policy::totp;
 use countersign_service::{
-    Answered, ClaimNames, FederationSettings, Invitation, LinkRule, Provider, Response, UpstreamAnswer,
+    AccountCall, Answered, ClaimNames, FederationSettings, Invitation, LinkRule, Provider, RegistrationReset,
+    RequestContext, Response, RoleChange, SetupRefusal, UpstreamAnswer,
 };
 use countersign_tests::provider::{
     CLINIC, Corporate, House, NodePlan, Person, Seen, UserInfo, code_in, parameter, register_client,
@@ -28,6 +30,10 @@ on_both_stores!(
     a_provider_may_name_its_claims_otherwise,
     what_the_id_token_does_not_say_of_a_new_person_is_asked_of_userinfo,
     who_is_invited_at_an_address_of_the_provider_registers_there,
+    the_link_of_a_reset_leads_there_as_an_invitation_does,
+    a_new_provider_at_an_address_of_the_provider_is_led_there_and_no_account_is_made,
+    an_administrator_from_upstream_gets_into_the_console_once_two_factors_are_proven,
+    nobody_else_binds_an_app_for_who_is_signed_in,
 );
 
 const DOMAINS: &[&str] = &["corp.example.com", "example.com"];
@@ -459,20 +465,23 @@ async fn what_the_id_token_does_not_say_of_a_new_person_is_asked_of_userinfo(hou
     assert_eq!((users(&house).await.len(), corporate.told()), (3, asked + 2));
 }
 
-async fn who_is_invited_at_an_address_of_the_provider_registers_there(house: House) {
-    let (node, corporate) = open(&house, LinkRule::Existing).await;
-    let nobody = come(&mut Person::new(), &node, &corporate, &nurse()).await.page();
-    assert_eq!(nobody.view.page, "federation_refused", "nobody made an account for her");
-    let invitation = Invitation {
+fn invitation() -> Invitation {
+    Invitation {
         email: "nurse@corp.example.com".to_owned(),
         name: "Ann Lee".to_owned(),
         username: Some("alee".to_owned()),
         npi: None,
         client: Some("staff".to_owned()),
         locale: "en".to_owned(),
-    };
+    }
+}
+
+async fn who_is_invited_at_an_address_of_the_provider_registers_there(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Existing).await;
+    let nobody = come(&mut Person::new(), &node, &corporate, &nurse()).await.page();
+    assert_eq!(nobody.view.page, "federation_refused", "nobody made an account for her");
     let mut person = Person::new();
-    let invited = node.invite(&invitation, &person.context).await.unwrap().unwrap();
+    let invited = node.invite(&invitation(), &person.context).await.unwrap().unwrap();
     house.deliver(&node).await;
     let text = house.relay.letters().last().unwrap().text.replace("=\r\n", "").replace("=\n", "");
     let (_, token) = text.split_once("/link/").unwrap();
@@ -501,4 +510,154 @@ async fn who_is_invited_at_an_address_of_the_provider_registers_there(house: Hou
         0,
         "no way in past the provider"
     );
+}
+
+/// A client by which people register.
+async fn register_portal(node: &Provider) {
+    let policies = ["login-options", "employees", "new-provider", "registration-reset"];
+    let portal = json!({ "client_id": "portal", "countersign_policy": policies[0], "countersign_policies": policies });
+    register_client(node, portal).await;
+}
+
+async fn the_link_of_a_reset_leads_there_as_an_invitation_does(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Existing).await;
+    register_portal(&node).await;
+    let mut person = Person::new();
+    let invited = node.invite(&invitation(), &person.context).await.unwrap().unwrap();
+    house.mailed_link(&node, "nurse@corp.example.com").await;
+    let page = person.arrive_from(&node, "portal", "p=registration-reset").await.page();
+    person.press(&node, &page, "next", &[("username", "alee")]).await.page();
+    let token = house.mailed_link(&node, "nurse@corp.example.com").await;
+    let landing = node.open_link(&token, person.call()).await.unwrap();
+    let landing = person.follow(&node, landing).await.page();
+    assert_eq!((landing.view.policy.as_str(), landing.view.page.as_str()), ("registration-link", "link_landing"));
+    let sent = person.press(&node, &landing, "continue", &[]).await.response();
+    assert_eq!(parameter(&sent, "login_hint").as_deref(), Some("nurse@corp.example.com"));
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    person.follow(&node, answered).await.response();
+    assert_eq!(linked(&house).await, [invited.user.as_str()]);
+    let registered = async || house.count("users", "username = 'alee' AND registered_at IS NOT NULL").await;
+    assert_eq!(registered().await, 1);
+    assert_eq!(house.count("factors", &format!("user_id = '{}'", invited.user)).await, 0);
+    // Of whom an operator reset, the provider's sign-in is all there is to be done again.
+    let reset = RegistrationReset { who: "alee", reason: "lost the app", force: false };
+    node.reset_registration(reset, &person.context).await.unwrap().unwrap();
+    assert_eq!(registered().await, 0);
+    come(&mut Person::new(), &node, &corporate, &nurse()).await.code();
+    assert_eq!((registered().await, linked(&house).await.len()), (1, 1));
+}
+
+async fn a_new_provider_at_an_address_of_the_provider_is_led_there_and_no_account_is_made(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    register_portal(&node).await;
+    node.create_organization("Ward 7", "1234567893", &SecretString::from("code-one")).await.unwrap();
+    let mut person = Person::new();
+    let page = person.arrive_from(&node, "portal", "p=new-provider").await.page();
+    let code = [("npi", "1234567893"), ("registration_code", "code-one")];
+    let page = person.press(&node, &page, "next", &code).await.page();
+    assert_eq!(page.view.page, "user_information");
+    let told = [
+        ("username", "alee"),
+        ("first_name", "Ann"),
+        ("last_name", "Lee"),
+        ("email", "Nurse@corp.example.com"),
+        ("confirm_email", "nurse@corp.example.com"),
+        ("fax", "601 555 0100"),
+    ];
+    let sent = person.press(&node, &page, "next", &told).await.response();
+    assert_eq!(parameter(&sent, "login_hint").as_deref(), Some("nurse@corp.example.com"));
+    assert!(users(&house).await.is_empty());
+    house.deliver(&node).await;
+    assert!(house.relay.letters().is_empty(), "nothing is mailed");
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    person.follow(&node, answered).await.code();
+    assert_eq!(users(&house).await, ["nurse@corp.example.com"]);
+}
+
+const fn at_console(person: &Person) -> AccountCall<'_> {
+    AccountCall { cookies: &person.cookies, locale: "en", context: &person.context }
+}
+
+/// Where the console sends whoever may not enter yet.
+async fn lead(person: &mut Person, node: &Provider) -> Seen {
+    let Err(SetupRefusal::Prove(answered)) = node.setup_home(at_console(person)).await.unwrap() else {
+        panic!("nothing is asked for")
+    };
+    person.follow(node, *answered).await
+}
+
+/// What an app with this seed shows after the codes it showed before.
+fn next_code(house: &House, seed: &[u8]) -> String {
+    house.clock.pass(Seconds::new(31));
+    totp::code_at(seed, house.clock.now().as_secs() / 30).unwrap()
+}
+
+/// Nurse, whom an operator made an administrator, signed in at her provider and nothing else.
+async fn administrator(house: &House, link: LinkRule) -> (Arc<Provider>, Corporate, Person) {
+    let (node, corporate) = open(house, link).await;
+    let mut person = Person::new();
+    come(&mut person, &node, &corporate, &nurse()).await.code();
+    let who = "nurse@corp.example.com";
+    let change = RoleChange { who, role: Role::Administrator, npi: None, reason: "of the test" };
+    node.grant_role(change, &RequestContext::default()).await.unwrap().unwrap();
+    (node, corporate, person)
+}
+
+async fn an_administrator_from_upstream_gets_into_the_console_once_two_factors_are_proven(house: House) {
+    let (node, corporate, mut person) = administrator(&house, LinkRule::Create).await;
+    // An app is bound: by the provider's sign-in of just now, and by the mailbox.
+    let sent = lead(&mut person, &node).await.response();
+    assert_eq!(
+        (parameter(&sent, "prompt").as_deref(), parameter(&sent, "max_age").as_deref()),
+        (Some("login"), Some("0"))
+    );
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    let page = person.follow(&node, answered).await.page();
+    assert_eq!(page.view.page, "email_verify");
+    assert!(lead(&mut person.clone(), &node).await.response() != Response::Redirect("/setup".to_owned()), "not yet");
+    let page = person.press(&node, &page, "send", &[]).await.page();
+    let code = house.mailed_code(&node, "nurse@corp.example.com").await;
+    let page = person.press(&node, &page, "verify", &[("code", &code)]).await.page();
+    assert_eq!(page.view.page, "totp_enrol");
+    let seed = totp::parse_seed(&page.view.values["totp_secret"]).unwrap();
+    let end = person.press(&node, &page, "verify", &[("code", &next_code(&house, &seed))]).await.response();
+    assert_eq!(end, Response::Redirect("/setup".to_owned()));
+    assert!(node.setup_home(at_console(&person)).await.unwrap().is_ok());
+    let user = house.user("nurse@corp.example.com").await;
+    let kinds = format!("SELECT kind AS text FROM factors WHERE user_id = '{user}'");
+    assert_eq!(house.texts(&kinds).await, ["totp"], "no mailbox: nobody gets in by a mailed code");
+    house.deliver(&node).await;
+    assert!(house.relay.letters().iter().any(|letter| letter.text.contains("authenticator app")), "they are told");
+
+    // In another browser the provider alone is not enough; with the app it is, until it is too long ago for changes.
+    let mut person = Person::new();
+    come(&mut person, &node, &corporate, &nurse()).await.code();
+    let sent = lead(&mut person, &node).await.response();
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    let page = person.follow(&node, answered).await.page();
+    assert_eq!((page.view.policy.as_str(), page.view.page.as_str()), ("employees-totp", "totp"));
+    let wrong = person.press(&node, &page, "verify", &[("code", "000000")]).await.page();
+    assert!(matches!(node.setup_home(at_console(&person)).await.unwrap(), Err(SetupRefusal::Prove(_))));
+    let end = person.press(&node, &wrong, "verify", &[("code", &next_code(&house, &seed))]).await.response();
+    assert_eq!(end, Response::Redirect("/setup".to_owned()));
+    assert!(node.setup_home(at_console(&person)).await.unwrap().is_ok());
+    assert!(node.ask_reset(&user, at_console(&person)).await.unwrap().is_ok());
+    house.clock.pass(Seconds::minutes(15));
+    assert!(matches!(node.ask_reset(&user, at_console(&person)).await.unwrap(), Err(SetupRefusal::Prove(_))));
+}
+
+async fn nobody_else_binds_an_app_for_who_is_signed_in(house: House) {
+    let (node, corporate, mut person) = administrator(&house, LinkRule::Create).await;
+    let colleague = json!({ "sub": "e-40", "email": "colleague@corp.example.com", "email_verified": true });
+    come(&mut Person::new(), &node, &corporate, &colleague).await.code();
+    let sent = lead(&mut person, &node).await.response();
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &colleague)).await;
+    assert_eq!(person.follow(&node, answered).await.page().view.page, "federation_refused");
+    // A sign-in of this morning binds nothing.
+    let sent = lead(&mut person, &node).await.response();
+    let mut old = nurse();
+    old["auth_time"] = json!(house.clock.now().as_secs() - 3600);
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &old)).await;
+    assert_eq!(person.follow(&node, answered).await.page().view.page, "federation_refused");
+    assert!(reasons(&house).await.last().unwrap().contains("no recent sign-in"));
 }

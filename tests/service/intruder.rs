@@ -33,7 +33,7 @@ macro_rules! every_set {
 }
 
 /// The things that are held in sets here. `legacy` and `admin` are in no least set of the shipped policies as they stand
-/// here, and `federated` only in those of accounts that have nothing else: tests/service/federation.rs plays them.
+/// here, and `federated` is of accounts that have no password beside it: tests/service/federation.rs plays them.
 const PLAYED: [&str; 6] = ["password", "mailbox", "phone", "totp", "passkey", "recovery_code"];
 
 #[test]

@@ -235,7 +235,8 @@ pub struct Manner {
 
 /// Authentication methods by RFC 8176 for what was proven. A mailed code, a recovery code and a federated sign-in have
 /// none; a passkey is taken for a software-secured key, since nothing attests to hardware. `mfa` only for two factors that
-/// NIST 800-63B counts, which mail is not (POLICIES.md, section 6), or for a passkey that verified the person.
+/// NIST 800-63B counts, which mail is not (POLICIES.md, section 6), or for a passkey that verified the person. What another
+/// provider vouches for is one factor, whatever it asked for there.
 pub fn list_amr(facts: FactSet, manner: Manner) -> Vec<String> {
     let phone = if manner.called { "tel" } else { "sms" };
     let methods = [(Fact::Password, "pwd"), (Fact::Phone, phone), (Fact::Totp, "otp"), (Fact::Passkey, "swk")];
@@ -246,7 +247,8 @@ pub fn list_amr(facts: FactSet, manner: Manner) -> Vec<String> {
         amr.push("user".to_owned());
     }
     let held = [Fact::Phone, Fact::Totp, Fact::Passkey].into_iter().any(|fact| facts.contains(fact));
-    if verified || (facts.contains(Fact::Password) && held) {
+    let first = facts.contains(Fact::Password) || facts.contains(Fact::Federated);
+    if verified || (first && held) {
         amr.push("mfa".to_owned());
     }
     amr
@@ -273,6 +275,17 @@ mod tests {
         assert_eq!(amr(&[Fact::Password, Fact::Phone], true, false), "pwd tel mfa");
         assert_eq!(amr(&[Fact::Password, Fact::Totp], false, false), "pwd otp mfa");
         assert_eq!(amr(&[Fact::Phone], false, false), "sms");
+    }
+
+    #[test]
+    fn a_federated_sign_in_is_one_factor_and_what_was_proven_here_is_the_other() {
+        assert_eq!(amr(&[Fact::Federated], false, false), "");
+        assert_eq!(amr(&[Fact::Federated, Fact::Totp], false, false), "otp mfa");
+        assert_eq!(amr(&[Fact::Federated, Fact::Phone], true, false), "tel mfa");
+        assert_eq!(amr(&[Fact::Federated, Fact::Passkey], false, false), "swk mfa");
+        for weak in [Fact::Mailbox, Fact::RecoveryCode, Fact::Legacy] {
+            assert_eq!(amr(&[Fact::Federated, weak], false, false), "", "{weak:?}");
+        }
     }
 
     #[test]

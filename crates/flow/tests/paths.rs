@@ -239,6 +239,11 @@ fn imagine(set: &PolicySet, policy: &Policy, path: &Path) -> World {
             && otp.to == SendTo::AccountMailbox
         {
             world.accounts[0].mailbox = None;
+            // Whom a provider vouched for has the address on file for a mailbox.
+            let is_vouched = |leg: &Leg| matches!(find(policy, &leg.step).kind, StepKind::Federate { .. });
+            if path.legs.iter().any(is_vouched) {
+                world.accounts[0].email = None;
+            }
         }
     }
     assert!(set.get(&policy.id).is_some());

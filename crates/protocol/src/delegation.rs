@@ -106,9 +106,40 @@ fn has_second_factor(login: &Authentication) -> bool {
     login.amr.iter().any(|method| method == "mfa") || has_second(login.facts)
 }
 
+/// What another provider vouches for is one thing, whatever it asked for there. A mailed code adds nothing to it, since that
+/// provider keeps the mailbox as a rule.
 fn has_second(facts: FactSet) -> bool {
-    let seconds = [Fact::Mailbox, Fact::Phone, Fact::Totp, Fact::Passkey, Fact::RecoveryCode];
-    facts.contains(Fact::Password) && seconds.into_iter().any(|fact| facts.contains(fact))
+    let held = [Fact::Phone, Fact::Totp, Fact::Passkey].into_iter().any(|fact| facts.contains(fact));
+    let sent = [Fact::Mailbox, Fact::RecoveryCode].into_iter().any(|fact| facts.contains(fact));
+    facts.contains(Fact::Password) && (held || sent) || facts.contains(Fact::Federated) && held
+}
+
+/// By what somebody proves what the console wants of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// However they sign in.
+    SignIn,
+    /// By their passkey.
+    Passkey,
+    /// By their password and their app.
+    App,
+    /// At the provider that vouches for them, and by their app.
+    FederatedApp,
+    /// They have nothing beside that provider yet: they bind something first.
+    Enrol,
+}
+
+/// By what the person of `account`, signed in by `login`, proves themselves: by the stronger thing where they have one.
+pub fn proof_of(account: &Account, login: &Authentication) -> Proof {
+    let has = |kind| account.factor(kind).is_some();
+    let is_federated = account.password.is_none() && login.facts.contains(Fact::Federated);
+    match (has(FactorKind::Totp), has(FactorKind::Passkey)) {
+        (true, _) if account.password.is_some() => Proof::App,
+        (_, true) => Proof::Passkey,
+        (true, false) if is_federated => Proof::FederatedApp,
+        (false, false) if is_federated => Proof::Enrol,
+        _ => Proof::SignIn,
+    }
 }
 
 /// Why an administrator may not change an account.

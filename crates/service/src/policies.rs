@@ -44,6 +44,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "change-phone.toml",
     "close-account.toml",
     "email.toml",
+    "employees-totp-enrol.toml",
+    "employees-totp.toml",
     "employees.toml",
     "first-administrator.toml",
     "forgot-password.toml",

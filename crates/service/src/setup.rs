@@ -6,9 +6,10 @@
 mod deeds;
 mod listing;
 
-use countersign_flow::language::Entry;
-use countersign_model::{Account, AuditEvent, FactorKind, UserId, UserStatus};
-use countersign_protocol::delegation::{self, Admission, Forbidden};
+use countersign_flow::Policy;
+use countersign_flow::language::{Entry, Purpose as PolicyPurpose, Requirement, Step, StepKind};
+use countersign_model::{Account, AuditEvent, Authentication, Fact, UserId, UserStatus};
+use countersign_protocol::delegation::{self, Admission, Forbidden, Proof};
 
 use crate::ServiceError;
 use crate::account_page::AccountCall;
@@ -152,17 +153,35 @@ impl Provider {
         };
         match delegation::admit(&account, &administers, &session.authentication, changes, now) {
             Admission::Enter(reach) => Ok(Ok(Administrator { session, user: account.user, reach })),
-            Admission::Prove => self.prove(place, self.strongest_login(&account), &signed_in, call).await.map(Err),
+            Admission::Prove => {
+                let policy = self.policy_to_prove(&account, &session.authentication);
+                self.prove(place, policy, &signed_in, call).await.map(Err)
+            }
             Admission::Refuse => Ok(Err(SetupRefusal::Forbidden)),
         }
     }
 
-    /// The policy by which a person proves what the console wants of them: their app or passkey, where they have one.
-    fn strongest_login(&self, account: &Account) -> &str {
-        let wanted = [(FactorKind::Totp, "totp"), (FactorKind::Passkey, "passkey")];
-        let held = wanted.into_iter().filter(|(kind, _)| account.factor(*kind).is_some());
-        let offered = held.filter_map(|(_, id)| self.policies.set().get(id)).find(|p| p.allows_entry(Entry::Authorize));
-        offered.map_or_else(|| self.own_login(), |policy| policy.id.as_str())
+    /// The policy by which a person proves what the console wants of them.
+    fn policy_to_prove(&self, account: &Account, login: &Authentication) -> &str {
+        let set = self.policies.set();
+        let found = match delegation::proof_of(account, login) {
+            Proof::SignIn => None,
+            Proof::Passkey => set.get("passkey").filter(|policy| policy.allows_entry(Entry::Authorize)),
+            Proof::App => set.get("totp").filter(|policy| policy.allows_entry(Entry::Authorize)),
+            Proof::FederatedApp => self.find_federated_policy(login, PolicyPurpose::Login),
+            Proof::Enrol => self.find_federated_policy(login, PolicyPurpose::Enrol),
+        };
+        found.map_or_else(|| self.own_login(), |policy| policy.id.as_str())
+    }
+
+    /// A policy that sends people to the provider that vouched for `login`, and asks of everybody for more than that.
+    fn find_federated_policy(&self, login: &Authentication, purpose: PolicyPurpose) -> Option<&Policy> {
+        let set = self.policies.set();
+        let providers = list_providers(set.iter().find(|policy| policy.acr.as_ref() == Some(&login.acr))?);
+        let sends_there = |policy: &Policy| list_providers(policy).iter().any(|provider| providers.contains(provider));
+        let mut offered =
+            set.iter().filter(|policy| policy.purpose == purpose && policy.allows_entry(Entry::Authorize));
+        offered.find(|policy| policy.require.iter().any(asks_for_app) && sends_there(policy))
     }
 
     /// A flow that signs them in and leads back to `place`.
@@ -177,4 +196,22 @@ impl Provider {
         let answered = self.begin_flow(new, call.cookies, call.locale, call.context).await?;
         Ok(SetupRefusal::Prove(Box::new(answered)))
     }
+}
+
+/// The upstream providers that a policy sends people to.
+fn list_providers(policy: &Policy) -> Vec<&str> {
+    policy.steps.iter().filter_map(provider_of).collect()
+}
+
+fn provider_of(step: &Step) -> Option<&str> {
+    match &step.kind {
+        StepKind::Federate { provider } => Some(provider),
+        _ => None,
+    }
+}
+
+/// Whether a requirement asks everybody for an app beside another provider's sign-in.
+fn asks_for_app(require: &Requirement) -> bool {
+    let both = [Fact::Federated, Fact::Totp].into_iter().all(|fact| require.factors.contains(fact));
+    both && require.condition.is_none()
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::keys::{forge, jwks, key, now};
 use super::world::{Rp, World, delivered};
 use crate::fixture::{ALICE, Ask, DONALD, LAB_ACR, VERIFIER, assert_error, peek, text};
-use crate::setup::app_code;
+use crate::setup::{app_code, next_app_code};
 use crate::user_registration::prompt_create::REGISTRATION;
 
 const EVERY_TYPE: [&str; 6] =
@@ -269,6 +269,7 @@ fn essential(acr: &str) -> String {
 fn policy_of(acr: &str) -> &'static str {
     match acr.rsplit(':').next().unwrap_or_default() {
         "federated" => "employees",
+        "federated-totp" => "employees-totp",
         "passkey" => "passkey",
         "password-email" => "email",
         "password-phone" => "phone",
@@ -292,6 +293,7 @@ pub async fn acr(world: &World, acr: &str) {
     let page: Answer = stranger.follow(stranger.get(&ask.url()).await).await;
     let end = match acr.rsplit(':').next().unwrap_or_default() {
         "federated" => by_employer(world, &stranger, page).await,
+        "federated-totp" => by_employer_and_app(world, &stranger, page).await,
         "password-email" => by_code(world, &stranger, page, MAIL_USER, MAIL_USER.0).await,
         "password-phone" => by_code(world, &stranger, page, DONALD, DONALDS_PHONE).await,
         // An app's code is good once: each has a person of its own.
@@ -399,6 +401,26 @@ async fn by_employer(world: &World, agent: &UserAgent, page: Answer) -> Answer {
     assert!(sign_in.url.as_str().starts_with(&world.provider.demo.sandbox), "{}", sign_in.url);
     let back = agent.press(&sign_in, "sign_in", &[("email", "nurse@corp.example.com")]).await;
     agent.follow(agent.get(back.location().as_str()).await).await
+}
+
+/// The same, and an app that was bound in another browser: by the provider's sign-in and the mailbox it verified.
+async fn by_employer_and_app(world: &World, agent: &UserAgent, page: Answer) -> Answer {
+    let rp = world.client(json!({"countersign_policy": "employees"})).await;
+    let own = world.stranger();
+    let asked = own.follow(own.get(&world.ask(&rp).url()).await).await;
+    by_employer(world, &own, asked).await;
+    let begun = own.get(&world.provider.url("/account/employees-totp-enrol")).await;
+    let unsent = by_employer(world, &own, own.follow(begun).await).await;
+    let (inbox, to) = (world.provider.demo.inbox(), "nurse@corp.example.com");
+    let old = inbox.ids(to).await;
+    let sent = own.follow(own.press(&unsent, "send", &[]).await).await;
+    let code = inbox.new_code(to, &old).await;
+    let bind = own.follow(own.press(&sent, "verify", &[("code", &code)]).await).await;
+    let secret = bind.body.split(r#"<p class="secret">"#).nth(1).and_then(|rest| rest.split('<').next());
+    let secret = secret.unwrap_or_else(|| panic!("no secret: {} {}", bind.status, bind.body)).replace(' ', "");
+    own.press(&bind, "verify", &[("code", &app_code(&secret))]).await;
+    let asked = by_employer(world, agent, page).await;
+    agent.press(&asked, "verify", &[("code", &next_app_code(&secret))]).await
 }
 
 /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0; a wish alone is no reason to refuse.

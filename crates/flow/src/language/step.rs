@@ -361,6 +361,9 @@ impl words::Outcome {
             StepKind::Totp | StepKind::Passkey | StepKind::RecoveryCode | StepKind::BindTotp => {
                 vec![(Ok, true), (Spent, true)]
             }
+            StepKind::Form { fields } if fields.iter().any(|field| field.name == FieldName::Email) => {
+                vec![(Ok, true), (Spent, false), (Upstream, false)]
+            }
             StepKind::Form { .. } => vec![(Ok, true), (Spent, false)],
             StepKind::Link { .. } => vec![(Ok, true), (Spent, false), (Upstream, false)],
             StepKind::SetPassword { .. } | StepKind::BindPasskey | StepKind::Notice | StepKind::Effect { .. } => {

@@ -13,7 +13,7 @@ use crate::language::{
 use crate::{AccountKey, Charge, CountScope, Effect, FlowError, Input, Needs, Next, NoticeKey, OrganizationKey};
 
 /// Whether a policy makes accounts: its forms collect data then, and otherwise name an account.
-fn makes_accounts(policy: &Policy) -> bool {
+pub(super) fn makes_accounts(policy: &Policy) -> bool {
     policy.steps.iter().any(|step| match &step.kind {
         StepKind::Effect { effects } => effects.contains(&EffectWord::CreateAccount),
         _ => false,
@@ -93,6 +93,12 @@ impl<'a> Run<'a> {
         let reading = read(fields, makes, input);
         if !reading.errors.is_empty() {
             return Ok(self.show_errors(fields, input, &reading.errors));
+        }
+        // What was told here makes no account: a password of it would never be asked for.
+        if let Some(address) = reading.find(FormInput::Email).filter(|typed| self.find_upstream(step, typed).is_some())
+        {
+            self.instance.identifier = Some(address.clone());
+            return self.go_upstream(step);
         }
         let here = self.here(step);
         let ahead = ahead(here);

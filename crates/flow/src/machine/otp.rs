@@ -1,7 +1,7 @@
 //! A code that is sent and comes back: by mail, as a text, in a call.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use countersign_model::{AuditKind, AuditOutcome, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, Fact, Timestamp};
 
 use super::charge::{list_attempts, list_resets, list_sends, list_tries};
 use super::plan::{Aim, Plan, Sending, approval_id, code_label, is_answered_by_phone, plan};
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
         }
         let account = self.account();
         let on_file = match aim {
-            Aim::Mailbox => account.and_then(|account| account.mailbox.clone()),
+            Aim::Mailbox => self.mailbox().cloned(),
             Aim::Phone { .. } => account.and_then(|account| account.phone.clone()),
             Aim::NewMailbox { on_file: true } => account.and_then(|account| account.email.clone()),
             _ => None,
@@ -134,6 +134,14 @@ impl<'a> Run<'a> {
         let known = self.account().filter(|account| account.active && account.email.is_some());
         let in_hand = self.instance.account.is_some() && known.is_some() && self.is_open();
         in_hand && aim == (Aim::NewMailbox { on_file: true })
+    }
+
+    /// The mailbox of the account in hand. Of whom their provider vouched for in this flow, the address it verified: no
+    /// other way in, since nothing but that sign-in leads to it.
+    fn mailbox(&self) -> Option<&String> {
+        let account = self.account()?;
+        let vouched = self.instance.facts.iter().any(|proven| proven.fact == Fact::Federated);
+        account.mailbox.as_ref().or_else(|| account.email.as_ref().filter(|_| vouched))
     }
 
     pub(super) fn react_otp(&mut self, step: &'a Step, otp: &Otp, input: &Input) -> Result<Next, FlowError> {
@@ -237,7 +245,7 @@ impl<'a> Run<'a> {
         let on_file = |known: bool| if known { Delivery::To(to.to_owned()) } else { Delivery::Undeliverable };
         let account = self.account();
         Ok(match aim {
-            Aim::Mailbox => on_file(is_to(account.and_then(|account| account.mailbox.as_ref()))),
+            Aim::Mailbox => on_file(is_to(self.mailbox())),
             Aim::Phone { ask: false } => on_file(is_to(account.and_then(|account| account.phone.as_ref()))),
             Aim::Phone { ask: true } if is_to(account.and_then(|account| account.phone.as_ref())) => on_file(true),
             Aim::Phone { ask: true } => Delivery::Refused(NoticeKey::PhoneNotOnFile),

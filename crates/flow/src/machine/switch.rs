@@ -2,6 +2,7 @@
 
 use countersign_model::{AuditKind, AuditOutcome};
 
+use super::form::makes_accounts;
 use super::run::{Hop, Run};
 use crate::facts::fact_set;
 use crate::instance::{Caller, MAX_CALLERS};
@@ -68,7 +69,9 @@ impl Run<'_> {
             instance.digest = caller.digest;
             instance.entered_at = self.now;
             self.policy = policy;
-            return self.follow(Hop::Step(usize::from(caller.step)));
+            // What the forms of a new account were told went with the switch: they ask again.
+            let step = if makes_accounts(policy) { policy.start } else { usize::from(caller.step) };
+            return self.follow(Hop::Step(step));
         }
         match &self.policy.cancel {
             Some(target) => self.follow(Hop::from(target)),

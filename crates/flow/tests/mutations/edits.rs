@@ -414,8 +414,11 @@ impl Edits<'_> {
             });
         }
         if !self.policy.claims_acr_of.is_empty() {
-            self.add("claims the acr of employees".to_owned(), &["E40"], |policy| {
-                policy.claims_acr_of = vec![("employees".to_owned(), Position::default())];
+            // One whose factors it does not prove.
+            let federates = self.policy.steps.iter().any(|step| matches!(step.kind, StepKind::Federate { .. }));
+            let foreign = if federates { "recovery-codes" } else { "employees" };
+            self.add(format!("claims the acr of {foreign}"), &["E40"], |policy| {
+                policy.claims_acr_of = vec![(foreign.to_owned(), Position::default())];
             });
         }
         let other = self.set.iter().find(|other| other.id != self.policy.id && other.acr.is_some());

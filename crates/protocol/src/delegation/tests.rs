@@ -1,4 +1,4 @@
-use countersign_model::{Factor, FactorId, Profile, UserStatus};
+use countersign_model::{Factor, FactorId, PasswordCredential, Profile, UserStatus};
 
 use super::*;
 use crate::testing::{NOW, authentication, client};
@@ -86,6 +86,50 @@ fn a_password_alone_lets_nobody_in_and_whom_nothing_helps_is_not_asked_to_prove_
     assert_eq!(admitted(&login(&[Fact::Passkey], &["swk", "user", "mfa"])), Admission::Enter(Reach::Everybody));
     let help_desk = account(&[Role::HelpDesk], &[]);
     assert_eq!(admit(&help_desk, &[], &login(&[Fact::Password], &[]), true, NOW), Admission::Refuse);
+}
+
+#[test]
+fn a_federated_sign_in_is_one_thing_and_wants_another_that_is_held() {
+    let administrator = account(&[Role::Administrator], &[]);
+    for fact in Fact::ALL.into_iter().filter(|fact| !matches!(fact, Fact::Password)) {
+        let lets_in = matches!(fact, Fact::Phone | Fact::Totp | Fact::Passkey);
+        let expected = if lets_in { Admission::Enter(Reach::Everybody) } else { Admission::Prove };
+        let admitted = admit(&administrator, &[], &login(&[Fact::Federated, fact], &[]), false, NOW);
+        assert_eq!(admitted, expected, "federated and {fact:?}");
+    }
+    // A lesser thing stands for no app, at whatever provider.
+    let with_app = account(&[Role::Administrator], &[FactorKind::Totp]);
+    let by_phone = login(&[Fact::Federated, Fact::Phone], &["sms", "mfa"]);
+    assert_eq!(admit(&with_app, &[], &by_phone, false, NOW), Admission::Prove);
+}
+
+#[test]
+fn everybody_is_led_to_what_they_can_prove() {
+    use FactorKind::{Passkey, Phone, Totp};
+    const FEDERATED: &[Fact] = &[Fact::Federated];
+    const OWN: &[Fact] = &[Fact::Password];
+    for (has_password, held, proven, expected) in [
+        (true, [].as_slice(), OWN, Proof::SignIn),
+        (true, &[Phone], OWN, Proof::SignIn),
+        (true, &[Totp], OWN, Proof::App),
+        (true, &[Passkey], OWN, Proof::Passkey),
+        (true, &[Totp, Passkey], OWN, Proof::App),
+        (false, &[], FEDERATED, Proof::Enrol),
+        (false, &[Totp], FEDERATED, Proof::FederatedApp),
+        (false, &[Passkey], FEDERATED, Proof::Passkey),
+        (false, &[Totp, Passkey], FEDERATED, Proof::Passkey),
+        // Whoever has a password of their own signs in by it, wherever they came from.
+        (true, &[], FEDERATED, Proof::SignIn),
+        (true, &[Totp], FEDERATED, Proof::App),
+        // A passkey that did not verify its person says nothing of any provider.
+        (false, &[Totp], &[Fact::Passkey], Proof::SignIn),
+        (false, &[], &[Fact::Mailbox], Proof::SignIn),
+    ] {
+        let phc = has_password.then(|| PasswordCredential { phc: String::new().into(), changed_at: NOW });
+        let account = Account { password: phc, ..account(&[Role::Administrator], held) };
+        let found = proof_of(&account, &login(proven, &[]));
+        assert_eq!(found, expected, "{has_password} {held:?} {proven:?}");
+    }
 }
 
 #[test]

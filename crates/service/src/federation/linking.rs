@@ -107,6 +107,10 @@ impl Provider {
         self.db
             .write(async |tx| {
                 tx.touch_federated_identity(&known.provider, &known.subject, email, now).await?;
+                // After a reset nothing is left to be set here: the provider's sign-in is all of it, as the first time.
+                if account.user.registered_at.is_none() {
+                    tx.complete_registration(&account.user.id, now).await?;
+                }
                 Ok::<_, ServiceError>(())
             })
             .await?;

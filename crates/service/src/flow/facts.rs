@@ -66,10 +66,12 @@ impl Provider {
         facts
     }
 
-    /// Who alone may go on: on the account page whoever is signed in, once it is about changing something.
+    /// Who alone may go on: on the account page, or at the console, whoever is signed in, once it is about changing
+    /// something.
     fn subject(visit: &Visit<'_>, purpose: Option<PolicyPurpose>) -> Option<UserId> {
         let session = visit.signed_in.session.as_ref()?;
-        let concerned = matches!(visit.origin, Origin::Account) && purpose == Some(PolicyPurpose::Enrol);
+        let is_own = matches!(visit.origin, Origin::Account | Origin::Setup(_));
+        let concerned = is_own && purpose == Some(PolicyPurpose::Enrol);
         concerned.then(|| session.authentication.user.clone())
     }
 

@@ -162,20 +162,26 @@ fn two_providers_are_told_apart_by_the_guard() {
 }
 
 #[test]
-fn an_invitation_to_a_federated_address_leads_there_and_stays_unspent() {
+fn a_mailed_link_to_a_federated_address_leads_there_and_stays_unspent() {
+    for policy in ["invitation", "registration-link"] {
+        follow_link_upstream(policy);
+    }
+}
+
+fn follow_link_upstream(policy: &str) {
     let mut driver = with_corporate(all_shipped());
     let email = Some("nurse@corp.example.com".to_owned());
     let invited = AccountFacts { email, mailbox: None, has_password: false, ..account(3, "x") };
     driver.accounts.push(AccountFacts { registration_incomplete: true, ..invited });
-    driver.enter("invitation", Entry::Link);
+    driver.enter(policy, Entry::Link);
     for over in [LinkState::Expired, LinkState::Used, LinkState::Unknown] {
         let mut late = with_corporate(all_shipped());
-        late.enter("invitation", Entry::Link);
+        late.enter(policy, Entry::Link);
         late.link = over;
         assert!(matches!(late.press("continue"), Next::Stop { page, .. } if page == "link_expired"));
     }
     driver.link = LinkState::Holds(user(3));
-    assert_eq!(driver.press("continue"), corporate());
+    assert_eq!(driver.press("continue"), corporate(), "{policy}");
     assert!(!driver.did(|effect| matches!(effect, Effect::ConsumeLink | Effect::BindFactor { .. })));
     assert!(driver.instance().facts().is_empty() && driver.instance().account().is_none());
     assert_eq!(
@@ -192,8 +198,147 @@ fn an_invitation_to_a_federated_address_leads_there_and_stays_unspent() {
     // Everybody else chooses how to sign in here.
     let mut driver = with_corporate(all_shipped());
     driver.accounts[0].registration_incomplete = true;
-    driver.enter("invitation", Entry::Link);
+    driver.enter(policy, Entry::Link);
     driver.link = LinkState::Holds(user(1));
     driver.press("continue");
     assert_eq!(driver.view().page, "login_method");
+}
+
+/// At the page that asks a new provider who they are.
+fn at_information(set: PolicySet) -> Driver {
+    let mut driver = with_corporate(set);
+    driver.begin("new-provider");
+    give_code(&mut driver);
+    driver
+}
+
+fn give_code(driver: &mut Driver) {
+    driver.post(&Input::press("next").with("npi", "1234567893").with("registration_code", "join-us"));
+    assert_eq!(driver.view().page, "user_information");
+}
+
+fn tell(driver: &mut Driver, email: &str) -> Next {
+    let told = [("username", "daisy"), ("first_name", "Daisy"), ("last_name", "Duck"), ("fax", "601 555 0100")];
+    let form = told.into_iter().fold(Input::press("next"), |input, (name, value)| input.with(name, value));
+    driver.post(&form.with("email", email).with("confirm_email", email))
+}
+
+#[test]
+fn a_new_provider_at_a_federated_address_is_led_there_and_no_account_is_made() {
+    let mut driver = at_information(all_shipped());
+    assert_eq!(tell(&mut driver, "Daisy@Corp.example.com"), corporate());
+    assert!(!driver.did(|effect| matches!(effect, Effect::CreateAccount { .. } | Effect::SendLink { .. })));
+    assert_eq!(
+        (driver.view().policy.as_str(), driver.instance().identifier()),
+        ("employees", Some("daisy@corp.example.com"))
+    );
+    // What was told of the organization is forgotten by then, so `< Cancel` begins with it again.
+    driver.press("cancel");
+    assert_eq!(driver.view().page, "organization");
+    give_code(&mut driver);
+    assert!(matches!(tell(&mut driver, "daisy@example.com"), Next::Stop { page, .. } if page == "registration_sent"));
+    let belongs = |effect: &Effect| matches!(effect, Effect::CreateAccount { organization: Some(_), .. });
+    assert!(driver.did(belongs) && driver.did(|effect| matches!(effect, Effect::SendLink { .. })));
+    // Where nobody leads there, and where the policy is left out, they register here.
+    let without: Vec<_> = list_shipped().into_iter().filter(|policy| policy.id != "employees").collect();
+    let mut driver = at_information(PolicySet::new(without));
+    assert!(
+        matches!(tell(&mut driver, "daisy@corp.example.com"), Next::Stop { page, .. } if page == "registration_sent")
+    );
+}
+
+/// Whom the corporate provider vouches for: no password, no factor.
+fn employee(number: u8) -> AccountFacts {
+    let email = Some(format!("e{number}@corp.example.com"));
+    AccountFacts { email, ..AccountFacts::new(user(number)) }
+}
+
+fn with_employee(change: impl FnOnce(&mut AccountFacts)) -> Driver {
+    let mut driver = with_corporate(all_shipped());
+    let mut person = employee(5);
+    change(&mut person);
+    driver.accounts.push(person);
+    driver.federated = Some(Federated { user: user(5), is_new: false, auth_time: None });
+    driver
+}
+
+#[test]
+fn an_employee_binds_an_app_by_the_address_that_the_provider_verified_and_proves_two_factors_by_it() {
+    let mut driver = with_employee(|_| ());
+    assert_eq!(driver.begin("employees-totp-enrol"), corporate());
+    driver.press("federated");
+    assert_eq!(
+        (driver.view().page.as_str(), driver.view().values["masked"].as_str()),
+        ("email_verify", "e*****@corp.example.com")
+    );
+    driver.press("send");
+    assert_eq!(driver.sent.last().unwrap().0, "e5@corp.example.com");
+    assert!(!driver.did(|effect| matches!(effect, Effect::BindFactor { .. })));
+    let code = driver.last_code();
+    driver.verify(&code);
+    assert_eq!(driver.view().page, "totp_enrol");
+    let Next::Issue(issued) = driver.verify("123456") else { panic!("not issued") };
+    let bound = |effect: &Effect| matches!(effect, Effect::BindFactor { binding, .. } if matches!(binding, crate::Binding::Totp { .. }));
+    assert!(driver.did(bound));
+    assert!(
+        driver.accounts.iter().all(|account| account.user != user(5) || account.mailbox.is_none()),
+        "no other way in"
+    );
+    assert_eq!(
+        (issued.acr.as_str(), issued.amr),
+        ("urn:countersign:acr:federated-totp", vec!["otp".to_owned(), "mfa".to_owned()])
+    );
+
+    assert_eq!(driver.begin("employees-totp"), corporate());
+    driver.press("federated");
+    assert_eq!(driver.view().page, "totp");
+    driver.verify("000000");
+    assert_eq!(driver.notice(), "wrong");
+    let Next::Issue(issued) = driver.verify("123456") else { panic!("not issued") };
+    assert_eq!(fact_set(&issued.facts).iter().collect::<Vec<_>>(), [Fact::Totp, Fact::Federated]);
+}
+
+#[test]
+fn what_an_employee_has_on_file_is_proven_before_another_app_is_bound() {
+    for (totp, passkey, pages) in [
+        (true, false, ["totp", "totp_enrol"].as_slice()),
+        (false, true, &["passkey", "totp_enrol"]),
+        (true, true, &["passkey", "totp", "totp_enrol"]),
+    ] {
+        let mut driver = with_employee(|person| (person.totp, person.passkey) = (totp, passkey));
+        driver.passkey = Some(crate::PasskeyProof { user: user(5), verified: true });
+        driver.begin("employees-totp-enrol");
+        driver.press("federated");
+        let mut seen = Vec::new();
+        while seen.len() < pages.len() {
+            seen.push(driver.view().page);
+            driver.post(&Input::press("verify").with("code", "123456").with("credential", "{}"));
+        }
+        assert_eq!(seen, pages, "{totp} {passkey}");
+    }
+}
+
+#[test]
+fn an_employee_adds_an_app_from_the_account_page_by_their_address_and_nobody_elses() {
+    let mut driver = with_employee(|_| ());
+    driver.facts.subject = Some(user(5));
+    driver.begin("totp-enrol");
+    assert_eq!(driver.sign_in("e5@corp.example.com", ""), corporate());
+    assert_eq!(driver.view().policy, "employees-totp-enrol");
+    driver.press("federated");
+    assert_eq!(driver.view().page, "email_verify");
+    driver.facts.subject = Some(user(1));
+    driver.begin("totp-enrol");
+    driver.sign_in("e5@corp.example.com", "");
+    assert!(matches!(driver.press("federated"), Next::Stop { page, .. } if page == "federation_refused"));
+}
+
+#[test]
+fn who_no_provider_vouched_for_has_no_mailbox_without_the_factor() {
+    let mut driver = with_employee(|person| person.has_password = true);
+    let others: Vec<_> = list_shipped().into_iter().filter(|policy| !policy.id.starts_with("employees")).collect();
+    driver.set = PolicySet::new(others);
+    driver.begin("change-password");
+    let stopped = driver.sign_in("e5@corp.example.com", PASSWORD);
+    assert!(matches!(stopped, Next::Stop { page, .. } if page == "try_later") && driver.sent.is_empty());
 }

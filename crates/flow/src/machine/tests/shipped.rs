@@ -212,7 +212,7 @@ fn the_walk_does_reach_issue_of_nearly_every_policy() {
     let strategy = prop::collection::vec(any_move(), 30);
     let mut issued = BTreeSet::new();
     for id in list_ids(&set) {
-        for round in 0..60 {
+        for round in 0..240 {
             let moves = strategy.new_tree(&mut runner).unwrap().current();
             let mut driver = start(&set, &id, round % 2 == 0, round % 4 < 2);
             if walk(&set, &mut driver, &moves).unwrap().is_some() {
