@@ -89,6 +89,9 @@ async fn a_host_name_of_the_other_brand_shows_it_where_no_client_says_otherwise(
         let help = open_at(&provider, host, "/help").await;
         assert!(help.body.contains("domain account of Acentra Health") && !help.body.contains("Kepro"), "{host}");
     }
+    // A host is a name of the house, not a house of its own: a second issuer is a second deployment.
+    let metadata = open_at(&provider, "portal.kepro.example", "/.well-known/openid-configuration").await;
+    assert_eq!(metadata.json()["issuer"], provider.demo.issuer.as_str());
     // A client's own brand is stronger than the host it is asked at.
     let path = provider.ask("kepro").url().replace(&provider.demo.issuer, "");
     assert_kepro(&open_at(&provider, "atrezzo.acentra.example", &path).await, &["Kepro domain account"]);

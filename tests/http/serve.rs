@@ -1,7 +1,8 @@
 //! A node of `serve` as operators configure it: the three ways to a Redis, and what its health tells of it.
 
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,7 +16,7 @@ use crate::fixture::{ALICE, Provider};
 /// A node with a short-lived store as `lines` of its configuration say.
 struct Node {
     management: String,
-    _folder: TempDir,
+    folder: TempDir,
     _process: Running,
 }
 
@@ -41,8 +42,20 @@ impl Node {
         };
         let migrated = command("migrate").output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        let process = Running::start("countersign serve", &mut command("serve"));
-        Self { management: format!("http://127.0.0.1:{port}"), _folder: folder, _process: process }
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let process = Running::start("countersign serve", command("serve").stderr(log));
+        Self { management: format!("http://127.0.0.1:{port}"), folder, _process: process }
+    }
+
+    /// What it logged up to now.
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    fn check_policies(&self) -> Output {
+        let mut command = Command::new(binary());
+        command.current_dir(self.folder.path()).args(["policy", "check", "--config", "countersign.toml"]);
+        command.output().unwrap()
     }
 
     /// Waits until `/readyz` answers `status`; what it says then.
@@ -95,6 +108,40 @@ async fn readiness_follows_redis_and_health_does_not() {
     node.wait_until_ready_is(200).await;
     let _again = redis.start_again().await;
     node.wait_until_ready_is(200).await;
+}
+
+/// The shipped policies but one, the waivers among them over since the end of 2020.
+fn policies_with_expired_waivers() -> TempDir {
+    let (shipped, folder) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies"), tempfile::tempdir().unwrap());
+    for file in fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        // There is no corporate provider here.
+        if file.ends_with("employees.toml") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap().replace("until = \"2027-06-30\"", "until = \"2020-12-31\"");
+        fs::write(folder.path().join(file.file_name().unwrap()), text).unwrap();
+    }
+    folder
+}
+
+#[tokio::test]
+async fn an_expired_waiver_is_an_error_of_check_and_a_loud_warning_of_serve() {
+    let (redis, policies) = (RedisServer::start(None).await, policies_with_expired_waivers());
+    let node = Node::start(&format!(
+        "mode = \"standalone\"\nurls = [\"{}\"]\n[policies]\ndirectory = \"{}\"",
+        redis.url,
+        policies.path().display()
+    ));
+    assert_eq!(node.wait_until_ready_is(200).await, "ready\n");
+    let log = node.log();
+    let warned =
+        |code: &str| log.lines().any(|line| line.contains("WARN") && line.contains(code) && line.contains("W-1"));
+    assert!(warned("W41") && warned("E40"), "{log}");
+    let checked = node.check_policies();
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains("W41") && said.contains("E40"), "{said}");
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! docs/PROTOCOL-RULES.md: no rule without a test, no test that is not there.
+//! docs/PROTOCOL-RULES.md and docs/POLICY-DECISIONS.md: no rule without a test, no test that is not there.
 
 use std::path::Path;
 
-/// The rules of each section.
-const SECTIONS: [(&str, usize); 3] = [("2.1", 29), ("2.2", 23), ("2.3", 20)];
+/// The pages, and how many rules each section of theirs has.
+const PROTOCOL: (&str, &[(&str, usize)]) = ("docs/PROTOCOL-RULES.md", &[("2.1", 29), ("2.2", 23), ("2.3", 20)]);
+const DECISIONS: (&str, &[(&str, usize)]) = ("docs/POLICY-DECISIONS.md", &[("7", 27)]);
 
 /// A file of the repository.
 pub fn read(path: &str) -> Option<String> {
@@ -12,41 +13,55 @@ pub fn read(path: &str) -> Option<String> {
 
 struct Rule {
     number: String,
-    /// Of a specification.
-    section: String,
+    /// Of a specification, or a module.
+    source: String,
     /// File and name of each.
     tests: Vec<(String, String)>,
 }
 
-fn rules() -> Vec<Rule> {
-    let page = read("docs/PROTOCOL-RULES.md").expect("docs/PROTOCOL-RULES.md");
-    let lines = page.lines().filter(|line| line.starts_with("| 2."));
-    let rule = |line: &str| {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [number, _, section, tests] = cells[..] else { panic!("not four cells: {line}") };
-        let test = |text: &str| {
-            let (file, name) = text.split_once(": ").unwrap_or_else(|| panic!("{number}: {text} names no file"));
-            let file = match file.split_once('/') {
-                Some(("protocol", rest)) => format!("crates/protocol/src/{rest}"),
-                _ => format!("tests/{file}"),
-            };
-            (file, name.to_owned())
+fn rules((page, sections): (&str, &[(&str, usize)])) -> Vec<Rule> {
+    let page = read(page).unwrap_or_else(|| panic!("{page}"));
+    let is_rule = |line: &&str| sections.iter().any(|(section, _)| line.starts_with(&format!("| {section}-")));
+    page.lines().filter(is_rule).map(read_rule).collect()
+}
+
+fn read_rule(line: &str) -> Rule {
+    let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+    let [number, _, source, tests] = cells[..] else { panic!("not four cells: {line}") };
+    let test = |text: &str| {
+        let (file, name) = text.split_once(": ").unwrap_or_else(|| panic!("{number}: {text} names no file"));
+        let file = match file.split_once('/') {
+            Some((name @ ("protocol" | "flow"), rest)) => format!("crates/{name}/src/{rest}"),
+            _ => format!("tests/{file}"),
         };
-        let tests = tests.split('`').skip(1).step_by(2).map(test).collect();
-        Rule { number: number.to_owned(), section: section.to_owned(), tests }
+        (file, name.to_owned())
     };
-    lines.map(rule).collect()
+    let tests = tests.split('`').skip(1).step_by(2).map(test).collect();
+    Rule { number: number.to_owned(), source: source.to_owned(), tests }
 }
 
 #[test]
 fn every_rule_of_the_protocol_has_a_test_and_every_test_is_there() {
-    let rules = rules();
+    assert_each_has_tests(PROTOCOL);
+}
+
+#[test]
+fn every_decision_on_policies_has_a_module_and_a_test_and_each_is_there() {
+    assert_each_has_tests(DECISIONS);
+    for Rule { number, source, .. } in rules(DECISIONS) {
+        let (folder, file) = source.trim_matches('`').split_once('/').unwrap_or_else(|| panic!("{number}: {source}"));
+        assert!(read(&format!("crates/{folder}/src/{file}")).is_some(), "{number}: there is no {source}");
+    }
+}
+
+fn assert_each_has_tests(page: (&str, &[(&str, usize)])) {
+    let rules = rules(page);
     let expected: Vec<String> =
-        SECTIONS.iter().flat_map(|(section, count)| (1..=*count).map(move |n| format!("{section}-{n}"))).collect();
+        page.1.iter().flat_map(|(section, count)| (1..=*count).map(move |n| format!("{section}-{n}"))).collect();
     let numbers: Vec<&str> = rules.iter().map(|rule| rule.number.as_str()).collect();
     assert_eq!(numbers, expected, "a rule without a line, or a line twice");
-    for Rule { number, section, tests } in &rules {
-        assert!(!section.is_empty() && !tests.is_empty(), "{number} has no source or no test");
+    for Rule { number, source, tests } in &rules {
+        assert!(!source.is_empty() && !tests.is_empty(), "{number} has no source or no test");
         for (file, name) in tests {
             let text = read(file).unwrap_or_else(|| panic!("{number}: there is no {file}"));
             assert!(has_function(&text, name), "{number}: there is no {name} in {file}");

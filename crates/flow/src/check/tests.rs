@@ -80,12 +80,48 @@ fn the_shipped_set_has_no_error() {
     assert!(codes(&findings).contains(&"W22"), "the guides' thirty seconds");
 }
 
+/// The set with several policies changed.
+fn all_changed(changes: &[(&str, &[(&str, &str)])]) -> Vec<Finding> {
+    let read = |policy: &crate::Policy| match changes.iter().find(|(id, _)| *id == policy.id) {
+        Some((id, changes)) => shipped_but(id, changes),
+        None => policy.clone(),
+    };
+    check(&PolicySet::new(folder().iter().map(read).collect()), TODAY)
+}
+
+/// What lets a finished registration in by its link.
+const OPEN_LINK: (&str, &[(&str, &str)]) =
+    ("registration-link", &[("then = \"method\" }], else = \"already\"", "then = \"method\" }], else = \"method\"")]);
+
+#[test]
+fn a_registration_link_that_asks_nothing_is_no_hole_while_nobody_finished_is_sent_one() {
+    let findings = all_changed(&[OPEN_LINK]);
+    assert!(!codes(&findings).contains(&"E50"), "{findings:#?}");
+}
+
 #[test]
 fn a_reset_of_a_finished_registration_by_its_mailbox_alone_is_e50() {
-    let open = [("then = \"method\" }], else = \"already\"", "then = \"method\" }], else = \"method\"")];
-    let findings = changed("registration-link", &open);
-    // Nobody finished is sent such a link: the one guard still holds.
-    assert!(!codes(&findings).contains(&"E50"), "{findings:#?}");
+    let open_reset: &[_] = &[("then = \"send\" }], else = \"told\"", "then = \"send\" }], else = \"send\"")];
+    let findings = all_changed(&[OPEN_LINK, ("registration-reset", open_reset)]);
+    let hole = findings.iter().find(|finding| finding.code == "E50" && finding.policy == "phone");
+    let hole = hole.unwrap_or_else(|| panic!("{findings:#?}"));
+    assert!(hole.message.starts_with("['mailbox'] is enough to pass `phone`"), "{hole}");
+    assert!(hole.path.contains(&"registration-link/link".to_owned()), "{hole}");
+}
+
+#[test]
+fn the_portals_own_password_is_a_thing_held_and_one_alone_is_e50() {
+    let findings = all_changed(&[(
+        "registration",
+        &[
+            ("then = \"method\" }], else = \"already\"", "then = \"method\" }], else = \"method\""),
+            ("mailbox       = \"on_file\"", "mailbox = \"typed\""),
+        ],
+    )]);
+    let hole = findings.iter().find(|finding| finding.code == "E50" && finding.policy == "phone");
+    let hole = hole.unwrap_or_else(|| panic!("{findings:#?}"));
+    assert!(hole.message.starts_with("['legacy'] is enough to pass `phone`"), "{hole}");
+    assert!(hole.path.contains(&"registration/portal_login".to_owned()), "{hole}");
 }
 
 #[test]

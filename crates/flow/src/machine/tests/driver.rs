@@ -47,6 +47,18 @@ pub(crate) fn all_shipped() -> PolicySet {
     SHIPPED.clone()
 }
 
+/// The shipped policies, one of them with these changes of its text.
+pub(crate) fn all_shipped_but(id: &str, changes: &[(&str, &str)]) -> PolicySet {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/policies");
+    let mut text = std::fs::read_to_string(folder.join(format!("{id}.toml"))).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    let others = SHIPPED.iter().filter(|policy| policy.id != id).cloned();
+    PolicySet::new(others.chain([read(&text)]).collect())
+}
+
 pub(crate) const PHONE: &str = "+12025553661";
 /// Recovery code that every account of the driver has.
 pub(crate) const RECOVERY_CODE: &str = "abcd1234";

@@ -2,7 +2,7 @@ use countersign_model::{Fact, FactorKind};
 
 use super::*;
 use crate::language::Entry;
-use crate::{Binding, Effect, Input, LinkState, Next, PasskeyUse, fact_set};
+use crate::{Binding, Effect, Input, LinkState, Next, PasskeyUse, PolicySet, fact_set};
 
 const NEW: &str = "velvet tuba lagoon";
 
@@ -17,7 +17,11 @@ fn bind_phone(driver: &mut Driver) -> Next {
 }
 
 fn legacy() -> Driver {
-    let mut driver = Driver::new(all_shipped());
+    legacy_in(all_shipped())
+}
+
+fn legacy_in(set: PolicySet) -> Driver {
+    let mut driver = Driver::new(set);
     let account = &mut driver.accounts[0];
     (account.legacy, account.registration_incomplete, account.terms_due) = (true, true, true);
     (account.username, account.mailbox, account.has_password) = (Some("hospital".to_owned()), None, false);
@@ -57,6 +61,22 @@ fn a_portal_user_registers_with_mailbox_password_phone_and_terms() {
     driver.begin("registration");
     let again = driver.post(&Input::press("login").with("username", "hospital").with("password", PASSWORD));
     assert!(matches!(again, Next::Stop { page, .. } if page == "already_registered"));
+}
+
+#[test]
+fn a_typed_mailbox_of_a_registration_is_announced_to_the_one_on_file() {
+    let typed = [("mailbox       = \"on_file\"", "mailbox = \"typed\"")];
+    let mut driver = legacy_in(all_shipped_but("registration", &typed));
+    driver.press("email");
+    assert_eq!(driver.view().fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["email"]);
+    driver.post(&Input::press("send").with("email", "elsewhere@example.com"));
+    let code = driver.last_code();
+    driver.verify(&code);
+    assert!(driver.told().is_empty(), "nothing is bound before Continue");
+    driver.press("continue");
+    let new = Binding::Mailbox("elsewhere@example.com".to_owned());
+    assert!(driver.did(|effect| matches!(effect, Effect::BindFactor { binding, .. } if *binding == new)));
+    assert_eq!(driver.told(), ["email_changed"]);
 }
 
 #[test]
