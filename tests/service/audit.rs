@@ -1,6 +1,8 @@
 //! The audit: told with what happened or not at all, and never a secret.
 
 use countersign_model::{AuditKind, AuditOutcome};
+use countersign_protocol::Params;
+use countersign_service::ClientCall;
 use countersign_tests::provider::{ALICE, HOSPITAL, House, PORTAL_SECRET, Person, form, redeem, refresh};
 use secrecy::ExposeSecret as _;
 
@@ -10,6 +12,7 @@ on_both_stores![
     a_send_that_cannot_be_audited_does_not_happen,
     a_failure_that_cannot_be_audited_is_an_error,
     a_token_that_cannot_be_audited_is_not_issued,
+    who_asks_what_a_token_is_good_for_is_audited_and_else_told_nothing,
 ];
 
 /// One text per event, every column of it.
@@ -144,4 +147,31 @@ async fn a_token_that_cannot_be_audited_is_not_issued(house: House) {
     assert_eq!(house.count("authorization_codes", "consumed_at IS NOT NULL").await, 0);
     assert!(redeem(&node, &code).await.unwrap().is_ok());
     assert_eq!(house.events(Some(AuditKind::TokenIssued)).await.len(), 1);
+}
+
+async fn who_asks_what_a_token_is_good_for_is_audited_and_else_told_nothing(house: House) {
+    let node = house.node().await;
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    let code = person.give_password(&node, &page, ALICE).await.code();
+    let tokens = redeem(&node, &code).await.unwrap().unwrap();
+    let issued = house.events(Some(AuditKind::TokenIssued)).await.pop().unwrap();
+    let ask = async |token: &str| {
+        let text = format!("token={token}&client_id=case-portal&client_secret={PORTAL_SECRET}");
+        let form = Params::parse_form(text.as_bytes()).unwrap();
+        let (query, context) = (Params::default(), Person::new().context);
+        let call = ClientCall { authorization: None, query: &query, form: &form, context: &context };
+        node.introspect(call, None).await
+    };
+    let access = tokens["access_token"].as_str().unwrap();
+    for token in [access, "never-one"] {
+        ask(token).await.unwrap().unwrap();
+    }
+    let told = house.events(Some(AuditKind::TokenIntrospected)).await;
+    // Both of one moment: in no order.
+    let mut told: Vec<_> = told.iter().map(|event| (event.jti.clone(), event.detail["stands"] == true)).collect();
+    told.sort();
+    assert_eq!(told, [(None, false), (issued.jti, true)]);
+    break_audit(&house).await;
+    ask(access).await.unwrap_err();
 }

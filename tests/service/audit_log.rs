@@ -1,12 +1,13 @@
 //! The audit log: everything that happened has its place, is signed and proven; nothing is changed unseen.
 
+mod retention;
 mod tampering;
 
 use std::collections::BTreeSet;
 
 use countersign_audit::{Checkpoint, Hash, NoteKey, Proof, hash_entry, verify_consistency};
 use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, Seconds};
-use countersign_service::{EntryForm, LogFault, Provider};
+use countersign_service::{EntryForm, LogFault, ProvenEntry, Provider};
 use countersign_tests::provider::{ALICE, House, Person, redeem};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
@@ -90,14 +91,15 @@ async fn a_token_is_proven_to_be_in_the_log(house: House) {
     node.sign_checkpoint().await.unwrap().unwrap();
 
     let proven = node.prove_token(&jti).await.unwrap();
-    let found = proven.iter().find(|found| found.entry.contains(r#""kind":"token.issued""#)).unwrap();
-    let entry: Value = serde_json::from_str(&found.entry).unwrap();
+    let line = |found: &ProvenEntry| found.entry.clone().unwrap();
+    let found = proven.iter().find(|found| line(found).contains(r#""kind":"token.issued""#)).unwrap();
+    let entry: Value = serde_json::from_str(&line(found)).unwrap();
     assert_eq!((&entry["jti"], &entry["outcome"], &entry["v"]), (&json!(jti), &json!("success"), &json!(1)));
     let proof = Proof::parse(&found.proof).unwrap();
     assert_eq!(proof.index, found.position);
-    let checkpoint = proof.verify(found.entry.as_bytes(), &key(&node).await).unwrap();
+    let checkpoint = proof.verify(line(found).as_bytes(), &key(&node).await).unwrap();
     assert_eq!((checkpoint.origin.as_str(), checkpoint.size), ("id.example/audit", node.log_size().await.unwrap()));
-    let other = found.entry.replace("success", "failure");
+    let other = line(found).replace("success", "failure");
     assert!(proof.verify(other.as_bytes(), &key(&node).await).is_err());
     assert_eq!(node.prove_token("another").await.unwrap(), []);
     assert_eq!(node.prove_entry(checkpoint.size).await.unwrap(), None);
@@ -148,7 +150,7 @@ async fn the_tree_is_that_of_another_implementation(house: House) {
         let found = node.prove_entry(position).await.unwrap().unwrap();
         let path = Proof::parse(&found.proof).unwrap().path;
         let proof = InclusionProof::<Sha256>::try_from_bytes(concat(&path)).unwrap();
-        roots[300].verify_inclusion(&found.entry.into_bytes(), position, &proof).unwrap();
+        roots[300].verify_inclusion(&found.entry.unwrap().into_bytes(), position, &proof).unwrap();
         assert_eq!(concat(&path), theirs.prove_inclusion(usize::try_from(position).unwrap()).as_bytes());
     }
     for (old, new) in [(1_u64, 300_u64), (128, 300), (255, 256), (256, 300), (257, 299), (300, 300)] {

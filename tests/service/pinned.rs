@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_model::AuditKind;
 use countersign_service::policy::{Policy, PolicySet, parse};
 use countersign_service::{CheckedPolicies, FlowPage, Provider, RunningFlows, Version, with_retired};
 use countersign_tests::provider::{HOSPITAL, House, NodePlan, Person, Seen, parameter};
@@ -14,6 +15,7 @@ on_both_stores![
     an_instance_of_a_version_that_was_taken_back_by_restart_is_shown_as_a_restart,
     an_instance_of_a_version_that_was_taken_back_by_kill_is_shown_as_a_restart,
     running_instances_are_counted_by_the_version_they_are_on,
+    the_log_tells_which_version_of_a_policy_runs_and_since_when,
 ];
 
 /// The shipped email policy with some words replaced.
@@ -45,6 +47,30 @@ async fn an_instance_of_a_policy_that_is_gone_is_shown_as_a_restart(house: House
     assert_eq!(house.outbox().await.len(), 0);
     let sign_in = person.press(&new, &posted, "email", &[]).await.page();
     assert_eq!(sign_in.view.page, "sign_in", "and it goes on from there");
+}
+
+async fn the_log_tells_which_version_of_a_policy_runs_and_since_when(house: House) {
+    let (plan, now) = (house.plan(), house.clock.now());
+    let told = async |kind| house.events(Some(kind)).await.into_iter().map(|event| event.detail).collect::<Vec<_>>();
+    let old = house.node().await;
+    old.audit_policies().await.unwrap();
+    let first = told(AuditKind::PolicyActivated).await;
+    assert_eq!(first.len(), plan.policies.iter().count());
+    house.node().await.audit_policies().await.unwrap();
+    assert_eq!(told(AuditKind::PolicyActivated).await.len(), first.len(), "another node of the same set");
+
+    let without_lab = edited(&plan.policies).into_iter().filter(|policy| policy.id != "lab").collect();
+    let new = house.node_with(NodePlan { policies: PolicySet::new(without_lab), ..plan }).await;
+    new.audit_policies().await.unwrap();
+    let all = told(AuditKind::PolicyActivated).await;
+    let more: Vec<_> = all.iter().filter(|detail| !first.contains(detail)).collect();
+    assert_eq!(more.len(), 1, "{more:?}");
+    let before = first.iter().find(|detail| detail["policy"] == "email").unwrap();
+    assert_eq!((&more[0]["policy"], &more[0]["before"]), (&"email".into(), &before["digest"]));
+    assert_ne!(more[0]["digest"], before["digest"]);
+    let gone = told(AuditKind::PolicyWithdrawn).await;
+    assert_eq!((gone.len(), &gone[0]["policy"]), (1, &"lab".into()));
+    assert!(house.events(None).await.iter().all(|event| event.at >= now));
 }
 
 async fn an_instance_finishes_on_its_version_while_that_is_loaded(house: House) {

@@ -11,6 +11,7 @@ mod entry;
 mod merkle;
 mod note;
 mod ocsf;
+mod positions;
 mod proof;
 
 pub use checkpoint::Checkpoint;
@@ -21,4 +22,5 @@ pub use merkle::{
 };
 pub use note::{NoteError, NoteKey, SignedNote, verify_note};
 pub use ocsf::{OCSF_VERSION, gone_in_ocsf, to_ocsf};
+pub use positions::{NoPositions, Positions};
 pub use proof::{Proof, ProofError};

@@ -51,6 +51,7 @@ impl Class {
             | Kind::TokenExchanged
             | Kind::ReplayDetected
             | Kind::TokenRevoked
+            | Kind::TokenIntrospected
             | Kind::ClientAuthenticationFailed
             | Kind::RecoveryCodeUsed
             | Kind::DeviceNew
@@ -74,6 +75,9 @@ impl Class {
             Kind::ConsentWithdrawn => Self::EntityManagement(DELETE, "consent"),
             Kind::KeyCreated => Self::EntityManagement(CREATE, "key"),
             Kind::KeyRemoved => Self::EntityManagement(DELETE, "key"),
+            Kind::PolicyActivated => Self::EntityManagement(UPDATE, "policy"),
+            Kind::PolicyWithdrawn => Self::EntityManagement(DELETE, "policy"),
+            Kind::AuditExpired => Self::EntityManagement(DELETE, "audit"),
             Kind::SendQueued
             | Kind::SendDelivered
             | Kind::SendFailed

@@ -131,6 +131,67 @@ audit_kinds! {
     KeyCreated = "key.created",
     /// A signing key left the JWKS: whatever it signed is dead.
     KeyRemoved = "key.removed",
+    /// A client asked what a token is good for.
+    TokenIntrospected = "token.introspected",
+    /// A version of a policy runs from now on.
+    PolicyActivated = "policy.activated",
+    /// A policy runs no more.
+    PolicyWithdrawn = "policy.withdrawn",
+    /// Events were removed whose class is kept no longer.
+    AuditExpired = "audit.expired",
+}
+
+macro_rules! audit_classes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal: $($kind:ident)|+),* $(,)?) => {
+        /// Kinds of events that are kept equally long.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum AuditClass {
+            $($(#[$doc])* #[serde(rename = $word)] $name,)*
+        }
+
+        impl AuditClass {
+            /// Every class.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// The kinds of events that are of this class.
+            pub fn kinds(self) -> impl Iterator<Item = AuditKind> {
+                AuditKind::ALL.iter().copied().filter(move |kind| kind.class() == self)
+            }
+        }
+
+        impl AuditKind {
+            /// How long it is kept is decided for this class.
+            pub const fn class(self) -> AuditClass {
+                match self {
+                    $($(Self::$kind)|+ => AuditClass::$name,)*
+                }
+            }
+        }
+    };
+}
+
+audit_classes! {
+    /// Codes, tokens, and what was allowed or refused on the way to them.
+    Tokens = "tokens": CodeIssued | TokenIssued | TokenRefreshed | TokenExchanged | ReplayDetected | TokenRevoked
+        | TokenIntrospected | RequestRefused | ClientAuthenticationFailed | ConsentGiven | ConsentDenied | ConsentWithdrawn | DeviceDecided,
+    /// Flows, and sessions that came of them.
+    SignIns = "sign_ins": FlowStarted | FlowStep | FlowStopped | Login | SilentLogin | LimitReached | LoginRemembered
+        | LoginForgotten | DeviceNew | LinkUsed | SessionEnded | FederationRefused | WebhookFailed | CallAnswered,
+    /// Mails, texts and calls.
+    Messages = "messages": SendQueued | SendDelivered | SendFailed | LinkSent | DeliveryStatus,
+    /// What became of accounts by their own people.
+    Accounts = "accounts": PasswordRehashed | AccountCreated | AccountClosed | RegistrationCompleted | TermsAccepted
+        | PasswordChanged | FactorBound | FactorUnbound | RecoveryCodeUsed | RecoveryCodesReplaced | FederationLinked,
+    /// What operators, administrators and the house itself did.
+    Administration = "administration": ClientChanged | OrganizationChanged | UserChanged | TimelineRead | AdminRead | KeyCreated
+        | KeyRemoved | PolicyActivated | PolicyWithdrawn | AuditExpired,
 }
 
 /// How it ended.

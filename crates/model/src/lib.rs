@@ -25,7 +25,7 @@ pub mod time;
 pub use account::{
     Account, Factor, FactorKind, LegacyCredential, PasswordCredential, PostalAddress, Profile, Role, User, UserStatus,
 };
-pub use audit::{AuditEvent, AuditKind, AuditOutcome};
+pub use audit::{AuditClass, AuditEvent, AuditKind, AuditOutcome};
 pub use client::{ApplicationType, AuthMethod, Client, ClientSecret, SelfRegistration};
 pub use client_rules::{
     CertificateName, ClientKeys, Encryption, LogoutRules, PolicyNaming, RefreshRule, RequestRules, ResponseRules,

@@ -300,6 +300,7 @@ pub(crate) async fn run_node(
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
+    provider.audit_policies().await.map_err(|error| error.to_string())?;
     let pages = load_pages(config)?;
     let carriers = Arc::new(telephone::open_carriers(config)?);
     let couriers = Couriers {

@@ -55,6 +55,7 @@ pub(crate) fn event(
 }
 
 /// An event that is being described.
+#[derive(Clone)]
 pub(crate) struct EventBuilder(AuditEvent);
 
 impl EventBuilder {

@@ -6,12 +6,14 @@ mod feed;
 mod key;
 mod placement;
 mod proofs;
+mod retention;
 mod tree;
 mod verification;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use countersign_model::Seconds;
+use countersign_model::{AuditClass, Seconds};
 
 pub use checkpoints::SignedCheckpoint;
 pub use feed::{AuditFeed, EntryForm, Fed};
@@ -22,15 +24,19 @@ pub use verification::{LogFault, LogReport};
 const TURN: &str = "audit log";
 
 /// What an operator decided about the audit log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AuditLogSettings {
     /// Least time between two checkpoints.
     pub checkpoint_every: Seconds,
+    /// How long events are kept, by class; without an entry for ever.
+    pub keep: BTreeMap<AuditClass, Seconds>,
+    /// Systems that are given the log: what one has not yet is kept.
+    pub sinks: Vec<String>,
 }
 
 impl Default for AuditLogSettings {
     fn default() -> Self {
-        Self { checkpoint_every: Seconds::new(10) }
+        Self { checkpoint_every: Seconds::new(10), keep: BTreeMap::new(), sinks: Vec::new() }
     }
 }
 

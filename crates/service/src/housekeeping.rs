@@ -23,6 +23,7 @@ impl Provider {
             let purged = self.db.write(async |tx| tx.purge_expired(now, BATCH).await).await?;
             let unused = self.remove_unused_clients(BATCH).await?;
             let unfinished = self.remove_unfinished_accounts().await?;
+            self.remove_expired_events().await?;
             if purged.total() == 0 && unused == 0 && unfinished == 0 && ended == 0 {
                 return Ok(());
             }

@@ -1,14 +1,15 @@
 //! Introspection (RFC 7662; RFC 9701): who asks is proven, the token is found, its standing is read.
 
-use countersign_model::{Client, Feature, SigningAlgorithm, Timestamp};
+use countersign_model::{AuditKind, AuditOutcome, Client, Feature, SigningAlgorithm, Timestamp};
 use countersign_protocol::OAuthError;
 use countersign_protocol::introspection::{self, Facts};
 use serde_json::{Map, Value};
 
-use crate::ServiceError;
+use crate::audit::{self, EventBuilder};
 use crate::client_authentication::ClientCall;
 use crate::presented_token::{self, PresentedToken};
 use crate::provider::Provider;
+use crate::{RequestContext, ServiceError};
 
 /// What is known of a token, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Provider {
             Ok(token) => token,
             Err(error) => return Ok(Err(error)),
         };
-        let answer = self.describe(token, client.client(), now).await?;
+        let answer = self.describe(token, client.client(), call.context, now).await?;
         let signs = self.settings.features.of(client.client()).signed_introspection;
         if !signs || !introspection::wants_signed(accept) {
             return Ok(Ok(Introspection::Plain(answer)));
@@ -50,9 +51,24 @@ impl Provider {
         self.sign_introspection(client.client(), &answer, now).map(|signed| Ok(Introspection::Signed(signed)))
     }
 
-    async fn describe(&self, token: &str, caller: &Client, now: Timestamp) -> Result<Map<String, Value>, ServiceError> {
+    async fn describe(
+        &self,
+        token: &str,
+        caller: &Client,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, ServiceError> {
         let presented = self.find_presented(token, now).await?;
-        let standing = self.db.read(async |tx| is_standing(tx, &presented).await).await?;
+        let asked = audit::event(context, now, AuditKind::TokenIntrospected, AuditOutcome::Success)?;
+        let asked = about(asked.client(&caller.id), &presented);
+        let standing = self
+            .db
+            .write(async |tx| {
+                let standing = is_standing(tx, &presented).await?;
+                tx.insert_audit_events(&[asked.clone().detail("stands", standing).build()]).await?;
+                Ok::<_, ServiceError>(standing)
+            })
+            .await?;
         if let (PresentedToken::AccessToken(claims), true) = (&presented, standing)
             && let Some(grant) = claims.grant()
         {
@@ -82,6 +98,18 @@ impl Provider {
         let claims = introspection::signed_claims(&self.settings.issuer, caller, answer, now);
         let key = self.keys.current().signer(algorithm, now)?;
         key.sign(introspection::TYPE, &claims).map_err(|_| ServiceError::Internal("an answer could not be signed"))
+    }
+}
+
+/// Which token was asked about, as far as it is one of ours.
+fn about(event: EventBuilder, presented: &PresentedToken) -> EventBuilder {
+    match presented {
+        PresentedToken::Unknown => event,
+        PresentedToken::AccessToken(claims) => match claims.grant() {
+            Some(grant) => event.jti(&claims.jti).grant(&grant),
+            None => event.jti(&claims.jti),
+        },
+        PresentedToken::RefreshToken(found) => event.grant(&found.grant.id).subject(Some(&found.account.user.id)),
     }
 }
 

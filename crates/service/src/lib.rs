@@ -49,6 +49,7 @@ mod passkeys;
 mod pending;
 mod people;
 mod policies;
+mod policy_versions;
 mod presented_token;
 mod provider;
 mod pushed_requests;
@@ -104,7 +105,8 @@ pub use people::{
     AdministratorMade, ImportFormat, ImportReport, Imported, Invitation, Invited, NewAdministrator, PersonRefusal,
     RegistrationReset, Rejected, ResetDone, RoleChange,
 };
-pub use policies::{CheckedPolicies, PolicySource, date_of, load_policies, read_policy_files, with_retired};
+pub use policies::{CheckedPolicies, PolicySource, date_of, load_policies, read_policy_files};
+pub use policy_versions::with_retired;
 pub use provider::{Provider, Stores};
 pub use pushed_requests::PushCall;
 pub use registration::{RegistrationAccess, RegistrationCall, RegistrationRefusal, RegistrationSettings};

@@ -7,10 +7,6 @@ use countersign_flow::{Finding, Policy, PolicySet, Severity, Surroundings, check
 use countersign_model::fact::Fact;
 use countersign_model::{Authentication, Timestamp};
 use countersign_protocol::{Choices, LoginPolicy};
-use countersign_store::Db;
-
-use crate::ServiceError;
-use crate::secrets::hex;
 
 /// Where policies come from.
 #[derive(Clone, Debug)]
@@ -119,37 +115,6 @@ pub fn load_policies(source: &PolicySource, now: Timestamp) -> std::io::Result<C
         findings = check(&set, &date(now));
     }
     Ok(CheckedPolicies { set, findings, texts: texts.into_iter().map(|(_, text)| text).collect() })
-}
-
-/// The set, with every version that ever ran on `db`: instances that began with one finish on it, where its successor
-/// lets them. What runs now is kept for the next start.
-pub async fn with_retired(db: &Db, checked: CheckedPolicies) -> Result<PolicySet, ServiceError> {
-    let mut set = checked.set;
-    let kept = db
-        .write(async |tx| {
-            for (policy, text) in checked.texts.iter().filter_map(|text| Some((parse("", text).ok()?, text))) {
-                tx.insert_setting_if_absent(&version_key(&policy.digest), text.as_bytes()).await?;
-            }
-            Ok::<_, ServiceError>(tx.list_settings(VERSIONS).await?)
-        })
-        .await?;
-    for (key, text) in kept {
-        let policy = std::str::from_utf8(&text).ok().and_then(|text| parse(&key, text).ok());
-        // A text that an upgrade does not read any more ends its instances as a restart does.
-        let Some(policy) = policy.filter(|policy| version_key(&policy.digest) == key) else { continue };
-        let is_current = set.get(&policy.id).is_some_and(|current| current.digest == policy.digest);
-        if !is_current {
-            set = set.with_retired(policy);
-        }
-    }
-    Ok(set)
-}
-
-/// Settings that hold the texts of policies, by digest.
-const VERSIONS: &str = "policy/";
-
-fn version_key(digest: &[u8; 16]) -> String {
-    format!("{VERSIONS}{}", hex(digest))
 }
 
 /// Whether every upstream provider that a policy sends people to is among `providers`.

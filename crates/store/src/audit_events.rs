@@ -1,4 +1,5 @@
-//! The append-only audit. There is no function that changes or deletes, and the database refuses both.
+//! The append-only audit. Nothing here changes or deletes, and the database refuses both; what is kept no longer goes by
+//! `audit_retention` alone.
 
 use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, ClientId, Timestamp, UserId};
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};

@@ -6,6 +6,7 @@
 mod administered_organizations;
 mod answered_requests;
 mod audit_events;
+mod audit_retention;
 mod audit_sinks;
 mod audit_tree;
 mod authorization_codes;

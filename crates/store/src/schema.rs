@@ -341,6 +341,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_expiring (event_id) {
+        event_id -> Text,
+    }
+}
+
+diesel::table! {
     audit_entries (position) {
         position -> BigInt,
         event_id -> Text,

@@ -1,4 +1,4 @@
-//! Small facts about the deployment, written once.
+//! Small facts about the deployment, most of them written once.
 
 use diesel::{EscapeExpressionMethods, ExpressionMethods, QueryDsl, TextExpressionMethods};
 use diesel_async::RunQueryDsl;
@@ -23,6 +23,13 @@ impl Tx {
         on!(self, |c| query.execute(c).await)?;
         let standing = self.find_setting(key).await?;
         standing.ok_or_else(|| StoreError::Database("a setting vanished".to_owned()))
+    }
+
+    /// Writes `value` under `key`, whatever stood there.
+    pub async fn replace_setting(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.insert_setting_if_absent(key, value).await?;
+        let query = diesel::update(settings::table.find(key)).set(settings::value.eq(value));
+        on!(self, |c| query.execute(c).await).map(drop)
     }
 
     /// Waits until every other transaction that took this turn is over, and makes later ones wait for this one: for rules

@@ -10,9 +10,9 @@ use countersign_protocol::{AssertionIssuer, Features, ResourceServer};
 use countersign_service::policy::PolicySet;
 use countersign_service::policy::password::HashParams;
 use countersign_service::{
-    AddressLimits, Clock, Couriers, FederationSettings, HashPool, HashSettings, Lifetimes, MailIdentity, MasterKey,
-    NewAccount, OutboxWorker, PolicySource, Provider, RegistrationSettings, Settings, Stores, Telephone, Vault,
-    load_policies,
+    AddressLimits, AuditLogSettings, Clock, Couriers, FederationSettings, HashPool, HashSettings, Lifetimes,
+    MailIdentity, MasterKey, NewAccount, OutboxWorker, PolicySource, Provider, RegistrationSettings, Settings, Stores,
+    Telephone, Vault, load_policies,
 };
 use countersign_store::{InProcess, InProcessBounds, Redis, ShortLived};
 use secrecy::SecretString;
@@ -64,6 +64,8 @@ pub struct NodePlan {
     pub key: u8,
     /// How long a signing key signs.
     pub key_rotation: Option<Seconds>,
+    /// The audit log.
+    pub audit_log: AuditLogSettings,
     /// Limits of an address.
     pub address_limits: AddressLimits,
     /// Clients that register themselves.
@@ -145,6 +147,7 @@ impl House {
             features: Features::ALL,
             key: 7,
             key_rotation: None,
+            audit_log: AuditLogSettings::default(),
             registration: RegistrationSettings::default(),
             address_limits: AddressLimits {
                 attempts: 100_000,
@@ -204,7 +207,7 @@ impl House {
             terms: [("portal_terms".to_owned(), "1".to_owned())].into(),
             key_rotation: plan.key_rotation,
             // An hour of max-age, and the steps of a test in which a node has not read the keys yet.
-            audit_log: countersign_service::AuditLogSettings::default(),
+            audit_log: plan.audit_log,
             key_announcement: if plan.key_rotation.is_some() { Seconds::minutes(70) } else { Seconds::hours(1) },
         };
         let clock = self.clock.clone();

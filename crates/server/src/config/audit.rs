@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use countersign_model::Seconds;
+use countersign_model::{AuditClass, Seconds};
 use countersign_service::{AuditLogSettings, EntryForm};
 use serde::Deserialize;
 
 use super::{ConfigError, Webhook, refuse};
+
+/// How many days events may be kept: whoever looks into what happened last month finds it.
+const KEPT_DAYS: std::ops::RangeInclusive<u32> = 30..=36_500;
 
 /// The audit log: docs/AUDIT.md.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +20,9 @@ pub struct Audit {
     pub checkpoint_every: u32,
     /// Always holds the newest checkpoint, for whoever keeps them elsewhere.
     pub checkpoint_file: Option<PathBuf>,
+    /// Days that events are kept, by class; without an entry for ever.
+    #[serde(default)]
+    pub keep_days: BTreeMap<AuditClass, u32>,
     /// Systems that are given the log, by name: under it the database keeps how far each is.
     #[serde(default)]
     pub sinks: BTreeMap<String, AuditSink>,
@@ -56,11 +62,19 @@ impl Audit {
         if !(1..=3600).contains(&self.checkpoint_every) {
             return refuse("audit.checkpoint_every: from 1 to 3600 seconds");
         }
+        if !self.keep_days.values().all(|days| KEPT_DAYS.contains(days)) {
+            return refuse("audit.keep_days: from 30 to 36500 days");
+        }
         self.sinks.iter().try_for_each(|(name, sink)| sink.check(name))
     }
 
     pub(super) fn settings(&self) -> AuditLogSettings {
-        AuditLogSettings { checkpoint_every: Seconds::new(self.checkpoint_every) }
+        let kept = |(class, days): (&AuditClass, &u32)| (*class, Seconds::hours(24 * days));
+        AuditLogSettings {
+            checkpoint_every: Seconds::new(self.checkpoint_every),
+            keep: self.keep_days.iter().map(kept).collect(),
+            sinks: self.sinks.keys().cloned().collect(),
+        }
     }
 }
 

@@ -78,6 +78,7 @@ async fn verify(files: &[PathBuf], options: &UserOptions) -> Result<ExitCode, St
 fn as_json(report: &LogReport) -> serde_json::Value {
     json!({
         "entries": report.entries,
+        "removed": report.removed,
         "checkpoints": report.checkpoints,
         "root": STANDARD.encode(report.root),
         "fault": report.fault.as_ref().map(ToString::to_string),
@@ -87,6 +88,10 @@ fn as_json(report: &LogReport) -> serde_json::Value {
 fn tell(report: &LogReport) {
     let (entries, checkpoints) = (report.entries, report.checkpoints);
     match &report.fault {
+        None if report.removed > 0 => say(&format!(
+            "{entries} entries are what {checkpoints} checkpoints say; the log tells that the events of {} were removed",
+            report.removed
+        )),
         None => say(&format!("{entries} entries are what {checkpoints} checkpoints say")),
         Some(fault) => say_error(&format!("{fault}; the {entries} entries before are sound by themselves")),
     }
@@ -111,9 +116,12 @@ async fn prove(
             let path = folder.join(format!("{}.{ending}", found.position));
             std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
         };
-        write("entry", &found.entry)?;
+        if let Some(entry) = &found.entry {
+            write("entry", entry)?;
+        }
         write("proof", &found.proof)?;
-        say(&format!("{}  {}", found.position, found.entry));
+        let entry = found.entry.as_deref().unwrap_or("its event was removed when its class was kept no longer");
+        say(&format!("{}  {entry}", found.position));
     }
     if proven.is_empty() {
         say_error("nothing of it is in the log");

@@ -131,8 +131,9 @@ pub struct AuditPage {
 pub struct ProofView {
     /// Its place; the first is 0.
     pub position: u64,
-    /// The bytes that are hashed: one line of JSON.
-    pub entry: String,
+    /// The bytes that are hashed: one line of JSON. Absent when the event was removed because its class is kept no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     /// The proof (C2SP tlog-proof), its checkpoint within.
     pub proof: String,
 }

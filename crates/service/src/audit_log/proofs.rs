@@ -15,8 +15,8 @@ use crate::provider::Provider;
 pub struct ProvenEntry {
     /// Its place; the first is 0.
     pub position: u64,
-    /// The bytes that are hashed: one line of JSON.
-    pub entry: String,
+    /// The bytes that are hashed: one line of JSON. None when the event was removed: whoever kept the bytes has them.
+    pub entry: Option<String>,
     /// The proof (C2SP tlog-proof), its checkpoint within.
     pub proof: String,
 }
@@ -42,13 +42,7 @@ impl Provider {
             .read(async |tx| {
                 let mut proven = Vec::new();
                 for &position in &places {
-                    let found = tx.list_log(position, 1).await?.pop().filter(|found| found.position == position);
-                    let written = found.and_then(|found| Some((write_entry(found.event.as_ref()?), found.hash)));
-                    let entry = written.filter(|(entry, hash)| hash_entry(entry) == *hash).map(|(entry, _)| entry);
-                    let entry = entry.and_then(|entry| String::from_utf8(entry).ok()).ok_or_else(|| {
-                        let why = format!("entry {position} is not what was placed: run `countersign audit verify`");
-                        ServiceError::Configuration(why)
-                    })?;
+                    let entry = find_entry(tx, position).await?;
                     let path = hash_ranges(tx, list_inclusion_ranges(position, size)).await?;
                     let proof = Proof { index: position, path, checkpoint: note.clone() }.to_string();
                     proven.push(ProvenEntry { position, entry, proof });
@@ -94,6 +88,22 @@ impl Provider {
         let key = self.log_key().await?;
         Ok(Checkpoint::verify(note, &key).map_err(|error| error.to_string()))
     }
+}
+
+/// The bytes of the entry at `position`, if its event is there.
+async fn find_entry(tx: &mut Tx, position: u64) -> Result<Option<String>, ServiceError> {
+    let found = tx.list_log(position, 1).await?.pop().filter(|found| found.position == position);
+    let not_placed = || {
+        let why = format!("entry {position} is not what was placed: run `countersign audit verify`");
+        ServiceError::Configuration(why)
+    };
+    let found = found.ok_or_else(not_placed)?;
+    let Some(event) = &found.event else { return Ok(None) };
+    let entry = write_entry(event);
+    if hash_entry(&entry) != found.hash {
+        return Err(not_placed());
+    }
+    String::from_utf8(entry).map(Some).map_err(|_| not_placed())
 }
 
 async fn hash_ranges(tx: &mut Tx, ranges: Vec<Range>) -> Result<Vec<Hash>, ServiceError> {

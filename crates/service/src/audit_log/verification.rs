@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use countersign_audit::{Checkpoint, Frontier, Hash, NoteKey, hash_entry, write_entry};
+use countersign_audit::{Checkpoint, Frontier, Hash, NoteKey, Positions, hash_entry, write_entry};
 use countersign_model::Seconds;
 use countersign_store::{LogEntry, StoredCheckpoint};
 
@@ -23,6 +23,8 @@ pub struct LogReport {
     pub entries: u64,
     /// Checkpoints that were compared, those of others included.
     pub checkpoints: u64,
+    /// Entries among the sound whose events the log says were removed when their class was kept no longer.
+    pub removed: u64,
     /// Root of the tree of the sound entries.
     pub root: Hash,
     /// The first fault, if there is one.
@@ -37,7 +39,7 @@ pub enum LogFault {
         /// The place.
         position: u64,
     },
-    /// The event of this entry is gone, or is none any more.
+    /// The event of this entry is gone, or is none any more, and the log does not tell of its removal.
     Gone {
         /// The place.
         position: u64,
@@ -119,7 +121,7 @@ impl Provider {
     /// checkpoints that were kept elsewhere.
     pub async fn verify_audit_log(&self, kept: &[String]) -> Result<LogReport, ServiceError> {
         let key = self.log_key().await?;
-        let mut walk = Walk::new(key);
+        let mut walk = Walk::new(key, self.list_removed_places().await?);
         for note in kept {
             match self.read_checkpoint(note).await? {
                 Ok(checkpoint) => walk.elsewhere.push(checkpoint),
@@ -167,12 +169,16 @@ impl Provider {
             return Ok(Some(LogFault::Missing { position }));
         }
         let event = entry.event_id.clone();
-        let Some(found) = &entry.event else { return Ok(Some(LogFault::Gone { position, event })) };
-        let leaf = hash_entry(&write_entry(found));
-        if leaf != entry.hash {
-            return Ok(Some(LogFault::Changed { position, event }));
+        match &entry.event {
+            Some(found) if hash_entry(&write_entry(found)) != entry.hash => {
+                return Ok(Some(LogFault::Changed { position, event }));
+            }
+            None if !self.was_removed(walk, position).await? => return Ok(Some(LogFault::Gone { position, event })),
+            None => walk.removed += 1,
+            Some(_) => {}
         }
-        let perfect = walk.tree.push(leaf);
+        // Of an event that was removed the hash alone is left: the checkpoints tell whether it is the one that was signed.
+        let perfect = walk.tree.push(entry.hash);
         for (subtree, hash) in perfect.into_iter().filter(|(subtree, _)| is_kept(*subtree)) {
             let (level, at) = (subtree.level, subtree.position);
             let stored = self.db.read(async |tx| tx.find_subtree(level, at).await).await?;
@@ -183,6 +189,14 @@ impl Provider {
         }
         self.read_checkpoints(walk).await?;
         Ok(walk.compare())
+    }
+
+    /// Whether the log tells that the event at `position` was removed; it may have been a moment ago.
+    async fn was_removed(&self, walk: &mut Walk, position: u64) -> Result<bool, ServiceError> {
+        if !walk.told.contains(position) {
+            walk.told = self.list_removed_places().await?;
+        }
+        Ok(walk.told.contains(position))
     }
 
     /// Has the next stored checkpoints at hand.
@@ -218,6 +232,10 @@ impl Provider {
 struct Walk {
     key: NoteKey,
     tree: Frontier,
+    /// Places whose events the log says were removed.
+    told: Positions,
+    /// How many of these were passed.
+    removed: u64,
     /// Stored checkpoints that come next, by size.
     stored: VecDeque<StoredCheckpoint>,
     last_read: u64,
@@ -232,10 +250,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(key: NoteKey) -> Self {
+    fn new(key: NoteKey, told: Positions) -> Self {
         Self {
             key,
             tree: Frontier::default(),
+            told,
+            removed: 0,
             stored: VecDeque::new(),
             last_read: 0,
             all_read: false,
@@ -293,6 +313,7 @@ impl Walk {
     }
 
     fn report(&self, fault: Option<LogFault>) -> LogReport {
-        LogReport { entries: self.tree.size(), checkpoints: self.compared, root: self.tree.root(), fault }
+        let (entries, root) = (self.tree.size(), self.tree.root());
+        LogReport { entries, checkpoints: self.compared, removed: self.removed, root, fault }
     }
 }
