@@ -104,7 +104,7 @@ async fn nothing_else_removes_an_event_and_a_removal_that_is_not_told_is_found(h
     assert!(house.database.raw(delete).await.is_err(), "the database refuses");
     node.remove_expired_events().await.unwrap();
     node.place_audit_events().await.unwrap();
-    assert_sound(&node, &[kept.clone()], "removed").await;
+    assert_sound(&node, std::slice::from_ref(&kept), "removed").await;
     assert_eq!(house.count("audit_expiring", "1 = 1").await, 0);
     tampering::open(&house).await;
     house.database.raw(delete).await.unwrap();
