@@ -8,11 +8,12 @@ use crate::fixture::{ALICE, Ask, CASES_API, DONALD, Granted, Provider, peek, red
 
 impl Provider {
     /// Alice signs in, if she must; what comes then.
-    async fn arrive(&self, agent: &UserAgent, ask: &Ask) -> Answer {
+    pub async fn arrive(&self, agent: &UserAgent, ask: &Ask) -> Answer {
         agent.follow(self.answer(agent, ask).await).await
     }
 
-    async fn allowed(&self, agent: &UserAgent, ask: &Ask) -> Granted {
+    /// Alice signs in and allows what is asked for.
+    pub async fn allowed(&self, agent: &UserAgent, ask: &Ask) -> Granted {
         let page = self.arrive(agent, ask).await;
         let answer = agent.press(&page, "allow", &[]).await;
         granted(ask, &answer)
@@ -24,7 +25,8 @@ fn granted(ask: &Ask, answer: &Answer) -> Granted {
     Granted { client: ask.client.clone(), code, redirect_uri: redirect_uri_of(&ask.client) }
 }
 
-fn asks(answer: &Answer) -> bool {
+/// Whether the page asks for consent.
+pub fn asks(answer: &Answer) -> bool {
     answer.status == 200 && answer.body.contains(r#"value="allow""#)
 }
 
@@ -59,7 +61,7 @@ async fn a_client_of_others_is_asked_for_once_per_set_of_scopes() {
 }
 
 #[tokio::test]
-async fn prompt_consent_asks_for_every_client_and_a_native_one_is_asked_for_always() {
+async fn prompt_consent_asks_for_every_client() {
     let provider = Provider::start().await;
     let agent = UserAgent::new();
     for client in ["basic", "foreign"] {
@@ -67,12 +69,6 @@ async fn prompt_consent_asks_for_every_client_and_a_native_one_is_asked_for_alwa
         provider.allowed(&agent, &ask).await;
         assert!(asks(&provider.arrive(&agent, &ask).await), "{client}");
     }
-    // RFC 8252, 8.6.
-    let native = provider.ask("foreign-native");
-    provider.allowed(&agent, &native).await;
-    assert!(asks(&provider.arrive(&agent, &native).await));
-    let silent = agent.get(&native.with("prompt", "none").url()).await.response();
-    assert_eq!(silent["error"], "consent_required");
 }
 
 /// 3.1.2.1: a login that was demanded was made before the question, and is not demanded again after it.

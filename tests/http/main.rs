@@ -21,7 +21,6 @@ mod from_b2c;
 mod indistinguishable;
 mod key_rotation;
 mod load;
-mod logs;
 mod management;
 mod openid_client;
 mod openidconnect;
@@ -75,6 +74,9 @@ mod rfc7636 {
 mod rfc7662 {
     mod introspection;
 }
+mod rfc8252 {
+    mod native_apps;
+}
 mod rfc8628 {
     mod devices;
 }
@@ -109,6 +111,7 @@ mod rfc9470 {
     mod step_up;
 }
 mod rfc9700 {
+    mod logs;
     mod redirects;
     pub mod secrets;
 }

@@ -45,6 +45,23 @@ fn every_rule_of_the_protocol_has_a_test_and_every_test_is_there() {
     assert_each_has_tests(PROTOCOL);
 }
 
+/// Of which no request tells anything: what stores keep over a restart, how a node starts, what it is built from.
+const BEYOND_REQUESTS: [&str; 3] = ["2.3-17", "2.3-19", "2.3-20"];
+
+#[test]
+fn every_rule_of_the_protocol_has_a_test_in_a_folder_named_by_a_specification() {
+    for Rule { number, tests, .. } in rules(PROTOCOL) {
+        let of_specification = |file: &str| match file.strip_prefix("tests/") {
+            Some(file) => {
+                file.starts_with("conformance/") || file.starts_with("http/") && file.matches('/').count() == 2
+            }
+            None => false,
+        };
+        let is_there = tests.iter().any(|(file, _)| of_specification(file));
+        assert_eq!(is_there, !BEYOND_REQUESTS.contains(&number.as_str()), "{number}: {tests:?}");
+    }
+}
+
 #[test]
 fn every_decision_on_policies_has_a_module_and_a_test_and_each_is_there() {
     assert_each_has_tests(DECISIONS);

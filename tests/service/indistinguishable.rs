@@ -20,7 +20,7 @@ on_both_stores![
     every_refused_password_is_hashed_once,
 ];
 
-/// The long run: takes minutes, so it is part of `./tests/run --long` alone (.config/nextest.toml).
+/// The long run, of the optimized build that is deployed: `./tests/run --timing`, or a part of `--long`.
 #[test]
 fn timing_of_refused_passwords_tells_nothing() {
     run(Pair::Embedded, async |house| time_refused_passwords(house, LONG).await);
