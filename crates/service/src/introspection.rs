@@ -61,14 +61,19 @@ impl Provider {
         let presented = self.find_presented(token, now).await?;
         let asked = audit::event(context, now, AuditKind::TokenIntrospected, AuditOutcome::Success)?;
         let asked = about(asked.client(&caller.id), &presented);
-        let standing = self
-            .db
-            .write(async |tx| {
-                let standing = is_standing(tx, &presented).await?;
-                tx.insert_audit_events(&[asked.clone().detail("stands", standing).build()]).await?;
-                Ok::<_, ServiceError>(standing)
-            })
-            .await?;
+        let standing = match &presented {
+            // None of ours: there is nothing to tell of it, however many of them somebody sends.
+            PresentedToken::Unknown => false,
+            known => {
+                self.db
+                    .write(async |tx| {
+                        let standing = is_standing(tx, known).await?;
+                        tx.insert_audit_events(&[asked.clone().detail("stands", standing).build()]).await?;
+                        Ok::<_, ServiceError>(standing)
+                    })
+                    .await?
+            }
+        };
         if let (PresentedToken::AccessToken(claims), true) = (&presented, standing)
             && let Some(grant) = claims.grant()
         {

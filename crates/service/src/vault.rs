@@ -86,6 +86,8 @@ pub enum Purpose {
     AnsweredRequest,
     /// The key that signs the audit log's checkpoints.
     AuditKey,
+    /// What tells that events of the audit log were removed.
+    AuditRemoval,
     /// Detects a node that was started with another master key.
     KeyCheck,
 }
@@ -129,6 +131,7 @@ impl Purpose {
         Self::SetupPage,
         Self::AnsweredRequest,
         Self::AuditKey,
+        Self::AuditRemoval,
         Self::KeyCheck,
     ];
 
@@ -169,6 +172,7 @@ impl Purpose {
             Self::SetupPage => "setup page",
             Self::AnsweredRequest => "answered request",
             Self::AuditKey => "audit key",
+            Self::AuditRemoval => "audit removal",
             Self::KeyCheck => "key check",
         }
     }

@@ -9,6 +9,19 @@ use crate::db::{insert_all, on};
 use crate::schema::{audit_entries, audit_events, audit_expiring};
 use crate::{StoreError, Tx};
 
+/// What an event tells of a removal.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct RemovalTold {
+    /// Kind of the events.
+    pub of: String,
+    /// They are from before this, in milliseconds since 1970.
+    pub before: i64,
+    /// Their places.
+    pub positions: String,
+    /// By which who wrote it is known.
+    pub seal: String,
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = audit_expiring)]
 struct Mark {
@@ -16,19 +29,18 @@ struct Mark {
 }
 
 impl Tx {
-    /// Events of `kinds` from before `before` that stand at places below `end`, the oldest first, at most `limit`: place
+    /// Events of `kind` from before `before` that stand at places below `end`, the oldest first, at most `limit`: place
     /// and id of each.
     pub async fn list_expired_events(
         &mut self,
-        kinds: &[AuditKind],
+        kind: AuditKind,
         before: Timestamp,
         end: u64,
         limit: u32,
     ) -> Result<Vec<(u64, String)>, StoreError> {
-        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
         let query = audit_events::table
             .inner_join(audit_entries::table.on(audit_entries::event_id.eq(audit_events::id)))
-            .filter(audit_events::kind.eq_any(kinds))
+            .filter(audit_events::kind.eq(kind.as_str()))
             .filter(audit_events::at.lt(before.as_millis()))
             .filter(audit_entries::position.lt(column(end)?))
             .order((audit_events::at, audit_events::id))
@@ -52,17 +64,13 @@ impl Tx {
         Ok(removed)
     }
 
-    /// The details `positions` of every event of `kind`: which places it tells of.
-    pub async fn list_positions_told(&mut self, kind: AuditKind) -> Result<Vec<String>, StoreError> {
+    /// What every event of `kind` tells of a removal; one that tells nothing of the sort is left out.
+    pub async fn list_removals_told(&mut self, kind: AuditKind) -> Result<Vec<RemovalTold>, StoreError> {
         let query = audit_events::table
             .filter(audit_events::kind.eq(kind.as_str()))
             .order((audit_events::at, audit_events::id))
             .select(audit_events::detail);
         let details: Vec<String> = on!(self, |c| query.load(c).await)?;
-        let read = |detail: &String| {
-            let detail: serde_json::Value = serde_json::from_str(detail).ok()?;
-            Some(detail["positions"].as_str()?.to_owned())
-        };
-        Ok(details.iter().filter_map(read).collect())
+        Ok(details.iter().filter_map(|detail| serde_json::from_str(detail).ok()).collect())
     }
 }

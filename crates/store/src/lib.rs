@@ -45,6 +45,7 @@ mod users;
 
 pub use answered_requests::AnsweredRequest;
 pub use audit_events::AuditFilter;
+pub use audit_retention::RemovalTold;
 pub use audit_tree::{EntryHash, LogEntry, OutOfLog, StoredCheckpoint};
 pub use authorization_codes::CodeWithGrant;
 pub use db::{DatabaseSettings, Db, Tx, Work};

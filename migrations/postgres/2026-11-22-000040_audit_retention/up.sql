@@ -7,7 +7,7 @@ CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR TRUNCATE ON audit_event
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit();
 CREATE FUNCTION refuse_removal_from_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM audit_expiring WHERE event_id = OLD.id) THEN
+    IF OLD.kind = 'audit.expired' OR NOT EXISTS (SELECT 1 FROM audit_expiring WHERE event_id = OLD.id) THEN
         RAISE EXCEPTION 'audit_events is append only';
     END IF;
     RETURN OLD;

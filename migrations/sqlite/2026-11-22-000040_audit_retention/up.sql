@@ -4,7 +4,7 @@ CREATE TABLE audit_expiring (
 ) STRICT;
 DROP TRIGGER audit_events_no_delete;
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
-WHEN NOT EXISTS (SELECT 1 FROM audit_expiring WHERE event_id = OLD.id)
+WHEN OLD.kind = 'audit.expired' OR NOT EXISTS (SELECT 1 FROM audit_expiring WHERE event_id = OLD.id)
 BEGIN
     SELECT RAISE(ABORT, 'audit_events is append only');
 END;

@@ -18,7 +18,7 @@ const KEPT: Seconds = Seconds::hours(24 * 90);
 /// A node that keeps events of tokens for ninety days, and gives the log to `sinks`.
 fn node(house: &House, sinks: &[&str]) -> std::sync::Arc<Provider> {
     let audit_log = AuditLogSettings {
-        keep: [(AuditClass::Tokens, KEPT)].into(),
+        keep: [(AuditClass::Tokens, KEPT), (AuditClass::Administration, KEPT)].into(),
         sinks: sinks.iter().map(|name| (*name).to_owned()).collect(),
         ..AuditLogSettings::default()
     };
@@ -39,7 +39,7 @@ async fn grow(house: &House, node: &Provider) -> String {
     node.place_audit_events().await.unwrap();
     let kept = node.sign_checkpoint().await.unwrap().unwrap().note;
     house.clock.pass(KEPT);
-    house.clock.pass(Seconds::new(1));
+    house.clock.pass(Seconds::hours(24));
     happen(house, 21, 31).await;
     node.place_audit_events().await.unwrap();
     kept
@@ -56,8 +56,8 @@ async fn what_is_over_goes_and_the_log_still_is_what_was_signed(house: House) {
     assert_eq!(house.events(Some(AuditKind::Login)).await.len(), 1, "another class");
     let told = house.events(Some(AuditKind::AuditExpired)).await;
     assert_eq!(
-        (told.len(), &told[0].detail["positions"], &told[0].detail["class"]),
-        (1, &"10-29".into(), &"tokens".into())
+        (told.len(), &told[0].detail["positions"], &told[0].detail["of"]),
+        (1, &"10-29".into(), &"token.issued".into())
     );
 
     node.place_audit_events().await.unwrap();
@@ -89,7 +89,7 @@ async fn what_is_not_signed_or_not_handed_on_stays(house: House) {
 
     let other = self::node(&house, &[]);
     house.clock.pass(KEPT);
-    house.clock.pass(Seconds::new(1));
+    house.clock.pass(Seconds::hours(24));
     happen(&house, 40, 42).await;
     other.place_audit_events().await.unwrap();
     assert_eq!(other.remove_expired_events().await.unwrap(), 15, "what was placed and not signed stays");
@@ -106,10 +106,27 @@ async fn nothing_else_removes_an_event_and_a_removal_that_is_not_told_is_found(h
     node.place_audit_events().await.unwrap();
     assert_sound(&node, std::slice::from_ref(&kept), "removed").await;
     assert_eq!(house.count("audit_expiring", "1 = 1").await, 0);
+    // What tells of a removal stays, whatever is kept how long.
+    house.clock.pass(KEPT);
+    house.clock.pass(Seconds::hours(48));
+    node.sign_checkpoint().await.unwrap().unwrap();
+    node.remove_expired_events().await.unwrap();
+    assert!(!house.events(Some(AuditKind::AuditExpired)).await.is_empty());
+    node.place_audit_events().await.unwrap();
+    assert_sound(&node, &[], "removed again").await;
+
+    // Somebody with the database says that everything was removed, as the house would, but for the key.
+    happen(&house, 50, 52).await;
+    let mut forged = house.events(Some(AuditKind::AuditExpired)).await.remove(0);
+    forged.id = events(&house, 60, 61)[0].id.clone();
+    forged.detail.insert("positions".to_owned(), "0-18446744073709551615".into());
+    house.database.db.write(async |tx| tx.insert_audit_events(&[forged.clone()]).await).await.unwrap();
+    node.place_audit_events().await.unwrap();
+    let place = node.log_size().await.unwrap() - 3;
     tampering::open(&house).await;
-    house.database.raw(delete).await.unwrap();
+    house.database.raw("DELETE FROM audit_events WHERE jti = 'jti-50'").await.unwrap();
     let report = node.verify_audit_log(&[]).await.unwrap();
-    assert!(matches!(report.fault, Some(LogFault::Gone { position: 35, .. })), "{:?}", report.fault);
+    assert!(matches!(report.fault, Some(LogFault::Gone { position, .. }) if position == place), "{:?}", report.fault);
     // The hash of what was removed cannot be replaced either.
     let hash = match house.pair {
         countersign_tests::provider::Pair::Embedded => "zeroblob(32)",

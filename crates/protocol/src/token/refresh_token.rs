@@ -67,8 +67,9 @@ pub(super) fn decide(usage: &Usage<'_>, facts: TokenFacts, prepared: &Prepared<'
 fn judge<'a>(token: &RefreshToken, successor: Option<&'a RefreshToken>, parallel: bool, now: Timestamp) -> Verdict<'a> {
     if let Some(revoked_at) = token.revoked_at {
         // Who shows a successor that was given up has got it after all: at once it is a tab's, later a thief's or his
-        // victim's.
-        return if revoked_at < token.created_at.plus(TABS) {
+        // victim's. Also where it was given up at once: a thief who asks every few seconds has his victim's given up so.
+        let at_once = revoked_at < token.created_at.plus(TABS) && now < revoked_at.plus(TABS);
+        return if at_once {
             Verdict::Tab("the successor was given up for another tab's")
         } else {
             Verdict::Reuse("a successor that was given up as lost is in use")

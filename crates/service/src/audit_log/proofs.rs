@@ -1,7 +1,7 @@
 //! Proofs that somebody checks who does not trust the operator.
 
 use countersign_audit::{
-    Checkpoint, Hash, Proof, Range, hash_entry, list_consistency_ranges, list_inclusion_ranges, write_entry,
+    Checkpoint, Hash, Positions, Proof, Range, hash_entry, list_consistency_ranges, list_inclusion_ranges, write_entry,
 };
 use countersign_store::{LogEntry, Tx};
 
@@ -38,11 +38,12 @@ impl Provider {
         let Some(checkpoint) = self.last_checkpoint().await? else { return Ok(Vec::new()) };
         let (size, note) = (checkpoint.size, checkpoint.note);
         let places: Vec<u64> = places.into_iter().filter(|position| *position < size).collect();
+        let removed = if places.is_empty() { Positions::default() } else { self.list_removed_places().await? };
         self.db
             .read(async |tx| {
                 let mut proven = Vec::new();
                 for &position in &places {
-                    let entry = find_entry(tx, position).await?;
+                    let entry = find_entry(tx, position, &removed).await?;
                     let path = hash_ranges(tx, list_inclusion_ranges(position, size)).await?;
                     let proof = Proof { index: position, path, checkpoint: note.clone() }.to_string();
                     proven.push(ProvenEntry { position, entry, proof });
@@ -90,15 +91,17 @@ impl Provider {
     }
 }
 
-/// The bytes of the entry at `position`, if its event is there.
-async fn find_entry(tx: &mut Tx, position: u64) -> Result<Option<String>, ServiceError> {
+/// The bytes of the entry at `position`; none where the log tells that its event was removed.
+async fn find_entry(tx: &mut Tx, position: u64, removed: &Positions) -> Result<Option<String>, ServiceError> {
     let found = tx.list_log(position, 1).await?.pop().filter(|found| found.position == position);
     let not_placed = || {
         let why = format!("entry {position} is not what was placed: run `countersign audit verify`");
         ServiceError::Configuration(why)
     };
     let found = found.ok_or_else(not_placed)?;
-    let Some(event) = &found.event else { return Ok(None) };
+    let Some(event) = &found.event else {
+        return if removed.contains(position) { Ok(None) } else { Err(not_placed()) };
+    };
     let entry = write_entry(event);
     if hash_entry(&entry) != found.hash {
         return Err(not_placed());

@@ -49,7 +49,7 @@ impl Provider {
         let email = read_email(party, &identity.claims);
         let known = self.db.read(async |tx| tx.find_federated_identity(provider, subject).await).await?;
         if let Some(known) = known {
-            return self.return_known(&known, identity, email.ok().as_deref(), now).await;
+            return self.return_known(&known, identity, email.ok().as_deref(), context, now).await;
         }
         let email = match email {
             Ok(email) => email,
@@ -97,6 +97,7 @@ impl Provider {
         known: &FederatedIdentity,
         identity: &UpstreamIdentity,
         email: Option<&str>,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<Result<FoundFederated, &'static str>, ServiceError> {
         let account = self.db.read(async |tx| tx.find_account(&known.user).await).await?;
@@ -104,12 +105,15 @@ impl Provider {
             return Ok(Err("the account may not sign in"));
         };
         let email = email.or(known.email.as_deref());
+        let completed = audit::event(context, now, AuditKind::RegistrationCompleted, AuditOutcome::Success)?;
+        let completed = completed.subject(Some(&known.user)).detail("by", known.provider.as_str()).build();
         self.db
             .write(async |tx| {
                 tx.touch_federated_identity(&known.provider, &known.subject, email, now).await?;
                 // After a reset nothing is left to be set here: the provider's sign-in is all of it, as the first time.
                 if account.user.registered_at.is_none() {
                     tx.complete_registration(&account.user.id, now).await?;
+                    tx.insert_audit_events(std::slice::from_ref(&completed)).await?;
                 }
                 Ok::<_, ServiceError>(())
             })
