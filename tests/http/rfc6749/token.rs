@@ -228,12 +228,20 @@ async fn two_tabs_that_refresh_at_once_stay_signed_in() {
     for round in 0..3 {
         provider.demo.move_clock(Duration::from_mins(9));
         let tabs = join_all((0..2).map(|_| provider.refresh("spa", &shared, ""))).await;
-        let (won, lost): (Vec<_>, Vec<_>) = tabs.iter().partition(|answer| answer.status == 200);
-        assert_eq!((won.len(), lost.len()), (1, 1), "{round}");
-        assert_error(lost[0], 400, "invalid_grant");
+        let (served, refused): (Vec<_>, Vec<_>) = tabs.iter().partition(|answer| answer.status == 200);
+        for answer in refused {
+            assert_error(answer, 400, "invalid_grant");
+        }
+        // A busy machine may answer one after the other: then the later one's tokens are those that work.
+        let mut live = Vec::new();
+        for tokens in served.iter().map(|answer| answer.json()) {
+            if provider.userinfo(text(&tokens, "access_token")).await.status == 200 {
+                live.push(tokens);
+            }
+        }
         // The tab that lost reads what the other one wrote down, and both go on.
-        let tokens = won[0].json();
-        assert_eq!(provider.userinfo(text(&tokens, "access_token")).await.status, 200, "{round}");
+        assert_eq!(live.len(), 1, "{round}: {} were served", served.len());
+        let tokens = live.remove(0);
         // A third tab wakes up with the old one.
         assert_error(&provider.refresh("spa", &shared, "").await, 400, "invalid_grant");
         text(&tokens, "refresh_token").clone_into(&mut shared);
