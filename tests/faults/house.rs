@@ -31,7 +31,7 @@ pub struct Node {
 /// Dropped from top to bottom: the nodes first, PostgreSQL last, which waits for its clients.
 pub struct House {
     pub nodes: [Node; 2],
-    redis: Option<RedisServer>,
+    _redis: RedisServer,
     postgres: Option<PostgresServer>,
     folder: TempDir,
 }
@@ -42,7 +42,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("master.key"), STANDARD.encode([7; 32])).unwrap();
         let nodes = [1, 2].map(|number| configure(&folder, number, &postgres.url, &redis.url));
-        let mut house = Self { nodes, redis: Some(redis), postgres: Some(postgres), folder };
+        let mut house = Self { nodes, _redis: redis, postgres: Some(postgres), folder };
         house.operate(&["migrate"]);
         for number in [0, 1] {
             house.start_node(number).await;
@@ -101,12 +101,6 @@ impl House {
     pub async fn crash_postgresql(&mut self) {
         let postgres = self.postgres.take().expect("running");
         self.postgres = Some(postgres.start_again().await);
-    }
-
-    /// It comes back with nothing.
-    pub async fn crash_redis(&mut self) {
-        let redis = self.redis.take().expect("running");
-        self.redis = Some(redis.start_again().await);
     }
 
     fn run(&self, words: &[&str]) -> Output {

@@ -1,4 +1,4 @@
-//! What breaks while tokens are asked for: a node, PostgreSQL, Redis. Each test asks for the same at the end: no token
+//! What breaks while tokens are asked for: a node, PostgreSQL. Each test asks for the same at the end: no token
 //! without its event, no event twice, and a log that verifies against what was signed before.
 //!
 //! The servers are the test's own; `./tests/run --long` goes on for longer.
