@@ -10,7 +10,8 @@ use countersign_tests::servers::binary;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+/// What the binary says there.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(binary());
     command.current_dir(folder).args(arguments).env("RUST_LOG", "warn");
     command.output().unwrap()
@@ -20,12 +21,13 @@ fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+/// Its standard error.
+pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 #[track_caller]
-fn assert_exit(output: &Output, code: i32, case: &str) {
+pub fn assert_exit(output: &Output, code: i32, case: &str) {
     assert_eq!(output.status.code(), Some(code), "{case}: {}{}", out(output), err(output));
 }
 
@@ -133,17 +135,18 @@ fn policy_check_finds_where_and_why() {
 }
 
 /// Somebody to carry texts and calls.
-const CARRIER: &str = "[[telephone.carriers]]\nname = \"main\"\nbase_url = \"https://carrier.example.org\"\n\
+pub const CARRIER: &str = "[[telephone.carriers]]\nname = \"main\"\nbase_url = \"https://carrier.example.org\"\n\
      account_sid = \"AC0123\"\nauth_token = \"a-token-of-the-tests\"\nfrom = \"+12025550100\"\n";
 
 /// A folder with a sound configuration.
-struct Node {
-    folder: TempDir,
+pub struct Node {
+    /// Where it is.
+    pub folder: TempDir,
 }
 
 impl Node {
     /// With lines of one further section.
-    fn new(more: &str) -> Self {
+    pub fn new(more: &str) -> Self {
         let node = Self { folder: tempfile::tempdir().unwrap() };
         fs::write(node.folder.path().join("master.key"), STANDARD.encode([7; 32])).unwrap();
         node.configure(&format!(
@@ -159,58 +162,17 @@ impl Node {
     }
 
     /// With words replaced.
-    fn change(&self, from: &str, to: &str) {
+    pub fn change(&self, from: &str, to: &str) {
         let file = self.folder.path().join("countersign.toml");
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains(from), "{from}");
         fs::write(file, text.replace(from, to)).unwrap();
     }
 
-    fn run(&self, command: &[&str]) -> Output {
+    /// What a command says.
+    pub fn run(&self, command: &[&str]) -> Output {
         run(self.folder.path(), &[command, &["--config", "countersign.toml"]].concat())
     }
-}
-
-#[test]
-fn serve_refuses_what_is_unsafe_and_says_why() {
-    for (from, to, why) in [
-        ("https://login", "http://login", "in clear"),
-        ("login.example.org", "login.example.org/?a=b", "issuer"),
-        ("master_key_file = \"master.key\"", "", "master_key"),
-        ("master_key_file = \"master.key\"", "master_key_file = \"other.key\"", "other.key"),
-        ("master_key_file = \"master.key\"", "master_key = \"c2hvcnQ=\"", "32"),
-        ("url = \"sqlite:node.db\"", "", "database.url"),
-        ("url = \"sqlite:node.db\"", "url = \"mysql://x\"", "postgres:"),
-        ("[database]", "[lifetimes]\ncode = 3600\n[database]", "10 minutes"),
-        ("[database]", "[hashing]\nmemory_kib = 8\n[database]", "argon2id"),
-        ("[database]", "[databse]", "databse"),
-        ("[server]", "[server", "TOML"),
-        ("[server]", "clients_file = \"none.json\"\n[server]", "none.json"),
-    ] {
-        let node = Node::new("");
-        assert_exit(&node.run(&["migrate"]), 0, "migrate");
-        node.change(from, to);
-        let output = node.run(&["serve"]);
-        assert_exit(&output, 1, why);
-        assert!(err(&output).contains(why), "{why}: {}", err(&output));
-        assert!(!err(&output).contains("panicked") && !err(&output).contains("c2hvcnQ"), "{}", err(&output));
-    }
-    let node = Node::new("");
-    node.change(CARRIER, "");
-    let refused = node.run(&["config", "check"]);
-    assert_exit(&refused, 1, "nobody to carry texts and calls");
-    assert!(err(&refused).contains("telephone.carriers"), "{}", err(&refused));
-    assert_exit(&node.run(&["migrate"]), 0, "migrate");
-    let refused = node.run(&["serve"]);
-    assert_exit(&refused, 1, "nobody to carry texts and calls");
-    assert!(err(&refused).contains("telephone.carriers"), "{}", err(&refused));
-    let node = Node::new("");
-    let output = node.run(&["serve"]);
-    assert_exit(&output, 1, "no schema");
-    assert!(err(&output).contains("migrate"), "{}", err(&output));
-    let missing = run(node.folder.path(), &["serve", "--config", "missing.toml"]);
-    assert_exit(&missing, 1, "no file");
-    assert!(err(&missing).contains("missing.toml"));
 }
 
 const CLIENTS: &str = r#"[{"client_id": "strict", "client_secret": "a-secret-of-the-tests-0123456789",

@@ -106,11 +106,13 @@ mod rfc9207 {
 }
 mod rfc9449 {
     mod proofs;
+    mod restart;
 }
 mod rfc9470 {
     mod step_up;
 }
 mod rfc9700 {
+    mod configuration;
     mod logs;
     mod redirects;
     pub mod secrets;

@@ -5,6 +5,9 @@ mod architecture;
 mod fuzz;
 mod protocol_rules;
 mod requirements;
+mod rustsec_2023_0071 {
+    mod signing;
+}
 mod servers;
 mod short_lived;
 mod store;

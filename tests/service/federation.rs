@@ -3,8 +3,8 @@
 use countersign_model::{Role, Seconds};
 use countersign_service::policy::totp;
 use countersign_service::{
-    AccountCall, Answered, ClaimNames, FederationSettings, Invitation, LinkRule, Provider, RegistrationReset,
-    RequestContext, Response, RoleChange, SetupRefusal, UpstreamAnswer,
+    AccountAnswer, AccountCall, Answered, ClaimNames, FederationSettings, Invitation, LinkRule, Provider,
+    RegistrationReset, RequestContext, Response, RoleChange, SetupRefusal, UpstreamAnswer,
 };
 use countersign_tests::provider::{
     CLINIC, Corporate, House, NodePlan, Person, Seen, UserInfo, code_in, parameter, register_client,
@@ -34,6 +34,7 @@ on_both_stores!(
     a_new_provider_at_an_address_of_the_provider_is_led_there_and_no_account_is_made,
     an_administrator_from_upstream_gets_into_the_console_once_two_factors_are_proven,
     nobody_else_binds_an_app_for_who_is_signed_in,
+    who_signs_in_upstream_alone_closes_the_account_by_it_and_is_asked_for_no_password,
 );
 
 const DOMAINS: &[&str] = &["corp.example.com", "example.com"];
@@ -660,4 +661,33 @@ async fn nobody_else_binds_an_app_for_who_is_signed_in(house: House) {
     let answered = call_back(&person, &node, &corporate.vouch(&sent, &old)).await;
     assert_eq!(person.follow(&node, answered).await.page().view.page, "federation_refused");
     assert!(reasons(&house).await.last().unwrap().contains("no recent sign-in"));
+}
+
+async fn who_signs_in_upstream_alone_closes_the_account_by_it_and_is_asked_for_no_password(house: House) {
+    let (node, corporate) = open(&house, LinkRule::Create).await;
+    let mut person = Person::new();
+    come(&mut person, &node, &corporate, &nurse()).await.code();
+    let user = house.user("nurse@corp.example.com").await;
+    let AccountAnswer::Page(own) = node.own_account(at_console(&person)).await.unwrap() else { panic!("no page") };
+    let offered = ["close-account", "employees-totp-enrol", "totp-enrol"];
+    assert_eq!(own.actions, offered, "nothing that begins with a password");
+
+    let AccountAnswer::Flow(begun) = node.begin_enrolment("close-account", at_console(&person)).await.unwrap() else {
+        panic!("no flow")
+    };
+    let page = person.follow(&node, *begun).await.page();
+    let address = [("email", "nurse@corp.example.com"), ("password", "")];
+    let sent = person.press(&node, &page, "login", &address).await.response();
+    assert_eq!(parameter(&sent, "prompt").as_deref(), Some("login"), "a sign-in of just now");
+    let answered = call_back(&person, &node, &corporate.vouch(&sent, &nurse())).await;
+    let page = person.follow(&node, answered).await.page();
+    assert_eq!(page.view.page, "confirm_close");
+    let kept = format!("id = '{user}' AND status = 'active' AND email IS NOT NULL");
+    assert_eq!(house.count("users", &kept).await, 1);
+    let end = person.press(&node, &page, "continue", &[]).await.page();
+    assert_eq!(end.view.page, "account_closed");
+    assert_eq!(house.count("users", &kept).await, 0);
+    assert!(linked(&house).await.is_empty());
+    house.deliver(&node).await;
+    assert!(house.relay.letters().iter().any(|letter| letter.text.contains("closed")), "they are told");
 }

@@ -1,6 +1,7 @@
 //! The policies a node runs: the current version of each, and retired versions that running instances still need.
 
-use crate::language::{Entry, OnEdit, Policy, Switch};
+use crate::language::{Entry, OnEdit, Outcome, Policy, StepKind, Switch};
+use crate::machine;
 
 /// A set of policies.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +46,14 @@ impl PolicySet {
     /// The current policies.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
         self.current.iter()
+    }
+
+    /// Whether `policy` can be passed by who has no password here: a step of it leads to an upstream provider.
+    pub fn leads_upstream(&self, policy: &Policy) -> bool {
+        policy.steps.iter().any(|step| {
+            let route = step.find_route(Outcome::Upstream);
+            matches!(step.kind, StepKind::Federate { .. }) || route.is_some_and(|target| machine::is_open(self, target))
+        })
     }
 
     /// Where `switch` leads, if its policy is there and lets itself be switched to.

@@ -466,8 +466,13 @@ impl Decision {
         self
     }
 
-    fn issued(kind: AuditKind, issue: Issue, mut effects: Vec<Effect>) -> Self {
-        effects.push(audit(kind, AuditOutcome::Success, issue.grant.as_ref(), ""));
+    fn issued(kind: AuditKind, issue: Issue, effects: Vec<Effect>) -> Self {
+        Self::issued_since(kind, "", issue, effects)
+    }
+
+    /// Issued for a reason that the audit tells.
+    fn issued_since(kind: AuditKind, reason: &str, issue: Issue, mut effects: Vec<Effect>) -> Self {
+        effects.push(audit(kind, AuditOutcome::Success, issue.grant.as_ref(), reason));
         Self { outcome: Ok(issue), effects }
     }
 

@@ -112,7 +112,7 @@ impl Provider {
         let Some((signed_in, _)) = self.find_signed_in(call).await? else {
             return self.sign_in(&SignedIn::default(), call).await;
         };
-        if !self.list_enrolments().iter().any(|known| known == policy) {
+        if !self.list_enrolments(false).iter().any(|known| known == policy) {
             return Ok(AccountAnswer::Stale);
         }
         let new = NewFlow::for_account(policy, &signed_in);
@@ -181,6 +181,7 @@ impl Provider {
                 let remembered = tx.list_remembered_of_user(user, now).await?;
                 let grants = tx.list_grants_of_user(user).await?;
                 let recovery_codes = tx.list_recovery_codes(user).await?;
+                let by_provider = !tx.list_federated_identities(user).await?.is_empty();
                 let mut named = Vec::with_capacity(grants.len());
                 for grant in grants {
                     named.push((name_of_client(tx, &grant.client).await?, grant));
@@ -189,13 +190,22 @@ impl Provider {
                 for consent in tx.list_consents_of_user(user).await? {
                     consents.push((name_of_client(tx, &consent.client).await?, consent));
                 }
-                Ok::<_, ServiceError>(Some((account, sessions, remembered, named, consents, recovery_codes)))
+                Ok::<_, ServiceError>(Some((
+                    account,
+                    sessions,
+                    remembered,
+                    named,
+                    consents,
+                    recovery_codes,
+                    by_provider,
+                )))
             })
             .await?;
         let active = found.filter(|(account, ..)| account.user.status == UserStatus::Active);
         let administers = active.as_ref().is_some_and(|(own, ..)| Reach::of(&own.user.roles, &[]).is_some());
-        Ok(active.map(|(account, sessions, remembered, grants, consents, recovery_codes)| OwnAccount {
+        Ok(active.map(|(account, sessions, remembered, grants, consents, recovery_codes, by_provider)| OwnAccount {
             nonce: self.form_nonce(Purpose::AccountPage, session),
+            actions: self.list_enrolments(by_provider && account.password.is_none()),
             account,
             session: session.id.clone(),
             sessions,
@@ -203,18 +213,18 @@ impl Provider {
             grants,
             consents,
             recovery_codes,
-            actions: self.list_enrolments(),
             administers,
         }))
     }
 
-    /// Policies the page offers: those that add or change something and may begin by themselves.
-    fn list_enrolments(&self) -> Vec<String> {
-        let offered = self
-            .policies
-            .set()
+    /// Policies the page offers: those that add or change something and may begin by themselves. Who signs in at an upstream
+    /// provider alone is asked for no password.
+    fn list_enrolments(&self, upstream_alone: bool) -> Vec<String> {
+        let set = self.policies.set();
+        let offered = set
             .iter()
-            .filter(|policy| policy.purpose == PolicyPurpose::Enrol && policy.allows_entry(Entry::Authorize));
+            .filter(|policy| policy.purpose == PolicyPurpose::Enrol && policy.allows_entry(Entry::Authorize))
+            .filter(|policy| !upstream_alone || set.leads_upstream(policy));
         offered.map(|policy| policy.id.clone()).collect()
     }
 

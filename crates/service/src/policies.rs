@@ -40,6 +40,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "change-phone.toml",
     "close-account.toml",
     "email.toml",
+    "employees-close-account.toml",
     "employees-totp-enrol.toml",
     "employees-totp.toml",
     "employees.toml",

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_tests::servers::{FakeClock, Running, binary, free_port};
 use countersign_tests::user_agent::{Answer, http};
+use reqwest::RequestBuilder;
 use tempfile::TempDir;
 
 use crate::fixture::{assert_error, basic};
@@ -65,10 +66,24 @@ impl Node {
         process
     }
 
-    async fn ask(&self, secret: &str) -> Answer {
+    /// Registers the client `worker`, which speaks for itself; its secret.
+    pub fn add_worker(&self) -> String {
+        let worker = r#"[{"client_id": "worker", "redirect_uris": [], "response_types": [],
+            "grant_types": ["client_credentials"], "scope": "jobs.read"}]"#;
+        std::fs::write(self.folder.path().join("new.json"), worker).unwrap();
+        self.run(&["migrate"]);
+        self.run(&["client", "add", "new.json"]).strip_prefix("worker  ").expect("a secret").to_owned()
+    }
+
+    /// A token request of `worker`.
+    pub fn request(&self, secret: &str) -> RequestBuilder {
         let form = [("grant_type", "client_credentials"), ("scope", "jobs.read")];
         let request = http().post(format!("{}/token", self.issuer)).form(&form);
-        Answer::to(request.header("authorization", basic("worker", secret))).await
+        request.header("authorization", basic("worker", secret))
+    }
+
+    async fn ask(&self, secret: &str) -> Answer {
+        Answer::to(self.request(secret)).await
     }
 }
 
@@ -84,11 +99,7 @@ fn is_kept(folder: &Path, text: &str) -> bool {
 #[tokio::test]
 async fn two_secrets_live_at_once_the_older_for_a_while_and_none_is_kept_in_clear() {
     let node = Node::new("");
-    let worker = r#"[{"client_id": "worker", "redirect_uris": [], "response_types": [],
-        "grant_types": ["client_credentials"], "scope": "jobs.read"}]"#;
-    std::fs::write(node.folder.path().join("new.json"), worker).unwrap();
-    node.run(&["migrate"]);
-    let first = node.run(&["client", "add", "new.json"]).strip_prefix("worker  ").expect("a secret").to_owned();
+    let first = node.add_worker();
     let _process = node.serve().await;
     assert_eq!(node.ask(&first).await.status, 200);
 

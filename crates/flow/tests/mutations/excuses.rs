@@ -17,12 +17,12 @@ const LOWER: &str = "asks less of who has a mailbox alone; the steps ask for it 
 pub const REASONS: &[(&str, usize)] = &[
     (AGAIN, 25),
     (UNCHANGED, 18),
-    (UNGUESSABLE, 20),
-    (STRICTER, 12),
+    (UNGUESSABLE, 22),
+    (STRICTER, 14),
     (CHOICE, 1),
     (SHUT, 60),
     (SPARE, 16),
-    (NO_ISSUE, 16),
+    (NO_ISSUE, 19),
     (OPEN, 3),
     (LOWER, 2),
 ];
@@ -94,6 +94,7 @@ pub fn find_excuse(policy: &Policy, edit: &str, fresh: &[Finding]) -> Option<&'s
         ("forgot-password", "own_on_file whatever account.passkey says"),
         ("forgot-password", "app_on_file whatever account.totp says"),
         ("registration-reset", turned),
+        ("employees-close-account", "app_on_file whatever account.totp says"),
     ];
     if stricter.contains(&(policy.id.as_str(), edit)) || edit == "app_too whatever account.totp says" {
         return Some(STRICTER);
@@ -141,5 +142,5 @@ fn find_unreached(policy: &Policy, edit: &str, fresh: &[Finding]) -> Option<&'st
         return Some(OPEN);
     }
     let passes_over = start || edit.ends_with(" left out") && !edit.starts_with("requirement");
-    (passes_over && !policy.can_issue()).then_some(NO_ISSUE)
+    ((passes_over || back) && !policy.can_issue()).then_some(NO_ISSUE)
 }

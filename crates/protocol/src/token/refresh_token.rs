@@ -13,6 +13,9 @@ use crate::resource::{self, Target};
 /// How long tabs of one browser may get into each other's way before it is called a reuse.
 const TABS: Seconds = Seconds::new(30);
 
+/// What the audit says of an answer that is given once more: who refreshes by a spent token again and again shows there.
+const ANSWERED_AGAIN: &str = "the answer was lost: its tokens are given up for these";
+
 pub(super) struct Usage<'a> {
     pub(super) client: AuthenticatedClient<'a>,
     pub(super) token: &'a SecretString,
@@ -56,7 +59,8 @@ pub(super) fn decide(usage: &Usage<'_>, facts: TokenFacts, prepared: &Prepared<'
             let kept = replaced.is_none() && stays(usage.client, &token);
             let effects = if kept { Vec::new() } else { rotate(&token, replaced, prepared, now) };
             let issue = Issue { nonce: None, refresh_token: !kept, ..Issue::of_a_person(*grant, &scope, target) };
-            Decision::issued(AuditKind::TokenRefreshed, issue, effects)
+            let reason = if replaced.is_some() { ANSWERED_AGAIN } else { "" };
+            Decision::issued_since(AuditKind::TokenRefreshed, reason, issue, effects)
         }
         Err(error) => Decision::refused(error, Some(&grant)),
     }

@@ -334,6 +334,38 @@ fn an_employee_adds_an_app_from_the_account_page_by_their_address_and_nobody_els
 }
 
 #[test]
+fn an_employee_closes_the_account_by_a_sign_in_at_the_provider_and_what_is_on_file() {
+    for (totp, passkey, pages) in [
+        (false, false, [].as_slice()),
+        (true, false, &["totp"]),
+        (false, true, &["passkey"]),
+        (true, true, &["passkey", "totp"]),
+    ] {
+        let mut driver = with_employee(|person| (person.totp, person.passkey) = (totp, passkey));
+        driver.passkey = Some(crate::PasskeyProof { user: user(5), verified: true });
+        driver.facts.subject = Some(user(5));
+        driver.begin("close-account");
+        assert_eq!(driver.sign_in("e5@corp.example.com", ""), corporate());
+        driver.press("federated");
+        for page in pages {
+            assert_eq!(driver.view().page, *page, "{totp} {passkey}");
+            driver.post(&Input::press("verify").with("code", "123456").with("credential", "{}"));
+        }
+        assert_eq!(driver.view().page, "confirm_close");
+        let closes = |effect: &Effect| matches!(effect, Effect::CloseAccount { user: closed } if *closed == user(5));
+        assert!(!driver.did(closes), "not before it is confirmed");
+        assert!(matches!(driver.press("continue"), Next::Stop { page, .. } if page == "account_closed"));
+        assert!(driver.did(closes));
+    }
+    // Nobody else's: whoever comes back as another person closes nothing.
+    let mut driver = with_employee(|_| ());
+    driver.facts.subject = Some(user(1));
+    driver.begin("close-account");
+    driver.sign_in("e5@corp.example.com", "");
+    assert!(matches!(driver.press("federated"), Next::Stop { page, .. } if page == "federation_refused"));
+}
+
+#[test]
 fn who_no_provider_vouched_for_has_no_mailbox_without_the_factor() {
     let mut driver = with_employee(|person| person.has_password = true);
     let others: Vec<_> = list_shipped().into_iter().filter(|policy| !policy.id.starts_with("employees")).collect();

@@ -188,6 +188,20 @@ fn a_lost_answer_is_given_anew_and_what_was_lost_is_dead() {
 }
 
 #[test]
+fn the_audit_tells_an_answer_that_is_given_again_from_a_first_one() {
+    let mut family = Family::new();
+    let reasons = [(); 3].map(|()| {
+        let (_, effects) = family.refresh_as(&client(), &[0; 32], false);
+        let told = effects.into_iter().find_map(|effect| match effect {
+            Effect::Audit { kind: AuditKind::TokenRefreshed, reason, .. } => Some(reason),
+            _ => None,
+        });
+        told.expect("an event")
+    });
+    assert_eq!(reasons, ["", ANSWERED_AGAIN, ANSWERED_AGAIN]);
+}
+
+#[test]
 fn a_spent_token_in_another_client_s_hands_takes_the_family_with_it() {
     let mut family = Family::new();
     family.refresh(&[0; 32], false).unwrap();
