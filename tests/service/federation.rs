@@ -669,7 +669,7 @@ async fn who_signs_in_upstream_alone_closes_the_account_by_it_and_is_asked_for_n
     come(&mut person, &node, &corporate, &nurse()).await.code();
     let user = house.user("nurse@corp.example.com").await;
     let AccountAnswer::Page(own) = node.own_account(at_console(&person)).await.unwrap() else { panic!("no page") };
-    let offered = ["close-account", "employees-totp-enrol", "totp-enrol"];
+    let offered = ["close-account", "employees-close-account", "employees-totp-enrol", "totp-enrol"];
     assert_eq!(own.actions, offered, "nothing that begins with a password");
 
     let AccountAnswer::Flow(begun) = node.begin_enrolment("close-account", at_console(&person)).await.unwrap() else {
