@@ -246,7 +246,7 @@ fn granted_clients() -> Value {
             "robot",
             &json!({
                 "grant_types": ["client_credentials"], "redirect_uris": [],
-                "scope": "users.read users.write audit.read clients.read organizations.read keys.read policies.read",
+                "scope": crate::admin_api::EVERYTHING.trim_start_matches("openid offline_access "),
             })
         ),
         client(

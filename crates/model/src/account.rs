@@ -61,6 +61,11 @@ impl Role {
             Self::SecurityAuditor => "security_auditor",
         }
     }
+
+    /// The role meant by `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
 }
 
 /// The standard claims of a person (OpenID Connect Core, 5.1), each as it is released.

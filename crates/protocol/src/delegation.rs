@@ -9,7 +9,7 @@ use countersign_model::{
 use crate::bearer::Refusal;
 use crate::policy_choice::{LoginPolicy, may_use};
 
-pub use permission::{Permission, may_program_change, reach_by};
+pub use permission::{Permission, is_administrative, may_grant, may_program_change, reach_by};
 
 /// What changes somebody else's account wants a sign-in that is no older.
 pub const FRESH: Seconds = Seconds::minutes(15);
@@ -151,6 +151,20 @@ pub enum Forbidden {
     Own,
     /// Its person administers, too.
     Administrator,
+    /// It is a role of more than their own.
+    Role,
+}
+
+/// Whether `actor`, who holds the roles `held`, may grant `role` to `target`, and revoke it: nobody to themself, so that who
+/// looks after the deployment can neither widen nor lose that alone.
+pub fn may_change_role(actor: &UserId, held: &[Role], target: &UserId, role: Role) -> Result<(), Forbidden> {
+    if actor == target {
+        Err(Forbidden::Own)
+    } else if may_grant(held, role) {
+        Ok(())
+    } else {
+        Err(Forbidden::Role)
+    }
 }
 
 /// Whether `actor`, whose `reach` this is, may change the account of `target`. Administrators may change every one.

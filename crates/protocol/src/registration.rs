@@ -99,6 +99,23 @@ impl MetadataError {
 /// Reads what a client sent (RFC 7591, 3.1) without `client_id` and `client_secret`: those are not its to choose. What
 /// only an operator decides is taken out of `members`.
 pub fn read(members: &mut Map<String, Value>) -> Result<ClientMetadata, MetadataError> {
+    check_members(members)?;
+    members.retain(|name, _| !name.starts_with("countersign_") || OWN_CHOICES.contains(&name.as_str()));
+    ClientMetadata::from_members(members)
+}
+
+/// Reads what an administrator's program says of a client: our own members count, and one that means nothing is refused, since
+/// it was meant to mean something.
+pub fn read_whole(members: &Map<String, Value>) -> Result<ClientMetadata, MetadataError> {
+    check_members(members)?;
+    let means = |name: &str| metadata::NAMES.contains(&name) || text::is_descriptive(name);
+    if let Some(name) = members.keys().find(|name| !means(name)) {
+        return Err(MetadataError::new(format!("{name} is no member of a client's metadata")));
+    }
+    ClientMetadata::from_members(members)
+}
+
+fn check_members(members: &Map<String, Value>) -> Result<(), MetadataError> {
     if let Some(name) = ["client_id", "client_secret"].into_iter().find(|name| members.contains_key(*name)) {
         return Err(MetadataError::new(format!("{name} is not for the client to choose")));
     }
@@ -108,9 +125,7 @@ pub fn read(members: &mut Map<String, Value>) -> Result<ClientMetadata, Metadata
     if let Some(name) = members.keys().find(|name| metadata::is_beyond(name)) {
         return Err(MetadataError::new(format!("{name} is not supported")));
     }
-    text::check(members)?;
-    members.retain(|name, _| !name.starts_with("countersign_") || OWN_CHOICES.contains(&name.as_str()));
-    ClientMetadata::from_members(members)
+    text::check(members)
 }
 
 /// The client that `metadata` describes, if it is sound. Its secrets and policies are the caller's to fill in.

@@ -118,7 +118,7 @@ pub fn refused_page(node: &Node, request: &HttpRequest, error: &OAuthError) -> H
 }
 
 /// The wrong method, with those that are allowed (RFC 9110, 15.5.6).
-pub fn method_not_allowed(allowed: &'static str) -> HttpResponse {
+pub fn method_not_allowed(allowed: &str) -> HttpResponse {
     HttpResponse::MethodNotAllowed().insert_header((ALLOW, allowed)).insert_header((CACHE_CONTROL, "no-store")).finish()
 }
 

@@ -6,17 +6,24 @@
 //! transaction.
 
 mod caller;
+mod clients;
+mod organizations;
 mod reading;
 mod records;
+mod roles;
 mod users;
 mod view;
 
 pub use caller::{AdminRefusal, Caller};
+pub use clients::{ClientChange, CreateClient, ReplaceClient, RotateSecret};
+pub use organizations::{ChangeOrganization, CreateOrganization};
 pub use records::AuditQuery;
+pub use roles::ChangeRole;
 pub use users::{CreateUser, UserChange, UserQuery};
 pub use view::{
-    AuditPage, ClientList, EventView, FactorView, KeyList, KeyView, OrganizationList, OrganizationView, PolicyList,
-    PolicyView, ProofList, ProofView, RegisteredClient, SessionList, SessionView, UserPage, UserView,
+    AuditPage, ClientList, ClientMade, EventView, FactorView, KeyList, KeyView, OrganizationList, OrganizationView,
+    PolicyList, PolicyView, ProofList, ProofView, RegisteredClient, RoleList, RoleView, SecretView, SessionList,
+    SessionView, UserPage, UserView,
 };
 
 /// What a use case of the admin API answers.

@@ -1,17 +1,24 @@
 //! Clients that an operator registers: RFC 7591 metadata that names its own `client_id` and `client_secret`.
 
-use countersign_flow::{ClientDemand, PolicySet};
-use countersign_model::{AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecret, Seconds, Timestamp};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_flow::{ClientDemand, PolicySet, Surroundings, check_within};
+use countersign_model::{AuthMethod, Client, ClientId, ClientSecret, KeyedHash, Seconds, Timestamp};
+use countersign_protocol::delegation::is_administrative;
 use countersign_protocol::registration::{self, Rules};
 use countersign_protocol::{ClientMetadata, MetadataError, Registrant};
 use countersign_store::Db;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::ServiceError;
-use crate::audit::{self, RequestContext};
+use crate::audit::RequestContext;
 use crate::clock::fresh_secret;
-use crate::policies::{Policies, default_login};
+use crate::deed::{Deed, RecordRefusal, tell};
+use crate::once::{Before, Once};
+use crate::policies::{Policies, date_of, default_login};
 use crate::provider::Provider;
 use crate::vault::{Purpose, Vault};
 
@@ -39,6 +46,40 @@ impl ClientRegistration {
 
 /// Secrets that are kept of a client, whether they still work or not.
 const MOST_SECRETS: usize = 8;
+/// Why nothing is done to a client by a program that has no administrator behind it.
+const ADMINISTRATIVE: RecordRefusal =
+    RecordRefusal::Forbidden("a client of the admin API is for an administrator, not for another program");
+
+/// What becomes of a client that is added.
+pub(crate) enum Added {
+    /// It was, with this secret if it has one.
+    Made(Box<Client>, Option<SecretString>),
+    /// This very request added it before; its secret is told once.
+    Before(ClientId),
+}
+
+/// What is asked of a client that is to be changed, in the transaction that does.
+pub(crate) struct Demand<'a> {
+    /// Versions one of which it has; none: any.
+    pub(crate) expected: Option<&'a [String]>,
+    /// Whether who asks is a program by itself.
+    pub(crate) by_program: bool,
+}
+
+impl Demand<'_> {
+    /// What an operator does is done.
+    const NONE: Self = Self { expected: None, by_program: false };
+
+    fn check(&self, client: &Client) -> Result<(), RecordRefusal> {
+        if self.expected.is_some_and(|expected| !expected.contains(&version_of(client))) {
+            Err(RecordRefusal::Changed)
+        } else if self.by_program && is_administrative(&client.scope) {
+            Err(ADMINISTRATIVE)
+        } else {
+            Ok(())
+        }
+    }
+}
 
 impl Provider {
     /// Registers `registration`, or replaces what was registered under its id. Secrets are stored hashed.
@@ -53,21 +94,204 @@ impl Provider {
         let mut client =
             self.check_client(id, &registration.metadata, Registrant::Operator, now).map_err(|error| named(&error))?;
         client.secrets = self.operator_secrets(&client, registration.client_secret.as_ref(), now, &named)?;
-        let event = audit::event(&RequestContext::default(), now, AuditKind::ClientChanged, AuditOutcome::Success)?
-            .client(&client.id)
-            .build();
+        let context = RequestContext::default();
+        let event = Deed::of_operator(&context).client_event(&client.id, "registered", now)?.build();
         self.db
             .write(async |tx| {
                 let known = tx.find_client(&client.id).await?;
                 let client = known.iter().fold(client.clone(), keep_history);
                 if known.as_ref() != Some(&client) {
                     tx.upsert_client(&client).await?;
-                    tx.insert_audit_events(std::slice::from_ref(&event)).await?;
+                    tell(tx, &event).await?;
                 }
                 Ok::<_, ServiceError>(())
             })
             .await?;
         Ok(client.id)
+    }
+
+    /// Registers a client that nobody registered yet, with a secret of our own where it needs one; once for the hashes `once`
+    /// of a request's key and of what it asks for.
+    pub(crate) async fn add_client(
+        &self,
+        id: ClientId,
+        members: &Map<String, Value>,
+        by_program: bool,
+        deed: &Deed<'_>,
+        once: Option<(KeyedHash, KeyedHash)>,
+    ) -> Result<Result<Added, RecordRefusal>, ServiceError> {
+        let now = self.clock.now();
+        let mut client = match self.read_whole(id, members, by_program, now) {
+            Ok(client) => client,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let secret = if needs_secret(&client) { Some(fresh_secret()?) } else { None };
+        if let Some(secret) = &secret {
+            client.secrets = vec![store_secret(&self.vault, &client, secret, now)?];
+        }
+        let event = deed.client_event(&client.id, "registered", now)?.build();
+        let once = once.map(|hashes| Once::new(hashes, client.id.to_string()));
+        let written = self.db.write(async |tx| {
+            if let Err(refusal) = deed.check(tx, now).await? {
+                return Ok(Err(refusal));
+            }
+            if let Some(once) = &once {
+                match once.begin(tx, now).await? {
+                    Before::Never => {}
+                    Before::Made(id) => return Ok(id.parse().map(Some).map_err(|_| RecordRefusal::KeyReused)),
+                    Before::Other => return Ok(Err(RecordRefusal::KeyReused)),
+                }
+            }
+            if tx.find_client(&client.id).await?.is_some() {
+                if let Some(once) = &once {
+                    once.forget(tx).await?;
+                }
+                return Ok(Err(RecordRefusal::Conflict("there is a client of this id")));
+            }
+            tx.insert_client(&client).await?;
+            tell(tx, &event).await?;
+            Ok::<_, ServiceError>(Ok(None))
+        });
+        Ok(written.await?.map(|before| match before {
+            Some(before) => Added::Before(before),
+            None => Added::Made(Box::new(client), secret),
+        }))
+    }
+
+    /// Makes of an operator's client what `members` say: what they leave out is gone. Its secrets stay; one that it needs and
+    /// lacks is made by a rotation, which wants a client that has secrets.
+    pub(crate) async fn replace_client(
+        &self,
+        id: &ClientId,
+        members: &Map<String, Value>,
+        demand: &Demand<'_>,
+        deed: &Deed<'_>,
+    ) -> Result<Result<Client, RecordRefusal>, ServiceError> {
+        let now = self.clock.now();
+        let new = match self.read_whole(id.clone(), members, demand.by_program, now) {
+            Ok(new) => new,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.change_client(id, "replaced", demand, deed, |known| {
+            if known.registration.is_some() {
+                return Err(RecordRefusal::Conflict(
+                    "the client registered itself: it alone changes what it registered",
+                ));
+            }
+            let secrets = if needs_secret(&new) { known.secrets.clone() } else { Vec::new() };
+            // What was kept in clear for a client that signs with it is kept no longer than that.
+            let keep = |secret: ClientSecret| ClientSecret {
+                sealed: secret.sealed.filter(|_| signs_with_secret(&new)),
+                ..secret
+            };
+            let lacks = needs_secret(&new) && secrets.is_empty();
+            if lacks || signs_with_secret(&new) && secrets.iter().all(|own| own.sealed.is_none()) {
+                return Err(RecordRefusal::Conflict("the client has no secret for this method: register another one"));
+            }
+            Ok(Client {
+                secrets: secrets.into_iter().map(keep).collect(),
+                created_at: known.created_at,
+                disabled: known.disabled,
+                ..new.clone()
+            })
+        })
+        .await
+    }
+
+    /// Refuses a client wherever it shows itself, or no longer.
+    pub(crate) async fn set_client_disabled(
+        &self,
+        id: &ClientId,
+        disabled: bool,
+        demand: &Demand<'_>,
+        deed: &Deed<'_>,
+    ) -> Result<Result<Client, RecordRefusal>, ServiceError> {
+        let (change, stands) = if disabled {
+            ("disabled", RecordRefusal::Conflict("the client is disabled already"))
+        } else {
+            ("enabled", RecordRefusal::Conflict("the client is enabled already"))
+        };
+        self.change_client(id, change, demand, deed, |known| {
+            if known.disabled == disabled { Err(stands.clone()) } else { Ok(Client { disabled, ..known.clone() }) }
+        })
+        .await
+    }
+
+    /// Removes a client; its grants end with it.
+    pub(crate) async fn delete_client(
+        &self,
+        id: &ClientId,
+        demand: &Demand<'_>,
+        deed: &Deed<'_>,
+    ) -> Result<Result<(), RecordRefusal>, ServiceError> {
+        let now = self.clock.now();
+        let event = deed.client_event(id, "removed", now)?.build();
+        self.db
+            .write(async |tx| {
+                if let Err(refusal) = deed.check(tx, now).await? {
+                    return Ok(Err(refusal));
+                }
+                let Some(known) = tx.find_client(id).await? else { return Ok(Err(RecordRefusal::Unknown)) };
+                if let Err(refusal) = demand.check(&known) {
+                    return Ok(Err(refusal));
+                }
+                tx.delete_client(id, now).await?;
+                tell(tx, &event).await?;
+                Ok::<_, ServiceError>(Ok(()))
+            })
+            .await
+    }
+
+    async fn change_client(
+        &self,
+        id: &ClientId,
+        change: &str,
+        demand: &Demand<'_>,
+        deed: &Deed<'_>,
+        make: impl Fn(&Client) -> Result<Client, RecordRefusal> + Sync,
+    ) -> Result<Result<Client, RecordRefusal>, ServiceError> {
+        let now = self.clock.now();
+        let event = deed.client_event(id, change, now)?.build();
+        self.db
+            .write(async |tx| {
+                if let Err(refusal) = deed.check(tx, now).await? {
+                    return Ok(Err(refusal));
+                }
+                let Some(known) = tx.find_client(id).await? else { return Ok(Err(RecordRefusal::Unknown)) };
+                let new = match demand.check(&known).and_then(|()| make(&known)) {
+                    Ok(new) => new,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                if new != known {
+                    tx.upsert_client(&new).await?;
+                    tell(tx, &event).await?;
+                }
+                Ok::<_, ServiceError>(Ok(new))
+            })
+            .await
+    }
+
+    /// The client that `members` describe, without a secret, as an administrator's program may write it.
+    fn read_whole(
+        &self,
+        id: ClientId,
+        members: &Map<String, Value>,
+        by_program: bool,
+        now: Timestamp,
+    ) -> Result<Client, RecordRefusal> {
+        let read = registration::read_whole(members)
+            .and_then(|metadata| self.check_client(id, &metadata, Registrant::Operator, now));
+        let client = read.map_err(|error| RecordRefusal::Invalid(error.to_string()))?;
+        if by_program && is_administrative(&client.scope) {
+            return Err(ADMINISTRATIVE);
+        }
+        // A node would not start with it.
+        let demand = demand_of_client(&client);
+        let around = Surroundings { today: &date_of(now), catalogue: None, clients: &[demand] };
+        match check_within(self.policies.set(), &around).iter().find(|finding| finding.code == "E60") {
+            Some(finding) => Err(RecordRefusal::Invalid(finding.message.clone())),
+            None => Ok(client),
+        }
     }
 
     /// Gives a client another secret; those it had work for `keep` more. None: there is no such client, or it has no
@@ -77,16 +301,35 @@ impl Provider {
         id: &ClientId,
         keep: Seconds,
     ) -> Result<Option<SecretString>, ServiceError> {
+        let context = RequestContext::default();
+        let rotated = self.rotate_secret(id, keep, &Demand::NONE, &Deed::of_operator(&context)).await?;
+        Ok(rotated.ok().map(|(_, secret)| secret))
+    }
+
+    /// The same, by whoever it is.
+    pub(crate) async fn rotate_secret(
+        &self,
+        id: &ClientId,
+        keep: Seconds,
+        demand: &Demand<'_>,
+        deed: &Deed<'_>,
+    ) -> Result<Result<(Client, SecretString), RecordRefusal>, ServiceError> {
         let now = self.clock.now();
         let secret = fresh_secret()?;
-        let event = audit::event(&RequestContext::default(), now, AuditKind::ClientChanged, AuditOutcome::Success)?
-            .client(id)
-            .detail("secret", "rotated")
-            .build();
+        let event = deed.client_event(id, "secret", now)?.detail("secret", "rotated").build();
         let rotated = self
             .db
             .write(async |tx| {
-                let Some(mut client) = tx.find_client(id).await?.filter(needs_secret) else { return Ok(false) };
+                if let Err(refusal) = deed.check(tx, now).await? {
+                    return Ok(Err(refusal));
+                }
+                let Some(mut client) = tx.find_client(id).await? else { return Ok(Err(RecordRefusal::Unknown)) };
+                if let Err(refusal) = demand.check(&client) {
+                    return Ok(Err(refusal));
+                }
+                if !needs_secret(&client) {
+                    return Ok(Err(RecordRefusal::Conflict("the client has no secret")));
+                }
                 let end = now.plus(keep);
                 for old in &mut client.secrets {
                     old.expires_at = Some(old.expires_at.map_or(end, |earlier| earlier.min(end)));
@@ -95,11 +338,11 @@ impl Provider {
                 // The oldest stay as long as there is room: they tell that a file names a secret which is over.
                 client.secrets.truncate(MOST_SECRETS);
                 tx.upsert_client(&client).await?;
-                tx.insert_audit_events(std::slice::from_ref(&event)).await?;
-                Ok::<_, ServiceError>(true)
+                tell(tx, &event).await?;
+                Ok::<_, ServiceError>(Ok(client))
             })
             .await?;
-        Ok(rotated.then_some(secret))
+        Ok(rotated.map(|client| (client, secret)))
     }
 
     /// Every client, by id.
@@ -183,12 +426,22 @@ pub async fn list_demands(
     let known = db.read(async |tx| tx.list_clients().await).await?;
     let own = known.into_iter().filter(|client| client.registration.is_none() && !client.disabled);
     let kept = own.filter(|client| !registrations.iter().any(|new| new.client_id == client.id.as_str()));
-    let kept = kept.map(|client| ClientDemand {
-        client: client.id.to_string(),
-        allowed: client.allowed_policies,
-        required_acr: client.required_acr,
-    });
+    let kept = kept.map(|client| demand_of_client(&client));
     Ok(kept.chain(registrations.iter().map(|new| demand_of(new, set))).collect())
+}
+
+fn demand_of_client(client: &Client) -> ClientDemand {
+    ClientDemand {
+        client: client.id.to_string(),
+        allowed: client.allowed_policies.clone(),
+        required_acr: client.required_acr.clone(),
+    }
+}
+
+/// Changes with everything that is registered of a client: the strong validator of RFC 9110, 8.8.3.
+pub(crate) fn version_of(client: &Client) -> String {
+    let written = serde_json::to_vec(client).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, &written).as_ref()[..16])
 }
 
 /// What a registration will require of the policies of `set`.

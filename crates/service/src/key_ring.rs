@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::ServiceError;
 use crate::audit::{self, RequestContext};
 use crate::clock::random;
+use crate::deed::{Deed, RecordRefusal};
 use crate::provider::Provider;
 use crate::vault::{Purpose, Vault};
 
@@ -82,12 +83,31 @@ impl Provider {
     /// Makes a new key for each algorithm: published from now, used after the announcement. Of operators and nodes that
     /// do so at once, one does.
     pub async fn rotate_keys(&self) -> Result<(), ServiceError> {
+        let context = RequestContext::default();
+        self.create_successors(&Deed::of_operator(&context)).await.map(drop)
+    }
+
+    /// The same by a program, while none is announced: keys that were made and do not sign yet need no others, and whoever
+    /// asks all day makes no JWKS without end.
+    pub(crate) async fn announce_keys(&self, deed: &Deed<'_>) -> Result<Result<(), RecordRefusal>, ServiceError> {
         let now = self.clock.now();
         let stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
+        if stored.iter().any(|key| now < key.use_from) {
+            return Ok(Err(RecordRefusal::Conflict("keys are announced already that do not sign yet")));
+        }
+        self.create_successors(deed).await
+    }
+
+    async fn create_successors(&self, deed: &Deed<'_>) -> Result<Result<(), RecordRefusal>, ServiceError> {
+        let now = self.clock.now();
+        let stored = self.db.read(async |tx| tx.list_signing_keys().await).await?;
+        if let Err(refusal) = self.db.write(async |tx| deed.check(tx, now).await).await? {
+            return Ok(Err(refusal));
+        }
         let newest = |algorithm| schedule::newest(&stored, algorithm).map(|key| (algorithm, key.id.clone()));
         let create = SigningAlgorithm::ALL.into_iter().filter_map(newest).collect();
-        self.follow_plan(&Plan { create, ..Plan::default() }, now).await?;
-        self.keep_keys().await
+        self.follow_plan(&Plan { create, ..Plan::default() }, Some(deed), now).await?;
+        self.keep_keys().await.map(Ok)
     }
 
     /// Does what the schedule asks for: makes successors, decides when keys end, removes those that did. Then reads them
@@ -101,7 +121,7 @@ impl Provider {
             if plan == Plan::default() {
                 break;
             }
-            self.follow_plan(&plan, now).await?;
+            self.follow_plan(&plan, None, now).await?;
         }
         self.load_keys().await
     }
@@ -116,12 +136,20 @@ impl Provider {
         }
     }
 
-    async fn follow_plan(&self, plan: &Plan, now: Timestamp) -> Result<(), ServiceError> {
+    async fn follow_plan(&self, plan: &Plan, deed: Option<&Deed<'_>>, now: Timestamp) -> Result<(), ServiceError> {
         for (algorithm, followed) in &plan.create {
             let key = generate(&self.vault, *algorithm, now, now.plus(self.settings.key_announcement))?;
-            let event = key_event(AuditKind::KeyCreated, &key.id, now)?;
+            let event = match deed {
+                Some(deed) => deed.event(AuditKind::KeyCreated, now)?.detail("kid", key.id.as_str()).build(),
+                None => key_event(AuditKind::KeyCreated, &key.id, now)?,
+            };
             self.db
                 .write(async |tx| {
+                    if let Some(deed) = deed
+                        && deed.check(tx, now).await?.is_err()
+                    {
+                        return Ok(());
+                    }
                     // Every node sees at the same time that a key is due.
                     if tx.insert_effect(&format!("key_after/{followed}"), now).await? {
                         tx.insert_signing_key(&key).await?;

@@ -18,6 +18,7 @@ mod clients;
 mod clock;
 mod consent;
 mod cors;
+mod deed;
 mod device;
 mod device_authorization;
 mod discovery;
@@ -42,6 +43,7 @@ mod logout;
 mod mail_text;
 mod messages;
 mod notices;
+mod once;
 mod organizations;
 mod outbox;
 mod page_nonce;
@@ -77,9 +79,10 @@ mod webhooks;
 
 pub use account_page::{AccountAnswer, AccountCall, AccountDeed, OwnAccount};
 pub use admin::{
-    AdminRefusal, AuditPage, AuditQuery, Caller as AdminCaller, ClientList, CreateUser, EventView, FactorView, KeyList,
-    KeyView, OrganizationList, OrganizationView, PolicyList, PolicyView, ProofList, ProofView, RegisteredClient,
-    SessionList, SessionView, UserChange, UserPage, UserQuery, UserView,
+    AdminRefusal, AuditPage, AuditQuery, Caller as AdminCaller, ChangeOrganization, ChangeRole, ClientChange,
+    ClientList, ClientMade, CreateClient, CreateOrganization, CreateUser, EventView, FactorView, KeyList, KeyView,
+    OrganizationList, OrganizationView, PolicyList, PolicyView, ProofList, ProofView, RegisteredClient, ReplaceClient,
+    RoleList, RoleView, RotateSecret, SecretView, SessionList, SessionView, UserChange, UserPage, UserQuery, UserView,
 };
 pub use audit::{RequestContext, flow_tag};
 pub use audit_log::{AuditFeed, AuditLogSettings, EntryForm, Fed, LogFault, LogReport, ProvenEntry, SignedCheckpoint};
@@ -89,6 +92,7 @@ pub use client_authentication::ClientCall;
 pub use clients::{ClientRegistration, demand_of, list_demands};
 pub use clock::{Clock, fresh_secret};
 pub use consent::ConsentPage;
+pub use deed::RecordRefusal;
 pub use device_authorization::{DeviceAnswer, DeviceCall, DeviceQuestion};
 pub use effects::mask_phone;
 pub use error::ServiceError;

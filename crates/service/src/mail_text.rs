@@ -117,7 +117,7 @@ pub(crate) fn lifetime_in_words(seconds: u32, locale: &str) -> String {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 16] = [
         "verification_code",
         "account_registration",
         "registration_reset",
@@ -132,6 +132,8 @@ mod tests {
         "registration_complete",
         "account_closed",
         "account_disabled",
+        "role_granted",
+        "role_revoked",
     ];
 
     fn values() -> MailValues<'static> {

@@ -9,6 +9,7 @@ mod invite;
 mod reset;
 mod roles;
 mod status;
+mod unlock;
 
 use countersign_model::{
     Account, AuditEvent, AuditKind, AuditOutcome, Organization, OrganizationId, Timestamp, UserId,
@@ -80,6 +81,15 @@ pub enum PersonRefusal {
     /// The others are held as such.
     #[error("only a provider administrator has organizations")]
     OrganizationUnasked,
+    /// It lets do more than they may who would grant or revoke it.
+    #[error("nobody grants or revokes a role that lets do more than their own")]
+    Role,
+    /// There is none of this name.
+    #[error("there is no such role")]
+    RoleUnknown,
+    /// Nothing keeps them from signing in.
+    #[error("the account is not locked")]
+    Unlocked,
     /// They do not hold it.
     #[error("the account does not hold this role")]
     RoleMissing,
@@ -196,7 +206,7 @@ fn locale_of(account: &Account) -> &str {
     account.user.locale.as_deref().unwrap_or("en")
 }
 
-fn check_reason(reason: &str) -> Result<&str, PersonRefusal> {
+pub(crate) fn check_reason(reason: &str) -> Result<&str, PersonRefusal> {
     check_text(reason, MAX_REASON).ok_or(PersonRefusal::Reason)
 }
 

@@ -9,7 +9,7 @@ mod listing;
 use countersign_flow::Policy;
 use countersign_flow::language::{Entry, Purpose as PolicyPurpose, Requirement, Step, StepKind};
 use countersign_model::{Account, AuditEvent, Authentication, Fact, UserId, UserStatus};
-use countersign_protocol::delegation::{self, Admission, Forbidden, Proof};
+use countersign_protocol::delegation::{self, Admission, Forbidden, Permission, Proof};
 
 use crate::ServiceError;
 use crate::account_page::AccountCall;
@@ -152,7 +152,9 @@ impl Provider {
             return self.prove(place, self.own_login(), &signed_in, call).await.map(Err);
         };
         match delegation::admit(&account, &administers, &session.authentication, changes, now) {
-            Admission::Enter(reach) => Ok(Ok(Administrator { session, user: account.user, reach })),
+            Admission::Enter(reach) => {
+                Ok(Ok(Administrator { session, user: account.user, reach, permission: Permission::WriteUsers }))
+            }
             Admission::Prove => {
                 let policy = self.policy_to_prove(&account, &session.authentication);
                 self.prove(place, policy, &signed_in, call).await.map(Err)

@@ -53,6 +53,19 @@ impl Tx {
         Ok(on!(self, |c| change.execute(c).await)? == 1)
     }
 
+    /// Replaces what is known of a group; false when there is none. [`StoreError::Conflict`] when another has this NPI with
+    /// this code.
+    pub async fn replace_organization(&mut self, organization: &Organization) -> Result<bool, StoreError> {
+        let new = (
+            organizations::name.eq(&organization.name),
+            organizations::npi.eq(&organization.npi),
+            organizations::registration_code.eq(organization.registration_code.as_slice()),
+            organizations::validator.eq(organization.validator.as_str()),
+        );
+        let change = diesel::update(organizations::table.find(organization.id.as_str())).set(new);
+        on!(self, |c| change.execute(c).await).map(|rows| rows == 1)
+    }
+
     /// The group of `id`.
     pub async fn find_organization_by_id(&mut self, id: &OrganizationId) -> Result<Option<Organization>, StoreError> {
         let query = organizations::table.find(id.as_str());

@@ -186,6 +186,16 @@ fn an_administrator_changes_every_account() {
 }
 
 #[test]
+fn roles_are_changed_by_another_who_holds_as_much() {
+    for role in Role::ALL {
+        assert_eq!(may_change_role(&id(1), &[Role::Administrator], &id(2), role), Ok(()), "{role:?}");
+        assert_eq!(may_change_role(&id(1), &[Role::Administrator], &id(1), role), Err(Forbidden::Own), "{role:?}");
+        let narrow = may_change_role(&id(1), &[Role::ProviderAdministrator], &id(2), role);
+        assert_eq!(narrow, Err(Forbidden::Role), "{role:?}");
+    }
+}
+
+#[test]
 fn who_reads_by_a_token_proves_what_the_console_asks_for_rfc9470_3() {
     const SESSION: Seconds = Seconds::hours(12);
     let policies = [

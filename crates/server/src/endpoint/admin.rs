@@ -1,6 +1,7 @@
 //! The admin API, `/admin/api/v1`, for programs (RFC 6750; RFC 9449, 7; RFC 9457; RFC 9470).
 
 mod call;
+mod deployment;
 mod document;
 mod handlers;
 
@@ -8,8 +9,9 @@ use actix_web::Route;
 use actix_web::web::{self, ServiceConfig};
 use countersign_protocol::delegation::Permission;
 use countersign_service::{
-    AuditPage, ClientList, CreateUser, KeyList, OrganizationList, PolicyList, ProofList, RegisteredClient, SessionList,
-    UserPage, UserView,
+    AuditPage, ChangeOrganization, ChangeRole, ClientList, ClientMade, CreateClient, CreateOrganization, CreateUser,
+    KeyList, OrganizationList, OrganizationView, PolicyList, ProofList, RegisteredClient, ReplaceClient, RoleList,
+    RotateSecret, SessionList, UserPage, UserView,
 };
 
 use self::document::{Shape, shape};
@@ -22,7 +24,7 @@ pub const ROOT: &str = "/admin/api/v1";
 /// What a program may do at an address of the admin API. The document of the API is made from it.
 #[derive(Clone, Copy)]
 pub struct AdminRoute {
-    /// `GET`, `POST` or `DELETE`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// Its path below [`ROOT`]; what is in braces is an id.
     pub path: &'static str,
@@ -42,13 +44,13 @@ pub struct AdminRoute {
 
 const PAGES: [(&str, &str); 2] =
     [("after", "what `next` of the page before says"), ("limit", "entries of a page, 1 to 200; 50 unless it is said")];
-const IF_MATCH: (&str, &str) = ("If-Match", "the ETag that the account must have");
+const IF_MATCH: (&str, &str) = ("If-Match", "the ETag that what is changed must have");
 const KEY: (&str, &str) =
     ("Idempotency-Key", "1 to 200 characters; sent again with the same body within a day, it makes nothing more");
 
 /// Every address of the admin API, those of one path together. Nothing else of it is routed; the document is made from
 /// it, and the tests try each as every role.
-pub const ROUTES: [AdminRoute; 18] = [
+pub const ROUTES: [AdminRoute; 32] = [
     get("/openapi.json", None, "This document.", None, || web::get().to(handlers::openapi)),
     AdminRoute {
         query: &[
@@ -104,6 +106,30 @@ pub const ROUTES: [AdminRoute; 18] = [
         None,
         || web::post().to(handlers::invite_user),
     ),
+    post(
+        "/users/{user}/unlock",
+        Permission::WriteUsers,
+        "Forgets wrong passwords and codes, and the locks they brought.",
+        Some(shape::<Reason>()),
+        || web::post().to(handlers::unlock_user),
+    ),
+    get("/users/{user}/roles", Some(Permission::ReadUsers), "A person's roles.", Some(shape::<RoleList>()), || {
+        web::get().to(handlers::list_roles)
+    }),
+    post(
+        "/users/{user}/roles",
+        Permission::ChangeRoles,
+        "Grants a role, and tells the person.",
+        Some(shape::<ChangeRole>()),
+        || web::post().to(handlers::grant_role),
+    ),
+    post(
+        "/users/{user}/roles/revoke",
+        Permission::ChangeRoles,
+        "Revokes a role, and tells the person.",
+        Some(shape::<ChangeRole>()),
+        || web::post().to(handlers::revoke_role),
+    ),
     get("/users/{user}/sessions", Some(Permission::ReadUsers), "Live sessions.", Some(shape::<SessionList>()), || {
         web::get().to(handlers::list_sessions)
     }),
@@ -146,9 +172,71 @@ pub const ROUTES: [AdminRoute; 18] = [
     get("/clients", Some(Permission::ReadClients), "Every client, by id.", Some(shape::<ClientList>()), || {
         web::get().to(handlers::list_clients)
     }),
+    AdminRoute {
+        headers: &[KEY],
+        done: (201, Some(shape::<ClientMade>())),
+        ..post(
+            "/clients",
+            Permission::WriteClients,
+            "Registers a client, and tells its secret this once.",
+            Some(shape::<CreateClient>()),
+            || web::post().to(deployment::create_client),
+        )
+    },
     get("/clients/{client}", Some(Permission::ReadClients), "One client.", Some(shape::<RegisteredClient>()), || {
         web::get().to(handlers::find_client)
     }),
+    AdminRoute {
+        method: "PUT",
+        done: (200, Some(shape::<RegisteredClient>())),
+        ..post(
+            "/clients/{client}",
+            Permission::WriteClients,
+            "Replaces what is registered of a client; its secrets stay.",
+            Some(shape::<ReplaceClient>()),
+            || web::put().to(deployment::replace_client),
+        )
+    },
+    AdminRoute {
+        done: (200, Some(shape::<RegisteredClient>())),
+        ..post(
+            "/clients/{client}/disable",
+            Permission::WriteClients,
+            "Refuses a client wherever it shows itself.",
+            Some(shape::<Reason>()),
+            || web::post().to(deployment::disable_client),
+        )
+    },
+    AdminRoute {
+        done: (200, Some(shape::<RegisteredClient>())),
+        ..post(
+            "/clients/{client}/enable",
+            Permission::WriteClients,
+            "Refuses a client no longer.",
+            Some(shape::<Reason>()),
+            || web::post().to(deployment::enable_client),
+        )
+    },
+    AdminRoute {
+        done: (200, Some(shape::<ClientMade>())),
+        ..post(
+            "/clients/{client}/secret",
+            Permission::WriteClients,
+            "Makes another secret, which is told this once; those before work on for a while.",
+            Some(shape::<RotateSecret>()),
+            || web::post().to(deployment::rotate_secret),
+        )
+    },
+    AdminRoute {
+        done: (204, None),
+        ..post(
+            "/clients/{client}/remove",
+            Permission::WriteClients,
+            "Removes a client, and ends its grants.",
+            Some(shape::<Reason>()),
+            || web::post().to(deployment::remove_client),
+        )
+    },
     get(
         "/organizations",
         Some(Permission::ReadOrganizations),
@@ -156,9 +244,49 @@ pub const ROUTES: [AdminRoute; 18] = [
         Some(shape::<OrganizationList>()),
         || web::get().to(handlers::list_organizations),
     ),
+    AdminRoute {
+        headers: &[KEY],
+        done: (201, Some(shape::<OrganizationView>())),
+        ..post(
+            "/organizations",
+            Permission::WriteOrganizations,
+            "Enters an organization.",
+            Some(shape::<CreateOrganization>()),
+            || web::post().to(deployment::create_organization),
+        )
+    },
+    get(
+        "/organizations/{organization}",
+        Some(Permission::ReadOrganizations),
+        "One organization.",
+        Some(shape::<OrganizationView>()),
+        || web::get().to(deployment::find_organization),
+    ),
+    AdminRoute {
+        method: "PUT",
+        done: (200, Some(shape::<OrganizationView>())),
+        ..post(
+            "/organizations/{organization}",
+            Permission::WriteOrganizations,
+            "Changes an organization.",
+            Some(shape::<ChangeOrganization>()),
+            || web::put().to(deployment::change_organization),
+        )
+    },
     get("/keys", Some(Permission::ReadKeys), "The published signing keys.", Some(shape::<KeyList>()), || {
         web::get().to(handlers::list_keys)
     }),
+    AdminRoute {
+        headers: &[],
+        done: (200, Some(shape::<KeyList>())),
+        ..post(
+            "/keys/rotate",
+            Permission::RotateKeys,
+            "Announces another signing key for each algorithm.",
+            Some(shape::<Reason>()),
+            || web::post().to(deployment::rotate_keys),
+        )
+    },
     get("/policies", Some(Permission::ReadPolicies), "The policies that run.", Some(shape::<PolicyList>()), || {
         web::get().to(handlers::list_policies)
     }),
@@ -190,9 +318,12 @@ const fn post(
 pub fn routes(routes: &mut ServiceConfig) {
     for rows in ROUTES.chunk_by(|one, two| one.path == two.path) {
         let Some(first) = rows.first() else { continue };
-        let allowed = if rows.len() > 1 { "GET, POST" } else { first.method };
+        let allowed = rows.iter().map(|row| row.method).collect::<Vec<_>>().join(", ");
         let resource = web::resource(format!("{ROOT}{}", first.path));
         let resource = rows.iter().fold(resource, |resource, row| resource.route((row.handler)()));
-        routes.service(resource.default_service(web::to(move || async move { method_not_allowed(allowed) })));
+        routes.service(resource.default_service(web::to(move || {
+            let allowed = allowed.clone();
+            async move { method_not_allowed(&allowed) }
+        })));
     }
 }

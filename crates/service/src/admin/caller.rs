@@ -9,6 +9,7 @@ use countersign_store::{Charged, CounterLimit, Tx};
 use super::Answer;
 use super::view::UserView;
 use crate::ServiceError;
+use crate::deed::RecordRefusal;
 use crate::people::PersonRefusal;
 use crate::provider::Provider;
 use crate::resource_access::{ResourceCall, dead};
@@ -32,6 +33,18 @@ pub enum AdminRefusal {
     },
     /// Nothing was done for a person, and this is why.
     Person(PersonRefusal),
+    /// Nothing was done to the deployment, and this is why.
+    Record(RecordRefusal),
+}
+
+impl From<RecordRefusal> for AdminRefusal {
+    fn from(refusal: RecordRefusal) -> Self {
+        match refusal {
+            RecordRefusal::Unknown => Self::Unknown,
+            RecordRefusal::KeyReused => Self::KeyReused,
+            refusal => Self::Record(refusal),
+        }
+    }
 }
 
 impl From<PersonRefusal> for AdminRefusal {

@@ -1,14 +1,11 @@
 //! What stands in the records of the deployment: audit, clients, organizations, keys, policies.
 
 use countersign_model::{AuditId, AuditKind, ClientId, Timestamp, UserId};
-use countersign_protocol::delegation::{Permission, Reach};
+use countersign_protocol::delegation::Permission;
 use countersign_store::AuditFilter;
 
 use super::reading::Reading;
-use super::view::{
-    AuditPage, ClientList, EventView, KeyList, KeyView, OrganizationList, OrganizationView, PolicyList, PolicyView,
-    ProofList, ProofView, RegisteredClient,
-};
+use super::view::{AuditPage, ClientList, EventView, PolicyList, PolicyView, ProofList, ProofView, RegisteredClient};
 use super::{AdminRefusal, Answer};
 use crate::audit::RequestContext;
 use crate::provider::Provider;
@@ -113,32 +110,6 @@ impl Provider {
             Err(_) => None,
         };
         Ok(found.map(RegisteredClient::of).ok_or(AdminRefusal::Unknown))
-    }
-
-    /// The provider groups that the caller sees.
-    pub async fn tell_organizations(
-        &self,
-        call: ResourceCall<'_>,
-        context: &RequestContext,
-    ) -> Answer<OrganizationList> {
-        let reading = Reading::of("organizations");
-        let caller = match self.find_reader(call, Permission::ReadOrganizations, reading, context).await? {
-            Ok(caller) => caller,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let mut organizations = self.list_organizations().await?;
-        if let Reach::Organizations(own) = &caller.reach {
-            organizations.retain(|organization| own.contains(&organization.id));
-        }
-        Ok(Ok(OrganizationList { organizations: organizations.into_iter().map(OrganizationView::of).collect() }))
-    }
-
-    /// The published signing keys, as this node knows them.
-    pub async fn tell_keys(&self, call: ResourceCall<'_>, context: &RequestContext) -> Answer<KeyList> {
-        if let Err(refusal) = self.find_reader(call, Permission::ReadKeys, Reading::of("keys"), context).await? {
-            return Ok(Err(refusal));
-        }
-        Ok(Ok(KeyList { keys: self.signing_keys().iter().map(KeyView::of).collect() }))
     }
 
     /// The policies that this node runs.

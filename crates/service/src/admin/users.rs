@@ -14,7 +14,6 @@ use crate::audit::{self, RequestContext};
 use crate::people::{Actor, Creation, Invitation, PersonRefusal, RegistrationReset};
 use crate::provider::Provider;
 use crate::resource_access::ResourceCall;
-use crate::vault::Purpose;
 
 /// How many links a caller may have mailed to one person within an hour.
 const LINKS: CounterLimit = CounterLimit { allowed: 10, window: Seconds::hours(1), lock: None };
@@ -180,8 +179,7 @@ impl Provider {
             client: new.client.clone(),
             locale: locale.to_owned(),
         };
-        let hash = |text: &[u8]| self.vault.hash(Purpose::AnsweredRequest, text);
-        let once = once.map(|(key, asked)| (hash(format!("{} {key}", caller.name()).as_bytes()), hash(asked)));
+        let once = once.map(|once| self.hash_once(caller, once));
         let made = self.create_invited(&invitation, Actor::Caller(caller), once, context).await?;
         self.outbox.notify_one();
         match made {
@@ -259,7 +257,7 @@ impl Provider {
     }
 
     /// The account of `user`, if it is one whom the caller of `call` sees, of which they read `what`.
-    async fn find_seen(
+    pub(super) async fn find_seen(
         &self,
         call: ResourceCall<'_>,
         user: &str,
@@ -289,7 +287,7 @@ impl Provider {
     }
 
     /// The account that is changed, as far as can be told before the transaction that does.
-    async fn find_to_change(&self, caller: Caller, change: UserChange<'_>) -> Answer<(Caller, Account)> {
+    pub(super) async fn find_to_change(&self, caller: Caller, change: UserChange<'_>) -> Answer<(Caller, Account)> {
         let Some(account) = self.find_covered(&caller, change.user).await? else {
             return Ok(Err(AdminRefusal::Unknown));
         };
@@ -307,7 +305,7 @@ impl Provider {
         Ok(Ok((caller, account)))
     }
 
-    async fn answer_change(&self, done: Result<(), PersonRefusal>, user: &UserId) -> Answer<UserView> {
+    pub(super) async fn answer_change(&self, done: Result<(), PersonRefusal>, user: &UserId) -> Answer<UserView> {
         if let Err(refusal) = done {
             return Ok(Err(refusal.into()));
         }

@@ -5,13 +5,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::mask_email;
 use countersign_model::{
-    Account, AuditEvent, AuthMethod, BrowserSession, Client, Factor, FactorKind, Organization, Role, SigningKey,
-    Timestamp,
+    Account, AuditEvent, AuthMethod, BrowserSession, Client, ClientSecret, Factor, FactorKind, Organization, Role,
+    SigningKey, Timestamp,
 };
+use countersign_protocol::keys::choose_signing_key;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::audit_log::ProvenEntry;
+use crate::clients;
 use crate::effects::mask_phone;
 
 /// A person's account.
@@ -168,6 +170,29 @@ pub struct RegisteredClient {
     pub disabled: bool,
     /// When it was registered.
     pub created_at: i64,
+    /// Its secrets, the newest first: never what they are.
+    pub secrets: Vec<SecretView>,
+    /// Its ETag.
+    #[serde(skip)]
+    pub version: String,
+}
+
+/// A secret of a client.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SecretView {
+    /// When it was made.
+    pub created_at: i64,
+    /// Until when it works; none: until another is made.
+    pub expires_at: Option<i64>,
+}
+
+/// A client, with the secret that was made for it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClientMade {
+    /// The client.
+    pub client: RegisteredClient,
+    /// Its new secret, told this once; none: it needs none, or it was told before.
+    pub client_secret: Option<String>,
 }
 
 /// Every client, by id.
@@ -188,6 +213,9 @@ pub struct OrganizationView {
     pub npi: String,
     /// What it takes for one.
     pub validator: String,
+    /// Changes with what is not told of it.
+    #[serde(skip)]
+    pub(crate) version: String,
 }
 
 /// The provider groups that the caller sees, by name.
@@ -197,6 +225,22 @@ pub struct OrganizationList {
     pub organizations: Vec<OrganizationView>,
 }
 
+/// A role of a person.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RoleView {
+    /// `administrator`, `provider_administrator`, `help_desk` or `security_auditor`.
+    pub role: String,
+    /// Of a provider administrator: the organizations whose people they look after.
+    pub organizations: Vec<OrganizationView>,
+}
+
+/// The roles of a person.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RoleList {
+    /// The roles.
+    pub roles: Vec<RoleView>,
+}
+
 /// A signing key's public side.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KeyView {
@@ -204,6 +248,8 @@ pub struct KeyView {
     pub kid: String,
     /// Its algorithm.
     pub alg: String,
+    /// `announced`: it is published and signs nothing yet; `signs`; `verifies`: what it signed is still good.
+    pub state: String,
     /// When it was made.
     pub created_at: i64,
     /// When it begins to sign.
@@ -237,6 +283,12 @@ pub struct PolicyList {
     pub policies: Vec<PolicyView>,
 }
 
+/// Changes with everything that is told of something: the strong validator of RFC 9110, 8.8.3.
+fn version_of(told: &impl Serialize) -> String {
+    let told = serde_json::to_vec(told).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, &told).as_ref()[..16])
+}
+
 impl UserView {
     pub(crate) fn of(account: &Account) -> Self {
         let user = &account.user;
@@ -256,8 +308,7 @@ impl UserView {
 
     /// Changes with everything that is told of the account: the strong validator of RFC 9110, 8.8.3.
     pub fn version(&self) -> String {
-        let told = serde_json::to_vec(self).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode(&digest(&SHA256, &told).as_ref()[..16])
+        version_of(self)
     }
 }
 
@@ -317,8 +368,14 @@ impl ProofView {
 }
 
 impl RegisteredClient {
-    pub(super) fn of(client: Client) -> Self {
+    pub(crate) fn of(client: Client) -> Self {
+        let secret = |secret: &ClientSecret| SecretView {
+            created_at: secret.created_at.as_secs(),
+            expires_at: secret.expires_at.map(Timestamp::as_secs),
+        };
         Self {
+            version: clients::version_of(&client),
+            secrets: client.secrets.iter().map(secret).collect(),
             client_id: client.id.to_string(),
             client_name: client.name,
             auth_methods: client.auth_methods.iter().copied().map(AuthMethod::as_str).map(str::to_owned).collect(),
@@ -340,13 +397,26 @@ impl OrganizationView {
             name: organization.name,
             npi: organization.npi,
             validator: organization.validator.as_str().to_owned(),
+            version: version_of(&organization.registration_code.as_slice()),
         }
+    }
+
+    /// Its ETag.
+    pub fn version(&self) -> String {
+        version_of(&(self, &self.version))
     }
 }
 
 impl KeyView {
-    pub(super) fn of(key: &SigningKey) -> Self {
+    pub(super) fn of(key: &SigningKey, all: &[SigningKey], now: Timestamp) -> Self {
+        let signer = choose_signing_key(all, key.algorithm, now);
+        let state = match signer {
+            _ if now < key.use_from => "announced",
+            Some(signer) if signer.id == key.id => "signs",
+            _ => "verifies",
+        };
         Self {
+            state: state.to_owned(),
             kid: key.id.to_string(),
             alg: key.algorithm.as_str().to_owned(),
             created_at: key.created_at.as_secs(),

@@ -12,6 +12,9 @@ use crate::ServiceError;
 use crate::page_nonce::PageNonce;
 use crate::provider::Provider;
 
+/// Steps whose tries an account may be locked for, once it is in hand.
+const PROVEN: [&str; 5] = ["password", "otp", "totp", "passkey", "recovery_code"];
+
 impl Provider {
     /// Charges what the machine asked for, in order, up to the first refusal.
     pub(super) async fn charge_all(
@@ -81,17 +84,24 @@ impl Provider {
         account: &Account,
     ) -> Result<bool, ServiceError> {
         let charged: Vec<String> = needs.charges.iter().map(|charge| self.counter_key(visit, charge)).collect();
-        let names = [&account.user.email, &account.user.username];
-        let keys: Vec<String> = names
-            .into_iter()
-            .flatten()
-            .flat_map(|name| [CountScope::Identifier, CountScope::Account].map(|scope| (scope, name)))
-            .map(|(scope, name)| self.counter_name(&format!("{scope:?}"), "password/lock", name))
-            .filter(|key| !charged.contains(key))
-            .collect();
+        let keys: Vec<String> = self.password_locks(account).filter(|key| !charged.contains(key)).collect();
         // At once: each is a key of its own, which a cluster keeps where it likes.
         let locks = try_join_all(keys.iter().map(|key| self.short_lived.is_locked(key))).await?;
         Ok(locks.contains(&true))
+    }
+
+    /// The counters of wrong passwords that were typed for the account's mail address and user name.
+    pub(crate) fn password_locks(&self, account: &Account) -> impl Iterator<Item = String> {
+        let names = [&account.user.email, &account.user.username].into_iter().flatten();
+        let scoped = names.flat_map(|name| [CountScope::Identifier, CountScope::Account].map(|scope| (scope, name)));
+        scoped.map(|(scope, name)| self.counter_name(&format!("{scope:?}"), "password/lock", name))
+    }
+
+    /// Those, and the counters of whatever else was tried for the account.
+    pub(crate) fn account_locks(&self, account: &Account) -> Vec<String> {
+        let (scope, id) = (format!("{:?}", CountScope::Account), account.user.id.as_str());
+        let by_id = PROVEN.map(|kind| self.counter_name(&scope, &format!("{kind}/lock"), id));
+        self.password_locks(account).chain(by_id).collect()
     }
 
     /// The counter's name: what it counts is hashed, so that the store never holds an address or a number.

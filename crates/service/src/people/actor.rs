@@ -1,7 +1,7 @@
 //! Who changes somebody's account: an operator at the command line, an administrator in the console, or a program.
 
-use countersign_model::{Account, BrowserSession, Role, Timestamp, User, UserId, UserStatus};
-use countersign_protocol::delegation::{self, Forbidden, Reach};
+use countersign_model::{Account, BrowserSession, ClientId, Role, Timestamp, User, UserId, UserStatus};
+use countersign_protocol::delegation::{self, Forbidden, Permission, Reach};
 use countersign_store::Tx;
 
 use super::PersonRefusal;
@@ -19,9 +19,11 @@ pub(crate) struct Administrator {
     pub(crate) user: User,
     /// Whom they see.
     pub(crate) reach: Reach,
+    /// By this they were let in.
+    pub(crate) permission: Permission,
 }
 
-/// Who changes an account.
+/// Who changes an account, or something of the deployment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Actor<'a> {
     /// Whoever may run the command line may do all of it.
@@ -43,6 +45,50 @@ impl Actor<'_> {
                 None => event.detail("by", "client").client(&caller.client),
             },
         }
+    }
+
+    /// The client by which they do it, if it is by one.
+    pub(crate) fn through(self) -> Option<ClientId> {
+        match self {
+            Self::Caller(caller) => Some(caller.client.clone()),
+            Self::Operator | Self::Administrator(_) => None,
+        }
+    }
+
+    /// Asks again in the transaction that changes what is nobody's account: role and session may have gone since.
+    pub(crate) async fn may_still_act(self, tx: &mut Tx, now: Timestamp) -> Result<bool, ServiceError> {
+        if matches!(self, Self::Operator) {
+            return Ok(true);
+        }
+        tx.take_turn(ROLES).await?;
+        Ok(match self {
+            Self::Operator => true,
+            Self::Administrator(own) => own.find_reach(tx, now).await?.is_some(),
+            Self::Caller(caller) => caller.find_reach(tx).await?.is_some(),
+        })
+    }
+
+    /// The same in the transaction that grants `role` to `target` or revokes it.
+    pub(super) async fn may_still_change_role(
+        self,
+        tx: &mut Tx,
+        target: &UserId,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<Result<(), PersonRefusal>, ServiceError> {
+        if let Err(refusal) = self.may_still(tx, target, now).await? {
+            return Ok(Err(refusal));
+        }
+        let own = match self {
+            Self::Operator => return Ok(Ok(())),
+            Self::Administrator(own) => &own.user.id,
+            Self::Caller(caller) => match &caller.person {
+                Some(person) => &person.user.id,
+                None => return Ok(Err(PersonRefusal::Role)),
+            },
+        };
+        let held = tx.find_account(own).await?.map(|account| account.user.roles).unwrap_or_default();
+        Ok(delegation::may_change_role(own, &held, target, role).map_err(PersonRefusal::from))
     }
 
     /// Asks again in the transaction that changes the account of `target`: role, organizations and session may have gone
@@ -91,7 +137,7 @@ impl Administrator {
         let own = tx.find_account(&self.user.id).await?.map(|account| account.user);
         let Some(own) = own.filter(|own| is_live && own.status == UserStatus::Active) else { return Ok(None) };
         let administers = tx.list_administered(&own.id).await?;
-        Ok(Reach::of(&own.roles, &administers).map(|reach| (own.id, reach)))
+        Ok(delegation::reach_by(&own.roles, &administers, self.permission).map(|reach| (own.id, reach)))
     }
 }
 
@@ -107,6 +153,7 @@ impl From<Forbidden> for PersonRefusal {
             Forbidden::Unseen => Self::Unknown,
             Forbidden::Own => Self::Own,
             Forbidden::Administrator => Self::Administrator,
+            Forbidden::Role => Self::Role,
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Invitations (R33): an account whose registration is still to be done, and a link to do it.
 
 use countersign_model::{
-    Account, AuditKind, Client, ClientId, KeyedHash, OrganizationId, Profile, Seconds, Timestamp, User, UserId,
-    UserStatus,
+    Account, AuditKind, Client, ClientId, KeyedHash, OrganizationId, Profile, Timestamp, User, UserId, UserStatus,
 };
-use countersign_store::{AnsweredRequest, Tx};
+use countersign_store::Tx;
 
 use super::roles::ROLES;
 use super::{
@@ -15,11 +14,10 @@ use crate::audit::RequestContext;
 use crate::clock::random;
 use crate::effects::{PreparedEffects, as_lost, mailbox_of};
 use crate::links::NewLink;
+use crate::once::{Before, Once};
 use crate::provider::Provider;
 
 const POLICY: &str = "invitation";
-/// How long a request may be sent again under its key.
-const REMEMBERED: Seconds = Seconds::hours(24);
 
 /// Somebody to be invited.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +63,7 @@ struct NewGuest {
     events: Events,
     link: PreparedEffects,
     /// Key of the request, and what it asked for.
-    once: Option<(KeyedHash, AnsweredRequest)>,
+    once: Option<Once>,
 }
 
 /// An invitation that was read.
@@ -134,8 +132,7 @@ impl Provider {
         let Some(link) = self.prepare_mailed_link(&link, Some(&account), context, now).await? else {
             return Ok(Err(PersonRefusal::NoPolicy(POLICY)));
         };
-        let answered = |fingerprint| AnsweredRequest { fingerprint, made: user.to_string() };
-        let once = once.map(|(key, fingerprint)| (key, answered(fingerprint)));
+        let once = once.map(|hashes| Once::new(hashes, user.to_string()));
         let rows = NewGuest { guest, account, events, link, once };
         // Who was faster under another key is found by the second try.
         match self.db.write(async |tx| rows.write(tx, actor, now).await).await.map_err(as_lost) {
@@ -229,21 +226,18 @@ impl NewGuest {
         actor: Actor<'_>,
         now: Timestamp,
     ) -> Result<Result<Creation, PersonRefusal>, ServiceError> {
-        if let Some((key, _)) = &self.once {
-            tx.forget_answered(key, now.minus(REMEMBERED)).await?;
-        }
-        if let Some((key, request)) = &self.once
-            && !tx.insert_answered(key, request, now).await?
-        {
-            let before = tx.find_answered(key).await?.filter(|before| before.fingerprint == request.fingerprint);
-            return Ok(Ok(match before.and_then(|before| before.made.parse().ok()) {
-                Some(user) => Creation::Before(user),
-                None => Creation::OtherRequest,
-            }));
+        if let Some(once) = &self.once {
+            match once.begin(tx, now).await? {
+                Before::Never => {}
+                Before::Made(user) => {
+                    return Ok(Ok(user.parse().map_or(Creation::OtherRequest, Creation::Before)));
+                }
+                Before::Other => return Ok(Ok(Creation::OtherRequest)),
+            }
         }
         let made = self.make(tx, actor, now).await?;
-        if let (Err(_), Some((key, _))) = (&made, &self.once) {
-            tx.delete_answered(key).await?;
+        if let (Err(_), Some(once)) = (&made, &self.once) {
+            once.forget(tx).await?;
         }
         Ok(made.map(|()| Creation::Made(Box::new(self.account.clone()))))
     }

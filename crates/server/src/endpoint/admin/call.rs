@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::delegation::Permission;
 use countersign_service::{
-    AdminCaller, AdminRefusal, PersonRefusal, RequestContext, ResourceCall, ServiceError, UserView,
+    AdminCaller, AdminRefusal, PersonRefusal, RecordRefusal, RequestContext, ResourceCall, ServiceError, UserView,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -158,7 +158,17 @@ impl<'a> Call<'a> {
         status: StatusCode,
         found: Result<Result<UserView, AdminRefusal>, ServiceError>,
     ) -> HttpResponse {
-        let version = found.as_ref().ok().and_then(|found| found.as_ref().ok()).map(UserView::version);
+        self.tell_versioned(status, found, UserView::version)
+    }
+
+    /// Something with its version.
+    pub fn tell_versioned<T: Serialize>(
+        &self,
+        status: StatusCode,
+        found: Result<Result<T, AdminRefusal>, ServiceError>,
+        version: impl FnOnce(&T) -> String,
+    ) -> HttpResponse {
+        let version = found.as_ref().ok().and_then(|found| found.as_ref().ok()).map(version);
         let mut response = self.tell(status, found);
         let tag = version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok());
         if let Some(tag) = tag {
@@ -198,6 +208,7 @@ impl<'a> Call<'a> {
                 spent
             }
             AdminRefusal::Person(refusal) => problem(status_of(&refusal), &refusal.to_string()),
+            AdminRefusal::Record(refusal) => problem(status_of_record(&refusal), &refusal.to_string()),
         };
         error::with_nonce(response, self.node, self.request)
     }
@@ -226,7 +237,7 @@ pub fn problem(status: StatusCode, detail: &str) -> HttpResponse {
 const fn status_of(refusal: &PersonRefusal) -> StatusCode {
     match refusal {
         PersonRefusal::Unknown => StatusCode::NOT_FOUND,
-        PersonRefusal::Own | PersonRefusal::Administrator => StatusCode::FORBIDDEN,
+        PersonRefusal::Own | PersonRefusal::Administrator | PersonRefusal::Role => StatusCode::FORBIDDEN,
         PersonRefusal::Changed => StatusCode::PRECONDITION_FAILED,
         PersonRefusal::Wait => StatusCode::TOO_MANY_REQUESTS,
         PersonRefusal::Email
@@ -234,10 +245,23 @@ const fn status_of(refusal: &PersonRefusal) -> StatusCode {
         | PersonRefusal::Name
         | PersonRefusal::Reason
         | PersonRefusal::Locale
+        | PersonRefusal::RoleUnknown
         | PersonRefusal::OrganizationMissing
+        | PersonRefusal::OrganizationUnasked
         | PersonRefusal::OrganizationUnknown
         | PersonRefusal::OrganizationAmbiguous
         | PersonRefusal::ClientUnknown => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::CONFLICT,
+    }
+}
+
+/// Why nothing was done to the deployment, as a status.
+const fn status_of_record(refusal: &RecordRefusal) -> StatusCode {
+    match refusal {
+        RecordRefusal::Unknown => StatusCode::NOT_FOUND,
+        RecordRefusal::Changed => StatusCode::PRECONDITION_FAILED,
+        RecordRefusal::Withdrawn | RecordRefusal::Forbidden(_) => StatusCode::FORBIDDEN,
+        RecordRefusal::Conflict(_) => StatusCode::CONFLICT,
+        RecordRefusal::Invalid(_) | RecordRefusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

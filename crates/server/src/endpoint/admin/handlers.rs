@@ -7,7 +7,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use countersign_model::{AuditId, AuditKind, Timestamp, UserStatus};
 use countersign_protocol::delegation::Permission;
-use countersign_service::{AdminRefusal, AuditQuery, CreateUser, UserChange, UserQuery};
+use countersign_service::{AdminRefusal, AuditQuery, ChangeRole, CreateUser, RegisteredClient, UserChange, UserQuery};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ pub struct Reason {
     pub reason: String,
 }
 
-fn either(told: Told<HttpResponse>) -> HttpResponse {
+pub(super) fn either(told: Told<HttpResponse>) -> HttpResponse {
     told.unwrap_or_else(|instead| *instead)
 }
 
@@ -155,6 +155,63 @@ pub async fn invite_user(node: Data<Node>, path: Path<String>, request: HttpRequ
     either(done.await)
 }
 
+pub async fn unlock_user(
+    node: Data<Node>,
+    path: Path<String>,
+    request: HttpRequest,
+    body: actix_web::Result<Body>,
+) -> HttpResponse {
+    let done = async {
+        let call = Call::of(&node, &request)?;
+        let caller = call.enter(Permission::WriteUsers).await?;
+        let (Reason { reason }, expected) = (call.body(&take(body)?)?, call.expected()?);
+        let change = UserChange { user: &path, reason: &reason, expected: expected.as_deref() };
+        Ok(call.tell_user(StatusCode::OK, node.provider.unlock_user(caller, change, call.context()).await))
+    };
+    either(done.await)
+}
+
+pub async fn list_roles(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
+    let listed = async {
+        let call = Call::of(&node, &request)?;
+        Ok(call.tell(StatusCode::OK, node.provider.list_user_roles(call.resource(), &path, call.context()).await))
+    };
+    either(listed.await)
+}
+
+pub async fn grant_role(
+    node: Data<Node>,
+    path: Path<String>,
+    request: HttpRequest,
+    body: actix_web::Result<Body>,
+) -> HttpResponse {
+    either(change_role(&node, &path, &request, body, true).await)
+}
+
+pub async fn revoke_role(
+    node: Data<Node>,
+    path: Path<String>,
+    request: HttpRequest,
+    body: actix_web::Result<Body>,
+) -> HttpResponse {
+    either(change_role(&node, &path, &request, body, false).await)
+}
+
+async fn change_role(
+    node: &Node,
+    user: &str,
+    request: &HttpRequest,
+    body: actix_web::Result<Body>,
+    grants: bool,
+) -> Told<HttpResponse> {
+    let call = Call::of(node, request)?;
+    let caller = call.enter(Permission::ChangeRoles).await?;
+    let (role, expected): (ChangeRole, _) = (call.body(&take(body)?)?, call.expected()?);
+    let change = UserChange { user, reason: &role.reason, expected: expected.as_deref() };
+    Ok(call
+        .tell_user(StatusCode::OK, node.provider.change_user_role(caller, change, &role, grants, call.context()).await))
+}
+
 pub async fn list_sessions(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let listed = async {
         let call = Call::of(&node, &request)?;
@@ -217,7 +274,8 @@ pub async fn list_clients(node: Data<Node>, request: HttpRequest) -> HttpRespons
 pub async fn find_client(node: Data<Node>, path: Path<String>, request: HttpRequest) -> HttpResponse {
     let found = async {
         let call = Call::of(&node, &request)?;
-        Ok(call.tell(StatusCode::OK, node.provider.tell_client(call.resource(), &path, call.context()).await))
+        let found = node.provider.tell_client(call.resource(), &path, call.context()).await;
+        Ok(call.tell_versioned(StatusCode::OK, found, |client: &RegisteredClient| client.version.clone()))
     };
     either(found.await)
 }
