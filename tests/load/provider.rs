@@ -70,7 +70,7 @@ fn clients() -> Value {
         let id = format!("machine-{}", algorithm.to_lowercase());
         json!({
             "client_id": id, "client_secret": secret_of(&id), "redirect_uris": [], "response_types": [],
-            "grant_types": ["client_credentials"], "scope": "cases.read", "countersign_access_token_alg": algorithm,
+            "grant_types": ["client_credentials"], "scope": "reports.read", "countersign_access_token_alg": algorithm,
         })
     };
     json!([

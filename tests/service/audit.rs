@@ -1,10 +1,19 @@
 //! The audit: told with what happened or not at all, and never a secret.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_model::{AuditKind, AuditOutcome};
 use countersign_protocol::Params;
-use countersign_service::ClientCall;
-use countersign_tests::provider::{ALICE, HOSPITAL, House, PORTAL_SECRET, Person, form, redeem, refresh};
+use countersign_service::{ClientCall, Introspection, Provider};
+use countersign_tests::provider::{
+    ALICE, HOSPITAL, House, PORTAL_SECRET, Pair, Person, form, own_token, redeem, refresh, register_client,
+};
+use countersign_tests::stores::race;
 use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 
 on_both_stores![
     no_event_holds_an_address_a_code_a_password_or_a_token,
@@ -12,6 +21,8 @@ on_both_stores![
     a_send_that_cannot_be_audited_does_not_happen,
     a_failure_that_cannot_be_audited_is_an_error,
     a_token_that_cannot_be_audited_is_not_issued,
+    a_machine_gets_no_token_whose_event_is_not_committed,
+    a_hundred_tokens_at_once_have_a_hundred_events_in_fewer_transactions,
     who_asks_what_a_token_is_good_for_is_audited_and_else_told_nothing,
 ];
 
@@ -88,6 +99,10 @@ async fn no_event_holds_an_address_a_code_a_password_or_a_token(house: House) {
     assert_eq!(failures.iter().filter(|event| event.outcome == AuditOutcome::Failure).count(), 3);
 }
 
+fn nothing_active() -> Introspection {
+    Introspection::Plain([("active".to_owned(), Value::Bool(false))].into_iter().collect())
+}
+
 /// The audit cannot be written from now on.
 async fn break_audit(house: &House) {
     house.database.raw("ALTER TABLE audit_events RENAME TO hidden").await.unwrap();
@@ -149,6 +164,58 @@ async fn a_token_that_cannot_be_audited_is_not_issued(house: House) {
     assert_eq!(house.events(Some(AuditKind::TokenIssued)).await.len(), 1);
 }
 
+async fn machine(house: &House) -> Arc<Provider> {
+    let node = house.node().await;
+    let machine = json!({
+        "client_id": "machine", "scope": "cases.read", "redirect_uris": [], "grant_types": ["client_credentials"],
+    });
+    register_client(&node, machine).await;
+    node
+}
+
+async fn a_machine_gets_no_token_whose_event_is_not_committed(house: House) {
+    let node = machine(&house).await;
+    break_audit(&house).await;
+    own_token(&node, "machine").await.unwrap_err();
+    mend_audit(&house).await;
+    if house.pair == Pair::Servers {
+        // Everything is well until the commit.
+        for statement in [
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+            "CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW \
+             EXECUTE FUNCTION fail()",
+        ] {
+            house.database.raw(statement).await.unwrap();
+        }
+        own_token(&node, "machine").await.unwrap_err();
+        house.database.raw("DROP TRIGGER fails ON audit_events").await.unwrap();
+    }
+    assert_eq!(house.events(Some(AuditKind::TokenIssued)).await.len(), 0);
+    own_token(&node, "machine").await.unwrap().unwrap();
+    assert_eq!(house.events(Some(AuditKind::TokenIssued)).await.len(), 1);
+}
+
+async fn a_hundred_tokens_at_once_have_a_hundred_events_in_fewer_transactions(house: House) {
+    let node = machine(&house).await;
+    let tokens = race(100, |_| own_token(&node, "machine"));
+    let jtis: BTreeSet<String> = tokens
+        .into_iter()
+        .map(|token| {
+            let token = token.unwrap().unwrap()["access_token"].as_str().unwrap().to_owned();
+            let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+            serde_json::from_slice::<Value>(&claims).unwrap()["jti"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(jtis.len(), 100);
+    let told = house.events(Some(AuditKind::TokenIssued)).await;
+    assert_eq!(told.into_iter().filter_map(|event| event.jti).collect::<BTreeSet<_>>(), jtis);
+    if house.pair == Pair::Servers {
+        let sql = "SELECT COUNT(DISTINCT xmin::text)::text AS text FROM audit_events WHERE kind = 'token.issued'";
+        let transactions: usize = house.texts(sql).await[0].parse().unwrap();
+        assert!(transactions < 50, "{transactions} transactions");
+    }
+}
+
 async fn who_asks_what_a_token_is_good_for_is_audited_and_else_told_nothing(house: House) {
     let node = house.node().await;
     let mut person = Person::new();
@@ -170,6 +237,22 @@ async fn who_asks_what_a_token_is_good_for_is_audited_and_else_told_nothing(hous
     let told = house.events(Some(AuditKind::TokenIntrospected)).await;
     let told: Vec<_> = told.iter().map(|event| (event.jti.clone(), event.detail["stands"] == true)).collect();
     assert_eq!(told, [(issued.jti, true)], "and nothing of what is no token of ours");
+    let count = async || house.events(Some(AuditKind::TokenIntrospected)).await.len();
+    ask(access).await.unwrap().unwrap();
+    assert_eq!(count().await, 1, "the same question again");
+    house.database.raw("UPDATE grants SET revoked_at = 1").await.unwrap();
+    assert_eq!(ask(access).await.unwrap().unwrap(), nothing_active());
+    assert_eq!(count().await, 2, "another answer");
+    house.database.raw("UPDATE grants SET revoked_at = NULL").await.unwrap();
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=lab").await.page();
+    let code = person.give_password(&node, &page, ALICE).await.code();
+    let tokens = redeem(&node, &code).await.unwrap().unwrap();
+    let access = tokens["access_token"].as_str().unwrap();
     break_audit(&house).await;
     ask(access).await.unwrap_err();
+    ask(access).await.unwrap_err();
+    mend_audit(&house).await;
+    ask(access).await.unwrap().unwrap();
+    assert_eq!(count().await, 3, "what could not be told was not answered, and is told when it is");
 }

@@ -14,7 +14,7 @@ mod relay;
 pub mod web;
 
 pub use authenticator::Authenticator;
-pub use clients::{PORTAL_SECRET, PORTAL_URI, encode, redeem, redeem_as, refresh, register_client};
+pub use clients::{PORTAL_SECRET, PORTAL_URI, encode, own_token, redeem, redeem_as, refresh, register_client};
 pub use corporate::{Corporate, UserInfo};
 pub use fault::{Fault, Faulty};
 pub use house::{CHEAP, House, NodePlan, Pair, run};

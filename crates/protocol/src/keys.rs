@@ -130,6 +130,13 @@ pub fn published(keys: &[SigningKey], now: Timestamp) -> impl Iterator<Item = &S
     keys.iter().filter(move |key| key.created_at <= now && key.retire_at.is_none_or(|end| now < end))
 }
 
+/// How often the JWKS of these keys has changed until `now`: by a key that was made, by one that was retired.
+pub fn changes_until(keys: &[SigningKey], now: Timestamp) -> usize {
+    let (made, retired) =
+        (keys.iter().filter(|key| key.created_at <= now), keys.iter().filter_map(|key| key.retire_at));
+    made.count() + retired.filter(|end| *end <= now).count()
+}
+
 /// The JWK Set at `now` (RFC 7517, 5): public members only, whatever is stored.
 pub fn jwks(keys: &[SigningKey], now: Timestamp) -> Value {
     let keys: Vec<Value> = published(keys, now).filter_map(published_jwk).collect();

@@ -34,7 +34,7 @@ use crate::connections;
 use crate::cookie::CookieJar;
 use crate::endpoint;
 use crate::management::{self, Management};
-use crate::node::{Document, Node};
+use crate::node::{Document, Kept, Node};
 use crate::page::catalogue;
 use crate::page::{Brand, PageSources, Pages};
 use crate::telemetry::{self, RequestSpan};
@@ -317,6 +317,7 @@ pub(crate) async fn run_node(
         proxy_networks: config.server.proxy_networks.clone(),
         body_timeout: Duration::from_secs(config.server.request_timeout),
         metadata: Document::new(&provider.metadata()),
+        jwks: Kept::default(),
         provider: Arc::clone(&provider),
     });
     let metrics = telemetry::start_metrics()?;

@@ -271,14 +271,17 @@ impl Provider {
     }
 
     pub(crate) async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, ServiceError> {
-        let found = self.db.read(async |tx| tx.find_client(id).await).await?;
-        // What a document described is gone once documents are switched off.
-        let is_on = |client: &Client| client.described_at.is_none() || self.settings.features.client_documents;
-        Ok(found.filter(is_on))
+        Ok(self.db.find_client(id).await?.filter(|client| self.is_known(client)))
     }
 
+    /// What a document described is gone once documents are switched off.
+    pub(crate) fn is_known(&self, client: &Client) -> bool {
+        client.described_at.is_none() || self.settings.features.client_documents
+    }
+
+    /// Writes events of something that writes nothing else: they are committed when this answers.
     pub(crate) async fn write_events(&self, events: &[countersign_model::AuditEvent]) -> Result<(), ServiceError> {
-        Ok(self.db.write(async |tx| tx.insert_audit_events(events).await).await?)
+        Ok(self.db.append_audit_events(events).await?)
     }
 }
 

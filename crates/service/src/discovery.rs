@@ -29,6 +29,12 @@ impl Provider {
         discovery::metadata(&self.settings.issuer, &self.capabilities)
     }
 
+    /// Changes whenever the JWK Set does.
+    pub fn jwks_version(&self) -> (u64, usize) {
+        let keys = self.keys.current();
+        (keys.reading, keys::changes_until(&keys.stored, self.clock.now()))
+    }
+
     /// The JWK Set.
     pub fn jwks(&self) -> Value {
         keys::jwks(&self.keys.current().stored, self.clock.now())

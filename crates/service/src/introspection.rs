@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::audit::{self, EventBuilder};
 use crate::client_authentication::ClientCall;
-use crate::presented_token::{self, PresentedToken};
+use crate::presented_token::PresentedToken;
 use crate::provider::Provider;
 use crate::{RequestContext, ServiceError};
 
@@ -59,27 +59,8 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Map<String, Value>, ServiceError> {
         let presented = self.find_presented(token, now).await?;
-        let asked = audit::event(context, now, AuditKind::TokenIntrospected, AuditOutcome::Success)?;
-        let asked = about(asked.client(&caller.id), &presented);
-        let standing = match &presented {
-            // None of ours: there is nothing to tell of it, however many of them somebody sends.
-            PresentedToken::Unknown => false,
-            known => {
-                self.db
-                    .write(async |tx| {
-                        let standing = is_standing(tx, known).await?;
-                        tx.insert_audit_events(&[asked.clone().detail("stands", standing).build()]).await?;
-                        Ok::<_, ServiceError>(standing)
-                    })
-                    .await?
-            }
-        };
-        if let (PresentedToken::AccessToken(claims), true) = (&presented, standing)
-            && let Some(grant) = claims.grant()
-        {
-            // Whoever asks has it: the answer it came with was not lost.
-            self.grant_of_token(&grant, &claims.jti).await?;
-        }
+        let standing = self.is_standing(&presented).await?;
+        self.note_question(&presented, standing, caller, context, now).await?;
         let facts = match &presented {
             PresentedToken::Unknown => Facts::Nothing,
             PresentedToken::AccessToken(claims) => Facts::AccessToken { claims, standing },
@@ -91,6 +72,32 @@ impl Provider {
             },
         };
         Ok(introspection::answer(caller, &facts, &self.settings.issuer, now))
+    }
+
+    /// The first question of a client about a token is told, and not each that repeats it. Of what is none of ours there
+    /// is nothing to tell, however many of them somebody sends.
+    async fn note_question(
+        &self,
+        presented: &PresentedToken,
+        standing: bool,
+        caller: &Client,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let token = match presented {
+            PresentedToken::Unknown => return Ok(()),
+            PresentedToken::AccessToken(claims) => ("jti", claims.jti.as_str()),
+            PresentedToken::RefreshToken(found) => ("grant", found.grant.id.as_str()),
+        };
+        let question = self.asked_questions.of((caller.id.as_str(), token, standing));
+        if self.asked_questions.knows(question, now) {
+            return Ok(());
+        }
+        let asked = audit::event(context, now, AuditKind::TokenIntrospected, AuditOutcome::Success)?;
+        let asked = about(asked.client(&caller.id), presented).detail("stands", standing);
+        self.write_events(&[asked.build()]).await?;
+        self.asked_questions.note(question, now);
+        Ok(())
     }
 
     fn sign_introspection(
@@ -115,18 +122,5 @@ fn about(event: EventBuilder, presented: &PresentedToken) -> EventBuilder {
             None => event.jti(&claims.jti),
         },
         PresentedToken::RefreshToken(found) => event.grant(&found.grant.id).subject(Some(&found.account.user.id)),
-    }
-}
-
-async fn is_standing(tx: &mut countersign_store::Tx, presented: &PresentedToken) -> Result<bool, ServiceError> {
-    match presented {
-        PresentedToken::Unknown => Ok(false),
-        PresentedToken::AccessToken(claims) => {
-            Ok(!matches!(presented_token::standing(tx, claims).await?, presented_token::Standing::Dead))
-        }
-        PresentedToken::RefreshToken(found) => {
-            let enabled = presented_token::is_client_enabled(tx, Some(&found.token.client)).await?;
-            Ok(enabled && presented_token::is_active(&found.account))
-        }
     }
 }

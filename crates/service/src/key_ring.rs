@@ -33,6 +33,8 @@ pub(crate) struct KeyRing(RwLock<Arc<Keys>>);
 #[derive(Default)]
 pub(crate) struct Keys {
     pub(crate) stored: Vec<SigningKey>,
+    /// How many readings there were.
+    pub(crate) reading: u64,
     private: HashMap<KeyId, Arc<PrivateKey>>,
 }
 
@@ -41,8 +43,9 @@ impl KeyRing {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn replace(&self, keys: Keys) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    fn replace(&self, stored: Vec<SigningKey>, private: HashMap<KeyId, Arc<PrivateKey>>) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(Keys { stored, reading: current.reading + 1, private });
     }
 }
 
@@ -70,7 +73,7 @@ impl Provider {
             .iter()
             .map(|key| open(&self.vault, key).map(|private| (key.id.clone(), Arc::new(private))))
             .collect::<Result<_, _>>()?;
-        self.keys.replace(Keys { stored, private });
+        self.keys.replace(stored, private);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 mod account_page;
 mod accounts;
 mod admin;
+mod asked_questions;
 mod assertion_grants;
 mod audit;
 mod audit_log;

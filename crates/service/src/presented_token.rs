@@ -3,7 +3,7 @@
 use countersign_model::{Account, Client, ClientId, Grant, Timestamp, UserStatus};
 use countersign_protocol::AccessTokenClaims;
 use countersign_protocol::access_token;
-use countersign_store::{GrantWithAccount, RefreshTokenWithGrant, Tx};
+use countersign_store::{GrantWithAccount, RefreshTokenWithGrant, TokenGrant, Tx};
 
 use crate::ServiceError;
 use crate::provider::Provider;
@@ -58,6 +58,58 @@ pub(crate) async fn standing(tx: &mut Tx, claims: &AccessTokenClaims) -> Result<
     let Some(GrantWithAccount { grant, .. }) = stands else { return Ok(Standing::Dead) };
     let is_whole = client.as_ref() == Some(&grant.client) || is_client_enabled(tx, Some(&grant.client)).await?;
     Ok(if is_whole { Standing::Grant(Box::new(grant)) } else { Standing::Dead })
+}
+
+impl Provider {
+    /// The grant of an access token that stands, with its person and the client that shows it: nobody of them was taken
+    /// back or switched off, nor the client that the grant is of.
+    ///
+    /// Unless it was taken back, it is noted that it was seen: its client did get the answer it came with.
+    pub(crate) async fn standing_grant(
+        &self,
+        claims: &AccessTokenClaims,
+    ) -> Result<Option<(GrantWithAccount, Client)>, ServiceError> {
+        let (Some(grant), Some(client)) = (claims.grant(), claims.client()) else { return Ok(None) };
+        let jti = claims.jti.as_str();
+        let found = self.db.read(async |tx| tx.find_token_grant(&grant, jti).await).await?;
+        let Some(TokenGrant { found, client: own, unseen, .. }) = found.filter(|found| !found.revoked) else {
+            return Ok(None);
+        };
+        if unseen {
+            let now = self.clock.now();
+            self.db.write(async |tx| tx.note_access_token_use(jti, now).await).await?;
+        }
+        let serves = |client: &Client| !client.disabled && self.is_known(client);
+        let Some(own) = own.filter(serves) else { return Ok(None) };
+        if found.grant.revoked_at.is_some() || !is_active(&found.account) {
+            return Ok(None);
+        }
+        let shows = if client == own.id { Some(own) } else { self.find_client(&client).await?.filter(serves) };
+        Ok(shows.map(|client| (found, client)))
+    }
+
+    /// Whether a token stands.
+    pub(crate) async fn is_standing(&self, presented: &PresentedToken) -> Result<bool, ServiceError> {
+        match presented {
+            PresentedToken::Unknown => Ok(false),
+            PresentedToken::AccessToken(claims) if claims.gid.is_some() => {
+                Ok(self.standing_grant(claims).await?.is_some())
+            }
+            PresentedToken::AccessToken(claims) => {
+                let jti = claims.jti.as_str();
+                let revoked = self.db.read(async |tx| tx.is_token_revoked(jti).await).await?;
+                Ok(!revoked && self.is_enabled(claims.client().as_ref()).await?)
+            }
+            PresentedToken::RefreshToken(found) => {
+                Ok(is_active(&found.account) && self.is_enabled(Some(&found.token.client)).await?)
+            }
+        }
+    }
+
+    async fn is_enabled(&self, id: Option<&ClientId>) -> Result<bool, ServiceError> {
+        let Some(id) = id else { return Ok(false) };
+        Ok(self.find_client(id).await?.is_some_and(|client| !client.disabled))
+    }
 }
 
 pub(crate) async fn is_client_enabled(tx: &mut Tx, id: Option<&ClientId>) -> Result<bool, ServiceError> {

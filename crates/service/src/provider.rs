@@ -10,6 +10,7 @@ use countersign_store::{Db, ShortLived};
 use tokio::sync::Notify;
 
 use crate::ServiceError;
+use crate::asked_questions::AskedQuestions;
 use crate::audit_log::SeenTree;
 use crate::client_documents::AskedDocuments;
 use crate::client_keys::FetchedKeys;
@@ -64,6 +65,8 @@ pub struct Provider {
     pub(crate) unreachable: Unreachable,
     /// Documents of clients that were asked for just now.
     pub(crate) asked_documents: AskedDocuments,
+    /// What clients asked about tokens a while ago.
+    pub(crate) asked_questions: AskedQuestions,
     /// The audit's tree.
     pub(crate) seen_tree: SeenTree,
     /// Wakes the outbox after a message was written.
@@ -103,6 +106,7 @@ impl Provider {
             fetched_keys: FetchedKeys::default(),
             unreachable: Unreachable::default(),
             asked_documents: AskedDocuments::default(),
+            asked_questions: AskedQuestions::default(),
             seen_tree: SeenTree::default(),
             outbox: Notify::new(),
         }

@@ -32,9 +32,23 @@ pub struct ResourceCall<'a> {
 }
 
 impl Provider {
-    /// The claims of the token that a request shows, which allows `scope`; whether its grant stands is still to be
-    /// found out.
+    /// The claims of the token that a request shows, which allows `scope` and was not taken back; whether its grant
+    /// stands is still to be found out.
     pub(crate) async fn accept_token(
+        &self,
+        call: ResourceCall<'_>,
+        scope: &'static str,
+    ) -> Result<Result<AccessTokenClaims, Refusal>, ServiceError> {
+        let claims = match self.read_shown_token(call, scope).await? {
+            Ok(claims) => claims,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let revoked = self.db.read(async |tx| tx.is_token_revoked(&claims.jti).await).await?;
+        Ok(if revoked { Err(dead("it was taken back")) } else { Ok(claims) })
+    }
+
+    /// The claims of the token that a request shows, which allows `scope`; whether it stands is still to be found out.
+    pub(crate) async fn read_shown_token(
         &self,
         call: ResourceCall<'_>,
         scope: &'static str,
@@ -55,8 +69,7 @@ impl Provider {
         if let Err(refusal) = bearer::check_scope(&claims.scope(), scope) {
             return Ok(Err(refusal));
         }
-        let revoked = self.db.read(async |tx| tx.is_token_revoked(&claims.jti).await).await?;
-        Ok(if revoked { Err(dead("it was taken back")) } else { Ok(claims) })
+        Ok(Ok(claims))
     }
 
     /// Values of `WWW-Authenticate` for a refusal at a protected resource (RFC 6750, 3; RFC 9449, 7.1).

@@ -115,6 +115,11 @@ impl Provider {
         };
         let drawn = self.draw(now)?;
         let prepared = self.prepared(&drawn);
+        if let Some(decision) = decide_alone(request, proof, &prepared, now) {
+            let events = audit_events(&decision, request, &drawn, context, now)?;
+            self.write_events(&events).await?;
+            return self.answer(request, decision, (None, None), &drawn, now);
+        }
         let offered = self.read_grant(request, now).await;
         let (decision, account) = self
             .db
@@ -140,13 +145,27 @@ impl Provider {
                 }
             })
             .await?;
+        if decision.outcome.is_ok()
+            && let Some(place) = place
+        {
+            place.won();
+        }
+        self.answer(request, decision, (account.as_ref(), recipient.as_ref()), &drawn, now)
+    }
+
+    /// What a decision that was committed comes to.
+    fn answer(
+        &self,
+        request: &TokenRequest<'_>,
+        decision: Decision,
+        of_whom: (Option<&Account>, Option<&Recipient>),
+        drawn: &Drawn,
+        now: Timestamp,
+    ) -> Result<Result<Value, OAuthError>, ServiceError> {
         match decision.outcome {
             Ok(issue) => {
-                if let Some(place) = place {
-                    place.won();
-                }
                 metrics::counter!("countersign_tokens_issued_total").increment(1);
-                self.sign_all(request, &issue, (account.as_ref(), recipient.as_ref()), &drawn, now).map(Ok)
+                self.sign_all(request, &issue, of_whom, drawn, now).map(Ok)
             }
             Err(error) => {
                 tracing::info!(code = error.code.as_str(), detail = %error.detail, "token request refused");
@@ -257,6 +276,23 @@ impl Provider {
     }
 }
 
+/// The decision on a request that nothing stored has a say in, beside the client, and that changes nothing stored: all
+/// that is written of it is that it happened.
+fn decide_alone(
+    request: &TokenRequest<'_>,
+    proof: Option<&Proof>,
+    prepared: &Prepared<'_>,
+    now: Timestamp,
+) -> Option<Decision> {
+    let is_own = matches!(request.grant(), RequestedGrant::ClientCredentials { .. });
+    // That a client which registered itself is used is noted, and a proof is spent.
+    if !is_own || proof.is_some() || request.client().client().registration.is_some() {
+        return None;
+    }
+    let decision = token::decide(request, TokenFacts::Nothing, prepared, now);
+    decision.effects.iter().all(|effect| matches!(effect, Effect::Audit { .. })).then_some(decision)
+}
+
 /// What the store knows of what is offered, and whose it is.
 async fn load(
     provider: &Provider,
@@ -324,7 +360,6 @@ async fn write(
     context: &RequestContext,
     now: Timestamp,
 ) -> Result<bool, ServiceError> {
-    let mut events = Vec::new();
     for effect in &decision.effects {
         match effect {
             Effect::ConsumeCode(hash) => {
@@ -365,11 +400,22 @@ async fn write(
             Effect::RevokeGrant(grant) => {
                 tx.revoke_grant(grant, now).await?;
             }
-            Effect::Audit { .. } => events.push(audit_event(effect, request, drawn, context, now)?),
+            Effect::Audit { .. } => {}
         }
     }
-    tx.insert_audit_events(&events.into_iter().flatten().collect::<Vec<_>>()).await?;
+    tx.insert_audit_events(&audit_events(decision, request, drawn, context, now)?).await?;
     Ok(true)
+}
+
+fn audit_events(
+    decision: &Decision,
+    request: &TokenRequest<'_>,
+    drawn: &Drawn,
+    context: &RequestContext,
+    now: Timestamp,
+) -> Result<Vec<AuditEvent>, ServiceError> {
+    let events = decision.effects.iter().map(|effect| audit_event(effect, request, drawn, context, now));
+    events.filter_map(Result::transpose).collect()
 }
 
 fn audit_event(

@@ -1,14 +1,12 @@
 //! UserInfo (OpenID Connect Core, 5.3): the grant of the token must stand, then the claims are released.
 
-use countersign_model::{Client, ClientId, GrantId, Timestamp};
+use countersign_model::{Client, Timestamp};
 use countersign_protocol::bearer::Refusal;
 use countersign_protocol::jwe::Content;
-use countersign_protocol::{AccessTokenClaims, id_token, scopes, userinfo};
-use countersign_store::{GrantWithAccount, StoreError};
+use countersign_protocol::{id_token, scopes, userinfo};
 use serde_json::{Map, Value};
 
 use crate::ServiceError;
-use crate::presented_token::is_active;
 use crate::provider::Provider;
 use crate::resource_access::{ResourceCall, dead};
 
@@ -24,12 +22,12 @@ pub enum UserInfo {
 impl Provider {
     /// The claims of the token's person, or why not.
     pub async fn userinfo(&self, call: ResourceCall<'_>) -> Result<Result<UserInfo, Refusal>, ServiceError> {
-        let claims = match self.accept_token(call, scopes::OPENID).await? {
+        let claims = match self.read_shown_token(call, scopes::OPENID).await? {
             Ok(claims) => claims,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Some((found, client)) = self.released_by(&claims).await? else {
-            return Ok(Err(dead("the grant was revoked, or its person or client is not active")));
+        let Some((found, client)) = self.standing_grant(&claims).await? else {
+            return Ok(Err(dead("it or its grant was taken back, or its person or client is not active")));
         };
         let grant = &found.grant;
         // What the request asked for by name was for its own client, not for who holds an exchanged token.
@@ -65,48 +63,5 @@ impl Provider {
             (None, signed) => Ok(signed.unwrap_or_default()),
         }
         .map(UserInfo::Jwt)
-    }
-
-    /// What a token stands for, if it does.
-    async fn released_by(
-        &self,
-        claims: &AccessTokenClaims,
-    ) -> Result<Option<(GrantWithAccount, Client)>, ServiceError> {
-        let (Some(grant), Some(client)) = (claims.grant(), claims.client()) else { return Ok(None) };
-        let client = self.find_client(&client).await?.filter(|client| !client.disabled);
-        let found = self.grant_of_token(&grant, &claims.jti).await?;
-        let standing = found.filter(|found| found.grant.revoked_at.is_none() && is_active(&found.account));
-        let (Some(found), Some(client)) = (standing, client) else { return Ok(None) };
-        let is_whole = found.grant.client == client.id || self.is_enabled(&found.grant.client).await?;
-        Ok(is_whole.then_some((found, client)))
-    }
-
-    /// Whether a client may be served.
-    async fn is_enabled(&self, id: &ClientId) -> Result<bool, ServiceError> {
-        Ok(self.find_client(id).await?.is_some_and(|client| !client.disabled))
-    }
-
-    /// The grant of an access token that was not taken back. That the token was seen is noted: its client did get the
-    /// answer it came with.
-    pub(crate) async fn grant_of_token(
-        &self,
-        grant: &GrantId,
-        jti: &str,
-    ) -> Result<Option<GrantWithAccount>, ServiceError> {
-        let (revoked, unseen, found) = self
-            .db
-            .read(async |tx| {
-                let marks = (tx.is_token_revoked(jti).await?, tx.is_access_token_unseen(jti).await?);
-                Ok::<_, StoreError>((marks.0, marks.1, tx.find_grant_with_account(grant).await?))
-            })
-            .await?;
-        if revoked {
-            return Ok(None);
-        }
-        if unseen {
-            let now = self.clock.now();
-            self.db.write(async |tx| tx.note_access_token_use(jti, now).await).await?;
-        }
-        Ok(found)
     }
 }

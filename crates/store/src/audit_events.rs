@@ -2,10 +2,16 @@
 //! `audit_retention` alone.
 
 use countersign_model::{AuditEvent, AuditId, AuditKind, AuditOutcome, ClientId, Timestamp, UserId};
-use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, Queryable, Selectable, SelectableHelper};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, QueryDsl, QueryResult, Queryable, Selectable,
+    SelectableHelper,
+};
 use diesel_async::RunQueryDsl;
 
-use crate::db::{insert_all, on};
+use crate::db::{Db, Job, Link, Queue, on};
 use crate::row::{Row, time, to_json};
 use crate::schema::audit_events;
 use crate::{StoreError, Tx};
@@ -33,7 +39,7 @@ pub struct AuditFilter {
 
 const MOST: u32 = 1000;
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events, treat_none_as_default_value = false)]
 pub(crate) struct EventRow {
     id: String,
@@ -53,13 +59,27 @@ pub(crate) struct EventRow {
 impl Tx {
     /// Appends events, in one statement.
     pub async fn insert_audit_events(&mut self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let rows = events.iter().map(EventRow::from_noun).collect::<Result<Vec<_>, _>>()?;
-        match rows.as_slice() {
-            [] => Ok(()),
-            // The text of a batch depends on its length and is prepared anew each time; that of one row is kept.
-            [row] => on!(self, |c| diesel::insert_into(audit_events::table).values(row).execute(c).await).map(drop),
-            _ => insert_all!(self, audit_events::table, rows).map(drop),
+        self.insert_event_rows(EventRow::from_nouns(events)?).await
+    }
+
+    async fn insert_event_rows(&mut self, rows: Vec<EventRow>) -> Result<(), StoreError> {
+        if let [row] = rows.as_slice() {
+            return on!(self, |c| diesel::insert_into(audit_events::table).values(row).execute(c).await).map(drop);
         }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let inserted = match self.link()? {
+            Link::Postgres(c) => InsertColumns::of(&rows).execute(&mut ***c).await,
+            // diesel-async lacks SQLite's batches; diesel has them.
+            Link::Sqlite(c) => {
+                let insert = move |c: &mut diesel::SqliteConnection| {
+                    diesel::RunQueryDsl::execute(diesel::insert_into(audit_events::table).values(&rows), c)
+                };
+                c.spawn_blocking(insert).await
+            }
+        };
+        self.check(inserted).map(drop)
     }
 
     /// The events that `filter` asks for, newest first.
@@ -117,7 +137,105 @@ impl Tx {
     }
 }
 
+impl Db {
+    /// Appends events that stand for themselves, together with those of others who do so at this moment, in one
+    /// statement and so in one transaction. They are committed when this answers; an error means that they are not, or
+    /// that nobody knows.
+    pub async fn append_audit_events(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.together(Append(EventRow::from_nouns(events)?)).await
+    }
+}
+
+/// Events of one caller.
+pub struct Append(Vec<EventRow>);
+
+impl Job for Append {
+    type Answer = ();
+    const MOST: usize = 128;
+
+    fn queue(db: &Db) -> &Queue<Self> {
+        db.appends()
+    }
+
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    async fn run(db: &Db, jobs: &[Self]) -> Result<Vec<()>, StoreError> {
+        let rows: Vec<EventRow> = jobs.iter().flat_map(|job| job.0.iter().cloned()).collect();
+        let rows = &rows;
+        db.write_once(async |tx: &mut Tx| tx.insert_event_rows(rows.clone()).await).await?;
+        db.count_audit_commit();
+        Ok(vec![(); jobs.len()])
+    }
+}
+
+/// Rows for PostgreSQL as an array a column: the text is the same for any number of them, and so prepared once.
+struct InsertColumns<'a> {
+    required: [Vec<&'a str>; 4],
+    at: Vec<i64>,
+    optional: [Vec<Option<&'a str>>; 7],
+}
+
+impl<'a> InsertColumns<'a> {
+    fn of(rows: &'a [EventRow]) -> Self {
+        let required = |column: fn(&EventRow) -> &String| rows.iter().map(|row| column(row).as_str()).collect();
+        let optional =
+            |column: fn(&EventRow) -> &Option<String>| rows.iter().map(|row| column(row).as_deref()).collect();
+        Self {
+            required: [
+                required(|row| &row.id),
+                required(|row| &row.kind),
+                required(|row| &row.outcome),
+                required(|row| &row.detail),
+            ],
+            at: rows.iter().map(|row| row.at).collect(),
+            optional: [
+                optional(|row| &row.subject),
+                optional(|row| &row.client_id),
+                optional(|row| &row.grant_id),
+                optional(|row| &row.jti),
+                optional(|row| &row.flow),
+                optional(|row| &row.request),
+                optional(|row| &row.address),
+            ],
+        }
+    }
+}
+
+impl QueryId for InsertColumns<'_> {
+    type QueryId = InsertColumns<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for InsertColumns<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO audit_events (id, kind, outcome, detail, at, subject, client_id, grant_id, jti, flow, request, \
+             address) SELECT * FROM unnest(",
+        );
+        for column in &self.required {
+            out.push_bind_param::<Array<Text>, _>(column)?;
+            out.push_sql(", ");
+        }
+        out.push_bind_param::<Array<BigInt>, _>(&self.at)?;
+        for column in &self.optional {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Nullable<Text>>, _>(column)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
 impl EventRow {
+    fn from_nouns(events: &[AuditEvent]) -> Result<Vec<Self>, StoreError> {
+        events.iter().map(Self::from_noun).collect()
+    }
+
     fn from_noun(event: &AuditEvent) -> Result<Self, StoreError> {
         Ok(Self {
             id: event.id.to_string(),

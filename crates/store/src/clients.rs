@@ -1,5 +1,7 @@
 //! Relying parties: the noun as one JSON document, with what is searched for beside it.
 
+use std::collections::BTreeSet;
+
 use countersign_model::{Client, ClientId, Timestamp};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
@@ -7,21 +9,59 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::on;
+use crate::db::{Db, Job, Queue, on};
 use crate::row::{Row, to_json};
 use crate::schema::{clients, grants};
 use crate::{StoreError, Tx};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
-struct ClientRow {
+pub struct ClientRow {
     id: String,
     document: String,
     disabled: bool,
     registered_at: Option<i64>,
 }
 
+impl Db {
+    /// The client of `id`, disabled or not, as it is committed now. Whoever asks at the same moment is answered by the
+    /// same statement.
+    pub async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        self.together(Lookup(id.clone())).await
+    }
+}
+
+/// A question for a client.
+pub struct Lookup(ClientId);
+
+impl Job for Lookup {
+    type Answer = Option<Client>;
+    const MOST: usize = 64;
+
+    fn queue(db: &Db) -> &Queue<Self> {
+        db.lookups()
+    }
+
+    async fn run(db: &Db, jobs: &[Self]) -> Result<Vec<Option<Client>>, StoreError> {
+        let ids: BTreeSet<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
+        let ids = &Vec::from_iter(ids);
+        let found = db.read(async |tx: &mut Tx| tx.find_clients(ids).await).await?;
+        Ok(jobs.iter().map(|job| found.iter().find(|client| client.id == job.0).cloned()).collect())
+    }
+}
+
 impl Tx {
+    /// Of the clients of `ids` those that are there.
+    async fn find_clients(&mut self, ids: &[&str]) -> Result<Vec<Client>, StoreError> {
+        let rows: Vec<ClientRow> = if let [id] = ids {
+            on!(self, |c| clients::table.find(*id).select(ClientRow::as_select()).load(c).await)?
+        } else {
+            let query = clients::table.filter(clients::id.eq_any(ids));
+            on!(self, |c| query.select(ClientRow::as_select()).load(c).await)?
+        };
+        rows.into_iter().map(ClientRow::into_noun).collect()
+    }
+
     /// The client of `id`, disabled or not.
     pub async fn find_client(&mut self, id: &ClientId) -> Result<Option<Client>, StoreError> {
         let mut rows: Vec<ClientRow> =
@@ -140,7 +180,7 @@ impl ClientRow {
     }
 
     /// The columns win over the document, so that an operator's UPDATE of `disabled` counts.
-    fn into_noun(self) -> Result<Client, StoreError> {
+    pub fn into_noun(self) -> Result<Client, StoreError> {
         let row = Row { table: "clients", id: &self.id };
         let mut client: Client = row.json("document", &self.document)?;
         if client.id.as_str() != self.id {

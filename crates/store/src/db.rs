@@ -3,10 +3,12 @@
 mod migrations;
 mod postgres;
 mod sqlite;
+mod together;
 mod tx;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel_async::pooled_connection::deadpool::{Pool, PoolError};
@@ -14,9 +16,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 
 use crate::StoreError;
+use crate::audit_events::Append;
+use crate::clients::Lookup;
 use crate::error::Fate;
 use crate::io::IoRuntime;
 
+pub(crate) use together::{Job, Queue};
 pub use tx::{Link, Tx};
 pub(crate) use tx::{insert_all, on};
 
@@ -75,6 +80,9 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     pools: Pools,
     connect_timeout: Duration,
+    appends: Queue<Append>,
+    lookups: Queue<Lookup>,
+    audit_commits: AtomicU64,
     io: IoRuntime,
 }
 
@@ -104,7 +112,14 @@ impl Db {
         } else {
             return Err(StoreError::Settings("the URL must begin with postgres: or sqlite:".to_owned()));
         };
-        Ok(Self(Arc::new(Inner { pools, connect_timeout: settings.connect_timeout, io })))
+        Ok(Self(Arc::new(Inner {
+            pools,
+            connect_timeout: settings.connect_timeout,
+            appends: Queue::default(),
+            lookups: Queue::default(),
+            audit_commits: AtomicU64::new(0),
+            io,
+        })))
     }
 
     /// `postgres` or `sqlite`, for logs.
@@ -169,6 +184,49 @@ impl Db {
             tokio::time::sleep(FIRST_WAIT * attempt).await;
             attempt += 1;
         }
+    }
+
+    /// Runs `work`, which is one statement that writes: by itself a transaction, committed when it answers, and without
+    /// the round trips of one. A collision runs it again as in `write`, and so does a connection that was found closed.
+    pub(crate) async fn write_once<T, E, F>(&self, mut work: F) -> Result<T, E>
+    where
+        for<'r> F: AsyncFnMut(&'r mut Tx) -> Result<T, E> + Work<&'r mut Tx, Result<T, E>, Fut: Send>,
+        E: From<StoreError>,
+    {
+        let (mut attempt, mut replaced) = (1, false);
+        loop {
+            let mut tx = self.checkout(Purpose::Write).await?;
+            let result = work(&mut tx).await;
+            let fate = tx.fate;
+            tx.finish();
+            match fate {
+                Fate::Contended if result.is_err() && attempt < ATTEMPTS => {
+                    tokio::time::sleep(FIRST_WAIT * attempt).await;
+                    attempt += 1;
+                }
+                Fate::Closed if result.is_err() && !replaced => replaced = true,
+                _ => return result,
+            }
+        }
+    }
+
+    /// Where events wait to be written.
+    pub(crate) fn appends(&self) -> &Queue<Append> {
+        &self.0.appends
+    }
+
+    /// Where questions for clients wait.
+    pub(crate) fn lookups(&self) -> &Queue<Lookup> {
+        &self.0.lookups
+    }
+
+    /// How many transactions of events alone this node committed.
+    pub fn audit_commits(&self) -> u64 {
+        self.0.audit_commits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_audit_commit(&self) {
+        self.0.audit_commits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Begins a transaction; a connection found closed at this point is replaced once, since nothing has happened yet.

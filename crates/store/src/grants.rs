@@ -1,17 +1,19 @@
 //! Standing authorizations: parents of codes and tokens.
 
-use countersign_model::{Account, ClientId, Grant, GrantId, SessionId, Timestamp, UserId};
+use countersign_model::{Account, Client, ClientId, Grant, GrantId, SessionId, Timestamp, UserId};
+use diesel::dsl::exists;
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, Insertable, NullableExpressionMethods, QueryDsl, Queryable, Selectable,
-    SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, Insertable, JoinOnDsl, NullableExpressionMethods, QueryDsl, Queryable,
+    Selectable, SelectableHelper,
 };
 use diesel_async::RunQueryDsl;
 
+use crate::clients::ClientRow;
 use crate::credentials::PasswordRow;
 use crate::db::on;
 use crate::factors::FactorRow;
 use crate::row::{Row, millis, time, to_json};
-use crate::schema::{factors, grants, password_credentials, users};
+use crate::schema::{clients, factors, grants, password_credentials, refresh_tokens, revoked_tokens, users};
 use crate::users::{HolderRow, UserRow, holder_from_rows};
 use crate::{StoreError, Tx};
 
@@ -22,6 +24,19 @@ pub struct GrantWithAccount {
     pub grant: Grant,
     /// Who gave it; without an imported password.
     pub account: Account,
+}
+
+/// What stands behind an access token of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenGrant {
+    /// Its grant, with who gave it.
+    pub found: GrantWithAccount,
+    /// The grant's client, disabled or not; none: it was removed.
+    pub client: Option<Client>,
+    /// The token itself was taken back.
+    pub revoked: bool,
+    /// It came with a refresh token and was never shown to us.
+    pub unseen: bool,
 }
 
 const MOST: i64 = 1000;
@@ -69,6 +84,38 @@ impl Tx {
             .load(c)
             .await)?;
         grant_with_account(rows)
+    }
+
+    /// The grant of `id` with everything that says whether the access token of `jti`, which is under it, still stands.
+    /// One round trip.
+    pub async fn find_token_grant(&mut self, id: &GrantId, jti: &str) -> Result<Option<TokenGrant>, StoreError> {
+        use refresh_tokens::{access_jti, access_used_at};
+        let revoked = exists(revoked_tokens::table.filter(revoked_tokens::jti.eq(jti)));
+        let unseen = exists(refresh_tokens::table.filter(access_jti.eq(jti).and(access_used_at.is_null())));
+        let rows: Vec<(GrantRow, Option<ClientRow>, bool, bool, HolderRow)> = on!(self, |c| grants::table
+            .inner_join(users::table.left_join(password_credentials::table).left_join(factors::table))
+            .left_join(clients::table.on(clients::id.eq(grants::client_id)))
+            .filter(grants::id.eq(id.as_str()))
+            .order((factors::bound_at, factors::id))
+            .select((
+                GrantRow::as_select(),
+                Option::<ClientRow>::as_select(),
+                revoked,
+                unseen,
+                (UserRow::as_select(), Option::<PasswordRow>::as_select(), Option::<FactorRow>::as_select()),
+            ))
+            .load(c)
+            .await)?;
+        let (mut pairs, mut rest) = (Vec::with_capacity(rows.len()), None);
+        for (grant, client, revoked, unseen, holder) in rows {
+            pairs.push((grant, holder));
+            rest = Some((client, revoked, unseen));
+        }
+        let (Some(found), Some((client, revoked, unseen))) = (grant_with_account(pairs)?, rest) else {
+            return Ok(None);
+        };
+        let client = client.map(ClientRow::into_noun).transpose()?;
+        Ok(Some(TokenGrant { found, client, revoked, unseen }))
     }
 
     /// The grants of `user` that stand, newest first; a thousand at most.

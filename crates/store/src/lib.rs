@@ -50,7 +50,7 @@ pub use audit_tree::{EntryHash, LogEntry, OutOfLog, StoredCheckpoint};
 pub use authorization_codes::CodeWithGrant;
 pub use db::{DatabaseSettings, Db, Tx, Work};
 pub use error::StoreError;
-pub use grants::GrantWithAccount;
+pub use grants::{GrantWithAccount, TokenGrant};
 pub use outbox::Lane;
 pub use people::PeopleFilter;
 pub use purge::Purged;

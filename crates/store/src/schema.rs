@@ -408,4 +408,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     unfinished_accounts,
     links,
     browser_sessions,
+    clients,
+    revoked_tokens,
 );

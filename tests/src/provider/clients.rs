@@ -73,6 +73,14 @@ pub async fn refresh(node: &Provider, token_text: &str) -> Result<Result<Value, 
     token(node, "case-portal", &format!("grant_type=refresh_token&refresh_token={token_text}")).await
 }
 
+/// Asks for a token of `client` for itself.
+///
+/// # Errors
+/// Those of the token endpoint.
+pub async fn own_token(node: &Provider, client: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
+    token(node, client, "grant_type=client_credentials").await
+}
+
 async fn token(node: &Provider, client: &str, grant: &str) -> Result<Result<Value, OAuthError>, ServiceError> {
     let form = format!("{grant}&client_id={client}&client_secret={PORTAL_SECRET}");
     let form = Params::parse_form(form.as_bytes()).expect("form");
