@@ -1,9 +1,12 @@
 //! The own account page: signing in to it, what ends there, and who may change what.
 
-use countersign_model::{AuditKind, Seconds};
+use countersign_model::{AuditKind, FactorKind, Seconds};
+use countersign_service::policy::totp;
 use countersign_service::{AccountAnswer, AccountCall, AccountDeed, FlowPage, OwnAccount, Provider, Response};
 use countersign_tests::provider::{CLINIC, Credentials, DUCK, HOSPITAL, House, Person, Seen};
 use std::sync::Arc;
+
+use crate::sessions::{SEED, with_app};
 
 on_both_stores![
     the_page_asks_for_a_sign_in_and_leads_back,
@@ -12,6 +15,7 @@ on_both_stores![
     another_persons_password_counts_as_wrong_in_what_changes_an_account,
     the_export_holds_what_is_known_and_no_secret,
     a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first,
+    what_is_stronger_is_taken_away_by_who_signed_in_with_it_alone,
     a_phone_that_another_one_takes_the_place_of_is_told_by_text,
     whether_a_typed_address_has_an_owner_shows_in_no_mailbox_and_no_export_of_who_typed_it,
 ];
@@ -130,6 +134,40 @@ async fn a_sign_in_on_a_new_device_is_told_once_and_not_of_the_first(house: Hous
     Person::new().sign_in(&house, &node, HOSPITAL, false).await;
     assert_eq!(house.events(Some(AuditKind::DeviceNew)).await.len(), 1);
     assert_eq!(house.count("outbox", "template = 'new_device'").await, 1);
+}
+
+/// By password and mailbox an app stays; by the app it goes.
+async fn what_is_stronger_is_taken_away_by_who_signed_in_with_it_alone(house: House) {
+    let node = house.node().await;
+    let who = with_app(&node).await;
+    let user = house.user(who.0).await;
+    let kept = async || house.count("factors", &format!("user_id = '{user}' AND kind = 'totp'")).await;
+    house.database.raw(&format!("UPDATE users SET terms_version = '1' WHERE id = '{user}'")).await.unwrap();
+    let mailbox = format!(
+        "INSERT INTO factors (id, user_id, kind, value, bound_at) \
+         SELECT '0190b2f0-0000-7000-8000-000000000001', id, 'mailbox', email, created_at FROM users WHERE id = '{user}'"
+    );
+    house.database.raw(&mailbox).await.unwrap();
+
+    let mut weaker = Person::new();
+    let own = enter(&house, &node, &mut weaker, who).await;
+    let app = own.account.factors.iter().find(|factor| factor.kind == FactorKind::Totp).expect("an app").id.clone();
+    assert!(own.removable.is_empty(), "nothing is offered");
+    let deed = || AccountDeed::RemoveFactor(app.to_string());
+    let answer = node.change_account(deed(), &own.nonce, call(&weaker)).await.unwrap();
+    assert!(matches!(answer, AccountAnswer::Stale), "{answer:?}");
+    assert_eq!(kept().await, 1);
+
+    let mut person = Person::new();
+    let page = person.arrive(&node, "p=totp").await.page();
+    let page = person.give_password(&node, &page, who).await.page();
+    let code = totp::code_at(&totp::parse_seed(SEED).unwrap(), house.clock.now().as_secs() / 30).unwrap();
+    person.press(&node, &page, "verify", &[("code", &code)]).await.code();
+    let own = see(&node, &mut person).await.expect("the page");
+    assert_eq!(own.removable, [FactorKind::Totp]);
+    let answer = node.change_account(deed(), &own.nonce, call(&person)).await.unwrap();
+    assert!(matches!(answer, AccountAnswer::Done("removed")), "{answer:?}");
+    assert_eq!(kept().await, 0);
 }
 
 /// Types `address` as the new one of who is signed in; what their export says afterwards of messages and events.

@@ -44,6 +44,12 @@ fn timing_of_forgot_password_tells_nothing() {
     run(Pair::Embedded, async |house| time_forgot_password(house, LONG).await);
 }
 
+/// The same for the page that mails an unfinished registration a new link.
+#[test]
+fn timing_of_registration_reset_tells_nothing() {
+    run(Pair::Embedded, async |house| time_registration_reset(house, LONG).await);
+}
+
 /// The short runs, in every run of the tests: they see a hash that is missing, or one too many.
 #[test]
 fn a_short_watch_on_refused_passwords_sees_no_hash_missing() {
@@ -58,6 +64,12 @@ fn a_short_watch_on_locked_names_sees_no_hash_missing() {
 #[test]
 fn a_short_watch_on_legacy_passwords_sees_no_hash_missing() {
     run(Pair::Embedded, async |house| time_legacy_passwords(house, SHORT).await);
+}
+
+#[test]
+fn a_short_watch_on_resets_sees_no_work_of_their_own() {
+    run(Pair::Embedded, async |house| time_forgot_password(house, SHORT).await);
+    run(Pair::Embedded, async |house| time_registration_reset(house, SHORT).await);
 }
 
 const WRONG: &str = "not-this-password";
@@ -365,4 +377,18 @@ async fn time_forgot_password(house: House, watch: Watch) {
     .await;
     assert_eq!(CHEAP.memory_kib, 64, "nothing is hashed here");
     assert_alike(watch, &["reset, unknown", "reset, known", "reset, disabled"], &samples);
+}
+
+async fn time_registration_reset(house: House, watch: Watch) {
+    let node = open(&house, house.plan()).await;
+    let names = ["nobody.is.here", "finished.user", "unfinished.user", "disabled.user"];
+    let samples = sample(watch, &names, async |name| {
+        house.clock.pass(Seconds::hours(6));
+        time(&node, "registration-reset", "next", &[("username", name)]).await.0
+    })
+    .await;
+    let classes = ["renewed, unknown", "renewed, finished", "renewed, unfinished", "renewed, disabled"];
+    assert_alike(watch, &classes, &samples);
+    let links = house.count("links", "1 = 1").await;
+    assert!(links >= watch.samples, "the unfinished were mailed theirs: {links}");
 }

@@ -1,6 +1,6 @@
 //! The email policy from end to end.
 
-use countersign_model::{AuditKind, AuditOutcome, NpiRule};
+use countersign_model::{AuditKind, AuditOutcome, NpiRule, Seconds};
 use countersign_service::Provider;
 use countersign_tests::provider::{HOSPITAL, House, Person, code_in, parameter, redeem};
 use secrecy::SecretString;
@@ -14,6 +14,7 @@ on_both_stores![
     a_person_with_a_phone_is_sent_to_it_with_the_password_carried_along,
     who_registers_sees_the_organization_by_name,
     every_organization_says_itself_what_it_takes_for_an_npi,
+    terms_of_a_new_version_are_shown_once_and_nothing_is_signed_in_without_them,
 ];
 
 async fn a_person_signs_in_by_mailed_code_on_whatever_node_answers(house: House) {
@@ -146,4 +147,30 @@ async fn every_organization_says_itself_what_it_takes_for_an_npi(house: House) {
     assert_eq!(name_organization(&node, "BCBS-4711", "bcbs-4711").await, "organization");
     assert_eq!(enter("BCBS-4711", "bcbs-4711", Some(NpiRule::NpiOrOther)).await.unwrap(), lax);
     assert_eq!(name_organization(&node, "BCBS-4711", "bcbs-4711").await, "user_information");
+}
+
+async fn terms_of_a_new_version_are_shown_once_and_nothing_is_signed_in_without_them(house: House) {
+    let node = house.node().await;
+    // Version 1 is current; this account agreed to an older one.
+    house.database.raw(&format!("UPDATE users SET terms_version = '0' WHERE email = '{}'", HOSPITAL.0)).await.unwrap();
+    let agreed = async || house.count("terms_acceptances", "document = 'portal_terms' AND version = '1'").await;
+    let sign_in = async || {
+        let mut person = Person::new();
+        let page = person.walk_to_mailbox(&node, HOSPITAL, false).await;
+        let verified = person.prove_mailbox(&house, &node, &page, HOSPITAL).await;
+        let next = person.press(&node, &verified, "continue", &[]).await;
+        house.clock.pass(Seconds::new(31));
+        (person, next)
+    };
+    for _ in 0..2 {
+        let (mut person, next) = sign_in().await;
+        let terms = next.page();
+        assert_eq!(terms.view.page, "terms");
+        let unread = person.press(&node, &terms, "accept", &[]).await.page();
+        assert_eq!((unread.view.page.as_str(), agreed().await), ("terms", 0), "the box is not ticked");
+    }
+    let (mut person, next) = sign_in().await;
+    person.press(&node, &next.page(), "accept", &[("accept", "on")]).await.code();
+    assert_eq!(agreed().await, 1);
+    sign_in().await.1.code();
 }

@@ -8,10 +8,11 @@ use countersign_model::{AuditKind, ClientId, LogoutRules, OutboxMessage, OutboxS
 use countersign_protocol::Params;
 use countersign_service::{LogoutAnswer, LogoutCall, Provider};
 use countersign_store::Lane;
-use countersign_tests::provider::{ALICE, Asked, HOSPITAL, House, Person, encode, redeem, refresh, serve_json};
+use countersign_tests::provider::{ALICE, Asked, HOSPITAL, House, Person, Seen, encode, redeem, refresh, serve_json};
 use serde_json::{Value, json};
 
 use crate::claims::id_claims;
+use crate::remembered::{begin_change, forget_password};
 
 on_both_stores![
     a_client_is_told_once_by_a_token_that_names_the_session,
@@ -25,6 +26,8 @@ on_both_stores![
     a_message_of_a_node_that_died_is_sent_again,
     a_new_sign_in_of_the_same_person_is_no_logout,
     only_the_session_that_was_asked_answers_the_question,
+    a_forgotten_password_set_anew_signs_out_everywhere_and_is_told,
+    a_changed_password_signs_out_everywhere_and_is_told,
 ];
 
 /// A client that listens.
@@ -370,4 +373,52 @@ async fn only_the_session_that_was_asked_answers_the_question(house: House) {
     let LogoutAnswer::Ask(old) = log_out(&node, &alice, "state=only").await else { panic!("not asked") };
     house.clock.pass(Seconds::minutes(30));
     assert!(matches!(confirm(&old.sealed, &alice).await, LogoutAnswer::Stale), "half an hour later");
+}
+
+/// Somebody signed in by mail on another browser, and their refresh token.
+async fn sign_in_elsewhere(house: &House, node: &Arc<Provider>) -> (Person, String) {
+    let mut elsewhere = Person::new();
+    let page = elsewhere.arrive(node, "p=email&scope=openid%20offline_access").await.page();
+    let page = elsewhere.give_password(node, &page, HOSPITAL).await.page();
+    let verified = elsewhere.prove_mailbox(house, node, &page, HOSPITAL).await;
+    let code = elsewhere.press(node, &verified, "continue", &[]).await.code();
+    let tokens = redeem(node, &code).await.unwrap().unwrap();
+    let renewed = refresh(node, tokens["refresh_token"].as_str().unwrap()).await.unwrap().unwrap();
+    assert!(matches!(elsewhere.arrive(node, "p=email&prompt=none").await, Seen::Client(_)));
+    // A code may be sent again.
+    house.clock.pass(Seconds::new(31));
+    (elsewhere, renewed["refresh_token"].as_str().unwrap().to_owned())
+}
+
+/// Neither session nor refresh token works there any more, and the client heard of it.
+async fn assert_signed_out(house: &House, node: &Arc<Provider>, ear: &Ear, (mut elsewhere, token): (Person, String)) {
+    assert_eq!(elsewhere.arrive(node, "p=email&prompt=none").await.error(), "login_required");
+    assert_eq!(refresh(node, &token).await.unwrap().unwrap_err().code.as_str(), "invalid_grant");
+    while house.deliver(node).await > 0 {}
+    assert!(!ear.claims().is_empty(), "nobody was told");
+}
+
+const NEW_PASSWORD: [(&str, &str); 2] =
+    [("new_password", "seven quiet herons over the weir"), ("confirm_password", "seven quiet herons over the weir")];
+
+async fn a_forgotten_password_set_anew_signs_out_everywhere_and_is_told(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let elsewhere = sign_in_elsewhere(&house, &node).await;
+    let mut person = Person::new();
+    let password = forget_password(&house, &node, &mut person).await;
+    assert!(ear.claims().is_empty(), "nothing is changed yet");
+    person.press(&node, &password, "set", &NEW_PASSWORD).await.code();
+    assert_signed_out(&house, &node, &ear, elsewhere).await;
+}
+
+async fn a_changed_password_signs_out_everywhere_and_is_told(house: House) {
+    let ear = Ear::of(&house, "case-portal").await;
+    let node = house.node().await;
+    let elsewhere = sign_in_elsewhere(&house, &node).await;
+    let mut person = Person::new();
+    let password = begin_change(&house, &node, &mut person, "change-password").await;
+    assert!(ear.claims().is_empty(), "nothing is changed yet");
+    person.press(&node, &password, "set", &NEW_PASSWORD).await.response();
+    assert_signed_out(&house, &node, &ear, elsewhere).await;
 }

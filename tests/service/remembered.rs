@@ -163,16 +163,21 @@ async fn assert_forgotten(house: &House, node: &Provider, mut elsewhere: Person)
     assert_eq!(elsewhere.arrive(node, "p=email").await.page().view.page, "sign_in");
 }
 
+/// Forgets the password, and proves the mailbox: the page for a new one.
+pub async fn forget_password(house: &House, node: &Arc<Provider>, person: &mut Person) -> FlowPage {
+    let sign_in = person.arrive(node, "p=email").await.page();
+    let address = person.press(node, &sign_in, "forgot", &[]).await.page();
+    let sent = person.press(node, &address, "send", &[("email", HOSPITAL.0)]).await.page();
+    let code = house.mailed_code(node, HOSPITAL.0).await;
+    let verified = person.press(node, &sent, "verify", &[("code", &code)]).await.page();
+    person.press(node, &verified, "continue", &[]).await.page()
+}
+
 async fn a_forgotten_password_set_anew_ends_what_is_remembered(house: House) {
     let node = house.node().await;
     let elsewhere = remember_elsewhere(&house, &node).await;
     let mut person = Person::new();
-    let sign_in = person.arrive(&node, "p=email").await.page();
-    let address = person.press(&node, &sign_in, "forgot", &[]).await.page();
-    let sent = person.press(&node, &address, "send", &[("email", HOSPITAL.0)]).await.page();
-    let code = house.mailed_code(&node, HOSPITAL.0).await;
-    let verified = person.press(&node, &sent, "verify", &[("code", &code)]).await.page();
-    let password = person.press(&node, &verified, "continue", &[]).await.page();
+    let password = forget_password(&house, &node, &mut person).await;
     let typed = "seven quiet herons over the weir";
     let fields = [("new_password", typed), ("confirm_password", typed)];
     person.press(&node, &password, "set", &fields).await.code();
@@ -180,7 +185,7 @@ async fn a_forgotten_password_set_anew_ends_what_is_remembered(house: House) {
 }
 
 /// Signs in on another browser, and proves password and mailbox again: the page for what is new.
-async fn begin_change(house: &House, node: &Arc<Provider>, person: &mut Person, policy: &str) -> FlowPage {
+pub async fn begin_change(house: &House, node: &Arc<Provider>, person: &mut Person, policy: &str) -> FlowPage {
     person.sign_in(house, node, HOSPITAL, false).await;
     // The notice of a new device is out before the next code is.
     house.deliver(node).await;

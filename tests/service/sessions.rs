@@ -145,10 +145,11 @@ async fn a_session_ends_after_twelve_hours_whatever_happens(house: House) {
     assert_eq!(person.arrive_from(&node, "lab-suite", "").await.page().view.page, "sign_in");
 }
 
-const SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+/// Of the app of [`with_app`].
+pub const SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
 /// Somebody with a password and an authenticator app.
-async fn with_app(node: &Provider) -> Credentials {
+pub async fn with_app(node: &Provider) -> Credentials {
     let steve = ("steve@example.com", "copper-lantern-3304-owl");
     let account = NewAccount {
         email: steve.0.to_owned(),

@@ -58,7 +58,7 @@ pub struct ConfigError(pub String);
 pub struct Config {
     /// JSON array of client metadata to register at start.
     pub clients_file: Option<PathBuf>,
-    /// Current version of the Terms of Use, by document.
+    /// Current version of the Terms of Use, by document: of one at most.
     #[serde(default = "current_terms")]
     pub terms: BTreeMap<String, String>,
     /// Listeners.
@@ -146,6 +146,9 @@ impl Config {
 
     /// What one section may say only because of another.
     fn check_across(&self) -> Result<(), ConfigError> {
+        if self.terms.len() > 1 {
+            return refuse("terms names more than one document: an account keeps the version it accepted of one");
+        }
         if self.policies.demo && !self.server.allow_http {
             return refuse("policies.demo lets in by password alone: for development (server.allow_http)");
         }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_flow::language::{Entry, Purpose as PolicyPurpose};
 use countersign_model::{
-    Account, AuditEvent, AuditKind, AuditOutcome, BrowserSession, ClientId, Consent, FactorId, FactorKind, Grant,
+    Account, AuditEvent, AuditKind, AuditOutcome, BrowserSession, ClientId, Consent, Fact, FactorId, FactorKind, Grant,
     GrantId, RecoveryCode, RememberedLogin, SessionId, Timestamp, UserStatus,
 };
 use countersign_protocol::delegation::{FRESH, Reach};
@@ -86,6 +86,8 @@ pub struct OwnAccount {
     pub recovery_codes: Vec<RecoveryCode>,
     /// Policies that change something, by id.
     pub actions: Vec<String>,
+    /// Kinds of factors that this session may take away: those that it was begun with.
+    pub removable: Vec<FactorKind>,
     /// Whether they look after other people, too.
     pub administers: bool,
 }
@@ -206,6 +208,10 @@ impl Provider {
         Ok(active.map(|(account, sessions, remembered, grants, consents, recovery_codes, by_provider)| OwnAccount {
             nonce: self.form_nonce(Purpose::AccountPage, session),
             actions: self.list_enrolments(by_provider && account.password.is_none()),
+            removable: [FactorKind::Totp, FactorKind::Passkey]
+                .into_iter()
+                .filter(|kind| may_remove(session, *kind))
+                .collect(),
             account,
             session: session.id.clone(),
             sessions,
@@ -349,19 +355,24 @@ async fn name_of_client(tx: &mut Tx, id: &ClientId) -> Result<String, ServiceErr
     Ok(tx.find_client(id).await?.map_or_else(|| id.to_string(), |client| client.name))
 }
 
+/// An app or a passkey is taken away by who signed in with one: whoever proved the phone or the mailbox alone must not take
+/// away what is stronger.
+fn may_remove(session: &BrowserSession, kind: FactorKind) -> bool {
+    let needed = match kind {
+        FactorKind::Totp => Fact::Totp,
+        FactorKind::Passkey => Fact::Passkey,
+        _ => return false,
+    };
+    session.authentication.facts.contains(needed)
+}
+
 /// An authenticator app or a passkey, never the last second factor of who has one: mailbox and phone stay.
 async fn remove_factor(tx: &mut Tx, session: &BrowserSession, id: &str) -> Result<Option<Account>, ServiceError> {
     let user = &session.authentication.user;
     let Ok(id) = id.parse::<FactorId>() else { return Ok(None) };
     let Some(account) = tx.find_account(user).await? else { return Ok(None) };
-    let removable = |kind| matches!(kind, FactorKind::Totp | FactorKind::Passkey);
-    let Some(factor) = account.factors.iter().find(|factor| factor.id == id && removable(factor.kind)) else {
-        return Ok(None);
-    };
-    // Who proved the phone or the mailbox alone must not take away what is stronger.
-    let needed =
-        if factor.kind == FactorKind::Totp { countersign_model::Fact::Totp } else { countersign_model::Fact::Passkey };
-    if !session.authentication.facts.contains(needed) {
+    let Some(factor) = account.factors.iter().find(|factor| factor.id == id) else { return Ok(None) };
+    if !may_remove(session, factor.kind) {
         return Ok(None);
     }
     let removed = tx.delete_factor(user, &id).await?;

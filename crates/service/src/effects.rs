@@ -134,11 +134,14 @@ impl Provider {
                 people.insert(user.clone(), account);
             }
             let (Effect::Notify { user, .. } | Effect::SendLink { user, .. }) = effect else { continue };
-            if !people.contains_key(user)
-                && let Some(account) = self.db.read(async |tx| tx.find_account(user).await).await?
-            {
-                people.insert(user.clone(), account);
+            if people.contains_key(user) {
+                continue;
             }
+            let found = match visit.known_account(user) {
+                Some(account) => Some(account.clone()),
+                None => self.db.read(async |tx| tx.find_account(user).await).await?,
+            };
+            people.extend(found.map(|account| (user.clone(), account)));
         }
         Ok(people)
     }

@@ -1,6 +1,6 @@
 //! What was found out beyond plain facts, on its way from the question to the transaction.
 
-use countersign_model::{Factor, FactorId, UserId};
+use countersign_model::{Account, Factor, FactorId, UserId};
 
 use crate::ServiceError;
 use crate::federation::Adoption;
@@ -15,6 +15,9 @@ pub(crate) struct Evidence {
     pub(crate) passkey: Option<PasskeyChange>,
     /// The person an upstream provider vouched for, where they are still to be linked.
     pub(crate) federated: Option<Adoption>,
+    /// The account in question, as it was read for the facts: who is written to is not read a second time, which a watch
+    /// would tell from nobody.
+    pub(crate) account: Option<Account>,
 }
 
 impl Visit<'_> {
@@ -32,6 +35,11 @@ impl Visit<'_> {
             PasskeyChange::Used { factor, value } => Some((factor.clone(), value.clone())),
             PasskeyChange::Made(_) => None,
         }
+    }
+
+    /// The account of `user`, if it was read already.
+    pub(crate) fn known_account(&self, user: &UserId) -> Option<&Account> {
+        self.evidence?.account.as_ref().filter(|account| account.user.id == *user)
     }
 
     /// How `user` is linked.

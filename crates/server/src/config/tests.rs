@@ -124,6 +124,7 @@ fn unsafe_and_contradictory_settings_are_refused_with_their_reason() {
         (json!({"server": {"issuer": "https://login.example.com/?a=b"}}), "issuer"),
         (json!({"server": {"issuer": "https://login.example.com/realm"}}), "has a path"),
         (json!({"policies": {"demo": true}}), "password alone"),
+        (json!({"terms": {"portal_terms": "2", "privacy": "1"}}), "more than one document"),
         (json!({"server": {"allow_http": true}, "policies": {"demo": true, "directory": "policies"}}), "built in"),
         (json!({"registration": {"by": "everybody"}, "outgoing": {"allow_private": true}}), "private networks"),
         (json!({"protocol": {"client_documents": true}, "outgoing": {"allow_private": true}}), "client_documents"),

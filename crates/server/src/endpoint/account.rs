@@ -174,7 +174,7 @@ fn view(own: OwnAccount) -> AccountView {
         email: account.user.email.clone(),
         phone: account.factor(FactorKind::Phone).map(|factor| countersign_service::mask_phone(&factor.value)),
         password_set_at: account.password.as_ref().map(|password| password.changed_at),
-        factors: account.factors.iter().filter_map(factor).chain(recovery).collect(),
+        factors: account.factors.iter().filter_map(|kept| factor(kept, &own.removable)).chain(recovery).collect(),
         sessions: own.sessions.into_iter().map(session).collect(),
         remembered: own.remembered.into_iter().map(remembered).collect(),
         grants: own.grants.into_iter().map(grant).collect(),
@@ -186,7 +186,7 @@ fn view(own: OwnAccount) -> AccountView {
 }
 
 /// Mail and phone stand elsewhere on the page.
-fn factor(factor: &Factor) -> Option<AccountFactor> {
+fn factor(factor: &Factor, removable: &[FactorKind]) -> Option<AccountFactor> {
     matches!(factor.kind, FactorKind::Totp | FactorKind::Passkey).then(|| AccountFactor {
         id: factor.id.to_string(),
         kind: factor.kind.as_str().to_owned(),
@@ -194,6 +194,6 @@ fn factor(factor: &Factor) -> Option<AccountFactor> {
         added_at: Some(factor.bound_at),
         used_at: factor.used_at,
         left: None,
-        removable: true,
+        removable: removable.contains(&factor.kind),
     })
 }

@@ -119,6 +119,7 @@ impl Provider {
         if policy.is_some_and(|policy| policy.purpose.completes()) {
             self.find_completed(visit, &mut facts).await?;
         }
+        learnt.evidence.account = account;
         Ok((facts, learnt))
     }
 
