@@ -50,12 +50,14 @@ every_set! {
     every_set_of_things_of_an_account_with_a_passkey_passes_what_the_closure_says: &["passkey"];
 }
 
-// Sixteen sets each: `./tests/run --long` (.config/nextest.toml).
+// Sixteen sets each, the last thirty-two: `./tests/run --long` (.config/nextest.toml).
 every_set! {
     every_set_of_things_of_an_account_with_phone_and_app_passes_what_the_closure_says: &["phone", "totp"];
     every_set_of_things_of_an_account_with_phone_and_passkey_passes_what_the_closure_says: &["phone", "passkey"];
     every_set_of_things_of_an_account_with_phone_and_codes_passes_what_the_closure_says: &["phone"], and "recovery_code";
     every_set_of_things_of_an_account_with_passkey_and_codes_passes_what_the_closure_says: &["passkey"], and "recovery_code";
+    every_set_of_things_of_an_account_with_app_and_passkey_passes_what_the_closure_says: &["totp", "passkey"];
+    every_set_of_things_of_an_account_with_phone_app_and_passkey_passes_what_the_closure_says: &["phone", "totp", "passkey"];
 }
 
 /// The day the waivers of the shipped set are looked at.

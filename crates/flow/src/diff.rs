@@ -57,9 +57,8 @@ fn changed(old: &[String], new: &[String]) -> Vec<String> {
 fn list_requirements(policy: &Policy) -> Vec<String> {
     let tell = |entry: &Requirement| {
         let factors: Vec<&str> = entry.factors.iter().map(countersign_model::Fact::as_str).collect();
-        let whom = entry.condition.as_ref().map_or_else(|| "everybody".to_owned(), ToString::to_string);
         let waived = entry.waive.as_ref().map(|waiver| format!(" (waiver {} until {})", waiver.id, waiver.until));
-        format!("{whom}: {}{}", factors.join(", "), waived.unwrap_or_default())
+        format!("{}: {}{}", entry.whom(), factors.join(", "), waived.unwrap_or_default())
     };
     policy.require.iter().map(tell).collect()
 }

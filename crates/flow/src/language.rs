@@ -82,7 +82,7 @@ impl Policy {
 
     /// Everything it may require of anybody, conditions left aside: what its acr stands for.
     pub fn promised_facts(&self) -> FactSet {
-        self.require.iter().filter(|r| r.condition.is_none()).fold(FactSet::EMPTY, |all, r| all.union(r.factors))
+        self.require.iter().filter(|r| r.is_for_all()).fold(FactSet::EMPTY, |all, r| all.union(r.factors))
     }
 
     /// Whether any step ends in `issue`.
@@ -96,12 +96,38 @@ impl Policy {
 pub struct Requirement {
     /// Accounts it applies to; none: all.
     pub condition: Option<Guard>,
+    /// Accounts of these it does not apply to, whatever the condition says: `unless`.
+    pub unless: Vec<Guard>,
     /// What must have been proven.
     pub factors: FactSet,
     /// Why less than usual is accepted here, and until when.
     pub waive: Option<Waiver>,
     /// Where it stands.
     pub at: Position,
+}
+
+impl Requirement {
+    /// Whether it applies where `holds` answers guards.
+    pub fn applies(&self, holds: impl Fn(&Guard) -> bool) -> bool {
+        self.condition.as_ref().is_none_or(&holds) && !self.unless.iter().any(holds)
+    }
+
+    /// Whether it is asked of everybody.
+    pub const fn is_for_all(&self) -> bool {
+        self.condition.is_none() && self.unless.is_empty()
+    }
+
+    /// The guards it asks.
+    pub fn guards(&self) -> impl Iterator<Item = &Guard> {
+        self.condition.iter().chain(&self.unless)
+    }
+
+    /// Whom it is asked of, in words of the language.
+    pub fn whom(&self) -> String {
+        let condition = self.condition.as_ref().map_or_else(|| "everybody".to_owned(), ToString::to_string);
+        let unless: Vec<String> = self.unless.iter().map(ToString::to_string).collect();
+        if unless.is_empty() { condition } else { format!("{condition} unless {}", unless.join(", ")) }
+    }
 }
 
 /// An accepted weakness with an end.

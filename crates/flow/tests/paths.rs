@@ -197,7 +197,7 @@ fn check_end(
 
 /// What everybody must have proven.
 fn least(policy: &Policy) -> FactSet {
-    let without = policy.require.iter().filter(|entry| entry.condition.is_none());
+    let without = policy.require.iter().filter(|entry| entry.is_for_all());
     without.fold(FactSet::EMPTY, |all, entry| all.union(entry.factors))
 }
 

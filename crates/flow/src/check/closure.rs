@@ -238,7 +238,7 @@ fn can_hold(held: Held, account: Traits) -> bool {
 /// What a policy requires of such an account.
 fn required(policy: &Policy, account: Traits) -> FactSet {
     let applies = |guard: &Guard| matches!(guard, Guard::Account(asked) if account.has(*asked));
-    let applying = policy.require.iter().filter(|entry| entry.condition.as_ref().is_none_or(applies));
+    let applying = policy.require.iter().filter(|entry| entry.applies(applies));
     applying.fold(FactSet::EMPTY, |all, entry| all.union(entry.factors))
 }
 

@@ -69,8 +69,6 @@ pub(super) fn find_claimable<'a>(view: &View<'a>, state: &State) -> Option<&'a P
 }
 
 pub(super) fn list_applying<'a>(view: &View<'a>, state: &State) -> Vec<&'a Requirement> {
-    let applies = |entry: &&Requirement| {
-        entry.condition.as_ref().is_none_or(|guard| view.holds(&State { in_hand: true, ..*state }, guard))
-    };
+    let applies = |entry: &&Requirement| entry.applies(|guard| view.holds(&State { in_hand: true, ..*state }, guard));
     view.policy.require.iter().filter(applies).collect()
 }

@@ -126,7 +126,7 @@ impl<'a> View<'a> {
             Guard::Account(trait_) => state.account.has(*trait_),
             other => self.questions.answer(self.answers, other),
         };
-        let applying = policy.require.iter().filter(|entry| entry.condition.as_ref().is_none_or(applies));
+        let applying = policy.require.iter().filter(|entry| entry.applies(applies));
         applying.fold(FactSet::EMPTY, |all, entry| all.union(entry.factors))
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_model::FactorKind;
 
 use crate::PolicySet;
-use crate::language::{AccountGuard, EffectWord, Guard, Policy, SendTo, StepKind};
+use crate::language::{AccountGuard, EffectWord, Guard, Policy, Requirement, SendTo, StepKind};
 
 /// The most guards a policy may use: 4096 valuations.
 pub(super) const MAX_GUARDS: usize = 12;
@@ -106,7 +106,7 @@ impl Questions {
             }
         };
         let claimed = list_claimed(set, policy).into_iter().flat_map(|login| &login.require);
-        policy.require.iter().chain(claimed).filter_map(|entry| entry.condition.as_ref()).for_each(&mut add);
+        policy.require.iter().chain(claimed).flat_map(Requirement::guards).for_each(&mut add);
         for step in &policy.steps {
             match &step.kind {
                 StepKind::Branch(branch) => branch.when.iter().for_each(|clause| add(&clause.guard)),

@@ -93,7 +93,7 @@ pub fn draw_svg(policy: &Policy) -> String {
 fn requires(policy: &Policy) -> String {
     let tell = |entry: &crate::language::Requirement| {
         let factors: Vec<&str> = entry.factors.iter().map(countersign_model::Fact::as_str).collect();
-        let whom = entry.condition.as_ref().map(|guard| format!(" of {guard}"));
+        let whom = (!entry.is_for_all()).then(|| format!(" of {}", entry.whom()));
         format!("{}{}", factors.join(" + "), whom.unwrap_or_default())
     };
     let all: Vec<String> = policy.require.iter().map(tell).collect();

@@ -4,7 +4,7 @@ use countersign_model::{AuditKind, AuditOutcome, Fact, FactSet, ProvenFact, Time
 
 use super::run::Run;
 use crate::facts::{Manner, fact_set, list_amr};
-use crate::language::{Guard, Policy, Step};
+use crate::language::{Guard, Policy, Requirement, Step};
 use crate::{Effect, Issued, Next, Remembering};
 
 impl Run<'_> {
@@ -25,12 +25,15 @@ impl Run<'_> {
     fn list_required(&self, policy: &Policy) -> Vec<FactSet> {
         // What is not known of the account counts against it: a condition on it applies then.
         let unknown = self.account().is_none();
-        let applies = |condition: &Option<Guard>| match condition {
-            None | Some(Guard::SessionRemembered | Guard::SessionFresh) => true,
-            Some(Guard::Account(_)) if unknown => true,
-            Some(guard) => self.holds(guard),
+        let applies = |entry: &&Requirement| {
+            let asked = match &entry.condition {
+                None | Some(Guard::SessionRemembered | Guard::SessionFresh) => true,
+                Some(Guard::Account(_)) if unknown => true,
+                Some(guard) => self.holds(guard),
+            };
+            asked && !entry.unless.iter().any(|guard| self.holds(guard))
         };
-        policy.require.iter().filter(|entry| applies(&entry.condition)).map(|entry| entry.factors).collect()
+        policy.require.iter().filter(applies).map(|entry| entry.factors).collect()
     }
 
     /// Whose acr is claimed: the policy's own, else that of the first login policy it may claim and whose requirements

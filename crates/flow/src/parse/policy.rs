@@ -160,6 +160,7 @@ fn read_require(report: &mut Report, root: &mut Table, names: &Names) -> Vec<Req
             let message = "a requirement can not depend on what was typed: anybody may type it".to_owned();
             report.error("E03", table.offset_of("if"), message);
         }
+        let unless = read_unless(report, &mut table, names);
         table.required(report, "factors");
         let factors = read_facts(report, &mut table, "factors");
         if factors.is_empty() {
@@ -168,9 +169,23 @@ fn read_require(report: &mut Report, root: &mut Table, names: &Names) -> Vec<Req
         let waive = table.find("waive").and_then(|value| read_waiver(report, value));
         let at = report.position(table.at);
         table.finish(report);
-        require.push(Requirement { condition, factors, waive, at });
+        require.push(Requirement { condition, unless, factors, waive, at });
     }
     require
+}
+
+/// Properties of the account: what else a request says excuses nobody.
+fn read_unless(report: &mut Report, table: &mut Table, names: &Names) -> Vec<Guard> {
+    let mut unless = Vec::new();
+    for value in table.array(report, "unless") {
+        let Some((text, at)) = text_of(report, value, "unless") else { continue };
+        match names.guard(report, text, at) {
+            Some(guard @ Guard::Account(_)) => unless.push(guard),
+            Some(_) => report.error("E03", at, "`unless` names properties of the account".to_owned()),
+            None => {}
+        }
+    }
+    unless
 }
 
 fn read_waiver(report: &mut Report, value: super::reader::Value) -> Option<Waiver> {

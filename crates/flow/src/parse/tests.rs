@@ -229,6 +229,16 @@ fn missing_keys_and_unrouted_outcomes_are_found() {
             "factors = [\"password\", \"mailbox\"], if = \"address.of:corporate\"",
             "E03",
         ),
+        (
+            "factors = [\"password\", \"mailbox\"]",
+            "factors = [\"password\", \"mailbox\"], unless = [\"client.is:portal\"]",
+            "E03",
+        ),
+        (
+            "factors = [\"password\", \"mailbox\"]",
+            "factors = [\"password\", \"mailbox\"], unless = [\"account.fax\"]",
+            "E03",
+        ),
     ];
     for (from, to, code) in cases {
         let found = mutated(from, to);

@@ -386,6 +386,11 @@ impl Edits<'_> {
                     policy.require[index].factors = entry.factors.with(fact);
                 });
             }
+            for (excuse, guard) in entry.unless.iter().enumerate() {
+                self.add(format!("requirement {index} whatever {guard} says"), &["E40"], |policy| {
+                    policy.require[index].unless.remove(excuse);
+                });
+            }
             self.add(format!("requirement {index} left out"), &["W42", "E40", "E50"], |policy| {
                 policy.require.remove(index);
             });
@@ -404,7 +409,7 @@ impl Edits<'_> {
     /// Whether an entry for everybody asks for the factor too: without it here the policy is the same.
     fn is_covered(&self, index: usize, fact: Fact) -> bool {
         let mut others = self.policy.require.iter().enumerate().filter(|(other, _)| *other != index);
-        others.any(|(_, entry)| entry.condition.is_none() && entry.factors.contains(fact))
+        others.any(|(_, entry)| entry.is_for_all() && entry.factors.contains(fact))
     }
 
     fn names(&mut self) {
